@@ -1,0 +1,28 @@
+// Bounds that several programs must agree on. Bounds of one program stand in its own folder.
+#ifndef PILOTHOUSE_PROTO_SUPPORT_LIMITS_H_
+#define PILOTHOUSE_PROTO_SUPPORT_LIMITS_H_
+
+#include <cstdint>
+
+namespace pilothouse {
+
+// Largest message that the transport takes, in either direction.
+inline constexpr int kMaxMessageBytes = 64 << 20;
+// Largest `inputs` of a Predict.
+inline constexpr int64_t kMaxPredictBytes = 16 << 20;
+// Largest chunk of an upload.
+inline constexpr int64_t kMaxChunkBytes = 1 << 20;
+// Largest state vector that GetState returns: 32 MiB in float64.
+inline constexpr int64_t kMaxStateParameters = 4 << 20;
+// Largest state vector that travels as an event.
+inline constexpr int64_t kMaxStateEventParameters = 65536;
+// Largest target: beyond it a double no longer holds every whole number.
+inline constexpr int64_t kMaxTarget = int64_t{1} << 53;
+// Largest request_id and origin.
+inline constexpr int kMaxRequestIdBytes = 128;
+inline constexpr int kMaxOriginBytes = 128;
+inline constexpr int kMaxNoteBytes = 512;
+
+}  // namespace pilothouse
+
+#endif  // PILOTHOUSE_PROTO_SUPPORT_LIMITS_H_
