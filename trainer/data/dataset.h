@@ -1,0 +1,46 @@
+// The examples of a run, and reading them from files.
+//
+//   absl::StatusOr<Dataset> data = ReadTable("digits.csv", {"label"});
+//
+// Reads need a constant amount of memory beside the result, and only finite numbers pass. All functions are
+// thread-safe. Error fields are relative to RunSpec ("data", "data.target_columns"). Rows, lines and columns in errors
+// count from 1.
+#ifndef PILOTHOUSE_TRAINER_DATA_DATASET_H_
+#define PILOTHOUSE_TRAINER_DATA_DATASET_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace pilothouse::trainer {
+
+// Numbers in rows and columns. Invariant: values.size() == rows · columns. Row-major.
+struct NumberTable {
+  int64_t rows = 0;
+  int64_t columns = 0;
+  std::vector<double> values;
+};
+
+// Row i of `inputs` belongs to row i of `targets`. Neither is empty.
+struct Dataset {
+  NumberTable inputs;
+  NumberTable targets;
+};
+
+// Reads a table: CSV, or NPY of shape [rows, columns] (recognised by its first bytes). `target_columns` are names in
+// the header or numbers from 1, negative ones from the end; empty means the last column. All other columns are inputs,
+// in the table's order; targets are in the order in which they are named.
+//
+// Errors: FILE_NOT_FOUND, DATA_MALFORMED, COLUMN_NOT_FOUND, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID, SPEC_INVALID (a
+// column named twice, or no column left as input).
+absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns);
+
+// Reads two NPY files with as many rows as each other: inputs of shape [rows, inputs], targets of shape [rows] or
+// [rows, k]. Errors: FILE_NOT_FOUND, DATA_MALFORMED, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID.
+absl::StatusOr<Dataset> ReadArrays(const std::string& inputs_path, const std::string& targets_path);
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_DATA_DATASET_H_

@@ -1,0 +1,59 @@
+// The native learner: a network, a loss, a dataset and gradient descent, in float32 or float64.
+//
+//   absl::StatusOr<Dataset> data = ReadTable(path, {});
+//   absl::StatusOr<std::unique_ptr<Learner>> learner = MakeLearner(spec, *std::move(data));
+//
+// The same spec, data and sequence of (batch, eta) give bit-identical parameters on the same build and kind of machine.
+// Error fields are relative to RunSpec ("network.layers", "batch_size").
+#ifndef PILOTHOUSE_TRAINER_LOOP_SUPERVISED_LEARNER_H_
+#define PILOTHOUSE_TRAINER_LOOP_SUPERVISED_LEARNER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "trainer/data/dataset.h"
+#include "trainer/loop/learner.h"
+#include "trainer/net/network_spec.h"
+
+namespace pilothouse::trainer {
+
+// Examples per batch where the spec names no number.
+inline constexpr int64_t kDefaultBatchSize = 32;
+// Most numbers that one batch may need as results of layers: 8 GiB in float64.
+inline constexpr int64_t kMaxBatchActivations = int64_t{1} << 30;
+
+// Fields as in RunSpec, where they are described.
+struct LearnerSpec {
+  NetworkSpec network;
+  LossFunction loss = LossFunction::kCrossEntropy;
+  Precision precision = Precision::kFloat32;
+  // Unset: kDefaultBatchSize, or all examples where there are fewer.
+  std::optional<int64_t> batch_size;
+  bool full_batch = false;
+  bool keep_order = false;
+  uint64_t seed = 0;
+  bool standardize = false;
+};
+
+// Checks the whole spec and that network, loss and data fit. Step() allocates nothing once the largest batch was seen.
+//
+// Errors: NET_INVALID, NET_LOSS_MISMATCH, NET_DATA_MISMATCH, LABEL_OUT_OF_RANGE, ARRAY_SHAPE_INVALID (initial_state),
+// DATA_MALFORMED (a target the loss cannot take, a number too large for float32), SPEC_INVALID (batching).
+absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Dataset&& data);
+
+struct SavedModel {
+  std::shared_ptr<const Model> model;
+  // The batch at which it was saved.
+  int64_t batch = 0;
+};
+
+// Reads what Model::Save() wrote in a run of this spec. Errors: those of a bad network, NO_PARAMETERS if there is no
+// such file, DATA_MALFORMED if it is damaged or belongs to a network of another shape or precision.
+absl::StatusOr<SavedModel> LoadModel(const LearnerSpec& spec, const std::string& path);
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_LOOP_SUPERVISED_LEARNER_H_

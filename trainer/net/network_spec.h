@@ -1,0 +1,108 @@
+// What a network is made of: the description, its shorthand, and the checks it must pass before anything is built from
+// it.
+//
+//   absl::StatusOr<NetworkSpec> spec = ParseShorthand("64x128rx10");
+//   absl::Status ok = ValidateNetwork(*spec);
+//
+// Pure and thread-safe. Error fields are relative to RunSpec ("network.layers").
+#ifndef PILOTHOUSE_TRAINER_NET_NETWORK_SPEC_H_
+#define PILOTHOUSE_TRAINER_NET_NETWORK_SPEC_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "trainer/net/number_array.h"
+
+namespace pilothouse::trainer {
+
+inline constexpr int kMaxShorthandCharacters = 1024;
+inline constexpr int64_t kMaxLayerWidth = 65536;
+inline constexpr int kMaxLayers = 64;
+// 1 GiB of parameters in float32.
+inline constexpr int64_t kMaxParameters = int64_t{1} << 28;
+
+// Elementwise, but for softmax, which acts on a whole row and is allowed in the last layer only.
+enum class Activation {
+  kTanh,
+  kRelu,     // max(0, x)
+  kSigmoid,  // 1 / (1 + exp(−x))
+  kGelu,     // x·Φ(x), with the exact normal distribution function Φ
+  kSoftmax,  // exp(x_j) / Σ exp(x)
+};
+
+// What is minimised. n: examples in the batch, k: outputs, e = output − target.
+enum class LossFunction {
+  kCrossEntropy,        // −(1/n) Σ log p[label]; the last layer is linear or softmax
+  kBinaryCrossEntropy,  // −(1/(n·k)) Σ (t log p + (1 − t) log(1 − p)); the last layer is linear or sigmoid
+  kMse,                 // (1/(n·k)) Σ e²
+  kHalfMse,             // (1/(2·n)) Σ e²
+};
+
+// The type the network computes in.
+enum class Precision { kFloat32, kFloat64 };
+
+// y = x·W + b, with W of shape [inputs, outputs] and b of shape [outputs].
+struct AffineLayer {
+  int64_t inputs = 0;
+  int64_t outputs = 0;
+};
+
+// y = x.
+struct IdentityLayer {};
+
+// y = f(x).
+struct MapLayer {
+  Activation activation = Activation::kTanh;
+};
+
+using Layer = std::variant<AffineLayer, IdentityLayer, MapLayer>;
+
+// How the parameters begin where no initial_state is given.
+enum class Initializer {
+  kScaled,  // biases 0; weights normal with variance 2/inputs before ReLU and GELU, 2/(inputs + outputs) elsewhere
+  kNormal,  // weights and biases standard normal
+};
+
+struct NetworkSpec {
+  // In order of computation.
+  std::vector<Layer> layers;
+  Initializer initializer = Initializer::kScaled;
+  // All parameters as a state vector, of shape [parameters].
+  std::optional<NumberArray> initial_state;
+};
+
+// Reads widths separated by "x", each but the first followed by the letter of its activation: t tanh, r ReLU, s
+// sigmoid, g GELU, none: linear. Otherwise NET_INVALID with the 1-based position of the character that is to blame.
+absl::StatusOr<NetworkSpec> ParseShorthand(absl::string_view shorthand);
+
+// OK if there are 1 to kMaxLayers layers, the first is affine, widths lie in range and follow from each other, softmax
+// is last, and there are at most kMaxParameters parameters: otherwise NET_INVALID. And if initial_state, where given,
+// has the shape [parameters] and finite values: otherwise ARRAY_SHAPE_INVALID or DATA_MALFORMED.
+absl::Status ValidateNetwork(const NetworkSpec& network);
+
+// NET_LOSS_MISMATCH if the last layer does not go with the loss. REQUIRES: ValidateNetwork is OK.
+absl::Status CheckLossFits(const NetworkSpec& network, LossFunction loss);
+
+// REQUIRES for all of these: ValidateNetwork is OK.
+int64_t InputCount(const NetworkSpec& network);
+int64_t OutputCount(const NetworkSpec& network);
+int64_t ParameterCount(const NetworkSpec& network);
+
+// Number of parameters of one layer.
+int64_t ParameterCount(const Layer& layer);
+// "Affine 64→128", "ReLU".
+std::string Describe(const Layer& layer);
+// "cross_entropy".
+std::string Name(LossFunction loss);
+// "float32".
+std::string Name(Precision precision);
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_NET_NETWORK_SPEC_H_
