@@ -1,0 +1,38 @@
+// Kinds of events as the journal stores them and watchers choose them. Pure and thread-safe.
+#ifndef PILOTHOUSE_SERVICE_JOURNAL_EVENT_KIND_H_
+#define PILOTHOUSE_SERVICE_JOURNAL_EVENT_KIND_H_
+
+#include <cstdint>
+#include <initializer_list>
+
+#include "absl/strings/string_view.h"
+#include "pilothouse/v1/event.pb.h"
+
+namespace pilothouse::service {
+
+// EVENT_KIND_UNSPECIFIED for an event that says nothing.
+v1::EventKind KindOf(const v1::Event& event);
+
+// "loss", "status", "control", "state"; as in the journal's column `kind`. Empty for EVENT_KIND_UNSPECIFIED.
+absl::string_view KindName(v1::EventKind kind);
+
+// A set of kinds. A value.
+class EventKindSet {
+ public:
+  constexpr EventKindSet() = default;
+  EventKindSet(std::initializer_list<v1::EventKind> kinds) {
+    for (v1::EventKind kind : kinds) Add(kind);
+  }
+  static EventKindSet All();
+
+  // REQUIRES: v1::EventKind_IsValid(kind).
+  void Add(v1::EventKind kind) { bits_ |= uint32_t{1} << kind; }
+  bool Contains(v1::EventKind kind) const { return (bits_ >> kind & 1) != 0; }
+
+ private:
+  uint32_t bits_ = 0;
+};
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_JOURNAL_EVENT_KIND_H_

@@ -1,0 +1,152 @@
+// A run's durable record, `<run directory>/run.db`: every event in order, every control with its receipt, and what the
+// run is now. An SQLite database in WAL mode with one writer (Journal) and any number of readers (JournalReader), also
+// while the writer writes. The schema is in journal.cc; its columns can be read with the sqlite3 shell.
+//
+// Errors: JOURNAL_FAILED, with SQLite's words, whenever the file cannot be read or written; INTERNAL when the caller
+// breaks a rule stated here.
+#ifndef PILOTHOUSE_SERVICE_JOURNAL_JOURNAL_H_
+#define PILOTHOUSE_SERVICE_JOURNAL_JOURNAL_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "pilothouse/v1/control.pb.h"
+#include "pilothouse/v1/event.pb.h"
+#include "pilothouse/v1/run.pb.h"
+#include "service/journal/event_kind.h"
+
+namespace pilothouse::service {
+
+class Database;
+
+// Name of the journal's file in a run's directory.
+inline constexpr char kJournalFile[] = "run.db";
+
+struct JournalEntry {
+  // Complete, with its sequence: one more than that of the event before.
+  v1::Event event;
+  // The number under which the trainer reported it. 0: an event of the service itself.
+  uint64_t report_number = 0;
+};
+
+enum class Durability {
+  // Survives the death of the process, not of the machine. For losses and periodic states.
+  kUnsynced,
+  // On disk before the call returns, with everything appended before it. For whatever somebody is told of: controls,
+  // status.
+  kSynced,
+};
+
+// A control that was applied. `receipt` is exactly what was answered.
+struct RecordedControl {
+  v1::Receipt receipt;
+  v1::ControlReport report;
+};
+
+struct NewRun {
+  std::string run_id;
+  // Of the StartRun, to be found again under kMetaStartRequestId. May be empty.
+  std::string start_request_id;
+  absl::Time create_time;
+  v1::RunSpec spec;
+};
+
+// Keys of Meta that the journal itself writes.
+inline constexpr char kMetaSpec[] = "spec";
+inline constexpr char kMetaStartRequestId[] = "start_request_id";
+
+// The writer. There is at most one at a time for a run. Not thread-safe: used by the run's own thread.
+class Journal {
+ public:
+  // Makes the file, which must not exist in a directory that must. The run is STARTING at batch 0 with loss −1. Durable
+  // when it returns (the directory's own entry in its parent is the caller's).
+  static absl::StatusOr<std::unique_ptr<Journal>> Create(const std::string& path, const NewRun& run);
+  // Opens a journal and recovers it if its last writer was killed. Refuses files that are no journal and journals of a
+  // newer schema.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path);
+  // Folds the write-ahead log into the file.
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // Appends `entries` in one transaction, and makes `now`, if given, what LoadRun returns. Either all of it or, on an
+  // error, nothing; the journal can then be used on, and the same append tried again. Sequences continue without holes;
+  // a request_id of a control is not recorded yet. With kSynced, this and all before it is on disk when OK is returned.
+  absl::Status Append(absl::Span<const JournalEntry> entries, Durability durability, const v1::Run* now = nullptr);
+
+  // Changes what LoadRun returns, without an event.
+  absl::Status SetRun(const v1::Run& now, Durability durability);
+
+  // The run as it was last set, with its spec, run_id, create_time and last_sequence. `directory` is unset: journals
+  // travel.
+  absl::StatusOr<v1::Run> LoadRun() const;
+
+  // nullopt: no control with this request_id was applied.
+  absl::StatusOr<std::optional<RecordedControl>> FindControl(absl::string_view request_id) const;
+
+  // Small values kept beside the run. Meta gives nullopt for an unknown key. SetMeta is synced.
+  absl::StatusOr<std::optional<std::string>> Meta(absl::string_view key) const;
+  absl::Status SetMeta(absl::string_view key, absl::string_view value);
+
+  // Sequence of the newest event; 0: none.
+  uint64_t last_sequence() const { return last_sequence_; }
+  // Highest report number appended; 0: none.
+  uint64_t last_report() const { return last_report_; }
+
+ private:
+  explicit Journal(std::unique_ptr<Database> database);
+
+  absl::Status Commit(absl::Span<const JournalEntry> entries, const v1::Run* now, uint64_t last_report);
+
+  std::unique_ptr<Database> database_;
+  uint64_t last_sequence_ = 0;
+  uint64_t last_report_ = 0;
+};
+
+// Part of a run's events.
+struct JournalPage {
+  // In order of sequence.
+  std::vector<std::shared_ptr<const v1::Event>> events;
+  // All events of the kinds asked for, from `after_sequence` to this sequence, are in `events`. Equal to last_sequence:
+  // there was no more.
+  uint64_t through = 0;
+  // The newest event's when it was read.
+  uint64_t last_sequence = 0;
+};
+
+// A reader with a connection of its own. It never holds up the writer and needs no more than the right to read (beside
+// a living writer or an ended run's file). Not thread-safe: one thread at a time.
+class JournalReader {
+ public:
+  static absl::StatusOr<std::unique_ptr<JournalReader>> Open(const std::string& path);
+  ~JournalReader();
+  JournalReader(const JournalReader&) = delete;
+  JournalReader& operator=(const JournalReader&) = delete;
+
+  // The events after `after_sequence` of the given kinds: at most `max_events` (1 or more), and at most `max_bytes` of
+  // them as serialized, save that a first event is returned whatever its size.
+  absl::StatusOr<JournalPage> Read(uint64_t after_sequence, EventKindSet kinds, int max_events,
+                                   int64_t max_bytes) const;
+
+  // As in Journal.
+  absl::StatusOr<v1::Run> LoadRun() const;
+  absl::StatusOr<std::optional<RecordedControl>> FindControl(absl::string_view request_id) const;
+  absl::StatusOr<std::optional<std::string>> Meta(absl::string_view key) const;
+
+ private:
+  explicit JournalReader(std::unique_ptr<Database> database);
+
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_JOURNAL_JOURNAL_H_
