@@ -1,0 +1,56 @@
+#include "trainer/net/initial_state.h"
+
+#include <gtest/gtest.h>
+
+namespace pilothouse::trainer {
+namespace {
+
+// Root of the mean of squares of `state` from `begin` to `end`.
+double Deviation(const Vector<double>& state, int64_t begin, int64_t end) {
+  return std::sqrt(state.segment(begin, end - begin).squaredNorm() / static_cast<double>(end - begin));
+}
+
+TEST(InitialState, IsScaledByWhatFollowsALayer) {
+  const NetworkSpec network = *ParseShorthand("100x200rx100tx100gx50");
+  const Vector<double> state = InitialState<double>(network, 1);
+  ASSERT_EQ(state.size(), ParameterCount(network));
+  const struct {
+    int64_t inputs, outputs;
+    double deviation;
+  } layers[] = {{100, 200, std::sqrt(2.0 / 100)},
+                {200, 100, std::sqrt(2.0 / 300)},
+                {100, 100, std::sqrt(2.0 / 100)},
+                {100, 50, std::sqrt(2.0 / 150)}};
+  int64_t offset = 0;
+  for (const auto& [inputs, outputs, deviation] : layers) {
+    const int64_t biases = offset + inputs * outputs;
+    EXPECT_NEAR(Deviation(state, offset, biases) / deviation, 1, 0.05);
+    EXPECT_EQ(Deviation(state, biases, biases + outputs), 0);
+    offset = biases + outputs;
+  }
+}
+
+TEST(InitialState, NormalHasVarianceOneInWeightsAndBiases) {
+  NetworkSpec network = *ParseShorthand("50x400");
+  network.initializer = Initializer::kNormal;
+  const Vector<double> state = InitialState<double>(network, 1);
+  EXPECT_NEAR(Deviation(state, 0, 20'000), 1, 0.03);
+  EXPECT_NEAR(Deviation(state, 20'000, 20'400), 1, 0.15);
+}
+
+TEST(InitialState, DependsOnTheSeedAloneAndIsAlikeInBothPrecisions) {
+  const NetworkSpec network = *ParseShorthand("8x16tx4");
+  EXPECT_EQ(InitialState<double>(network, 3), InitialState<double>(network, 3));
+  EXPECT_NE(InitialState<double>(network, 3), InitialState<double>(network, 4));
+  EXPECT_EQ(InitialState<float>(network, 3), InitialState<double>(network, 3).cast<float>());
+}
+
+TEST(InitialState, IsWhatTheSpecGives) {
+  NetworkSpec network = *ParseShorthand("1x1");
+  network.initial_state = NumberArray{{2}, std::vector<double>{0.1, -7}};
+  EXPECT_EQ(InitialState<double>(network, 3), Vector<double>({{0.1}, {-7}}));
+  EXPECT_EQ(InitialState<float>(network, 3), Vector<float>({{0.1F}, {-7}}));
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer

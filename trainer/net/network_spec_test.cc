@@ -1,0 +1,162 @@
+#include "trainer/net/network_spec.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+NetworkSpec Net(std::vector<Layer> layers) {
+  NetworkSpec network;
+  network.layers = std::move(layers);
+  return network;
+}
+
+std::string DescribeAll(const NetworkSpec& network) {
+  std::string all;
+  for (const Layer& layer : network.layers) absl::StrAppend(&all, Describe(layer), "; ");
+  return all;
+}
+
+TEST(Shorthand, StandsForAffineLayersAndTheirActivations) {
+  const auto network = ParseShorthand("2x3tx4rx5sx6gx7");
+  ASSERT_TRUE(network.ok()) << network.status();
+  EXPECT_EQ(DescribeAll(*network),
+            "Affine 2→3; tanh; Affine 3→4; ReLU; Affine 4→5; sigmoid; Affine 5→6; GELU; Affine 6→7; ");
+  EXPECT_TRUE(ValidateNetwork(*network).ok());
+  EXPECT_EQ(InputCount(*network), 2);
+  EXPECT_EQ(OutputCount(*network), 7);
+  EXPECT_EQ(ParameterCount(*network), 9 + 16 + 25 + 36 + 49);
+}
+
+TEST(Shorthand, TakesTheWidestLayers) { EXPECT_TRUE(ParseShorthand("65536x1").ok()); }
+
+struct Malformed {
+  std::string shorthand;
+  int position;
+};
+
+TEST(Shorthand, SaysWhichCharacterIsToBlame) {
+  std::string deep = "1";
+  for (int i = 0; i < 64; ++i) deep += "x1";
+  const Malformed cases[] = {
+      {"", 1},
+      {"x", 1},
+      {"-2x1", 1},
+      {" 2x1", 1},
+      {"0x1", 1},
+      {"65537x1", 1},
+      {"99999999999999999999x1", 1},
+      {"2", 2},
+      {"2tx1", 2},
+      {"2 x1", 2},
+      {"2X1", 2},
+      {"2é1", 2},
+      {"2x", 3},
+      {"2xx1", 3},
+      {"2xt", 3},
+      {"2x0", 3},
+      {"2x1tt", 5},
+      {"2x1q", 4},
+      {"2x1tx", 6},
+      {"2x1.5", 4},
+      {deep + "x1", 2 * 64 + 2 + 1},
+      {std::string(1025, '1'), 1025},
+      {std::string(1024, '1'), 1},
+  };
+  for (const auto& [shorthand, position] : cases) {
+    const auto network = ParseShorthand(shorthand);
+    ASSERT_FALSE(network.ok()) << shorthand;
+    EXPECT_EQ(ReasonOf(network.status()), v1::ERROR_REASON_NET_INVALID) << shorthand;
+    const v1::Error error = ToError(network.status());
+    EXPECT_EQ(error.field(), "network.shorthand");
+    EXPECT_EQ(error.metadata().at("position"), absl::StrCat(position)) << shorthand << ": " << error.message();
+  }
+  EXPECT_TRUE(ParseShorthand(deep).ok());
+}
+
+TEST(NetworkSpec, RefusesLayersThatDoNotFitAndSaysWhich) {
+  const Layer tanh = MapLayer{Activation::kTanh};
+  const Layer softmax = MapLayer{Activation::kSoftmax};
+  const struct {
+    NetworkSpec network;
+    std::string layer;
+  } cases[] = {
+      {Net({IdentityLayer{}, AffineLayer{1, 1}}), "1"},
+      {Net({tanh}), "1"},
+      {Net({AffineLayer{0, 1}}), "1"},
+      {Net({AffineLayer{1, 65537}}), "1"},
+      {Net({AffineLayer{1, -1}}), "1"},
+      {Net({AffineLayer{2, 3}, tanh, AffineLayer{2, 1}}), "3"},
+      {Net({AffineLayer{2, 3}, IdentityLayer{}, AffineLayer{4, 1}}), "3"},
+      {Net({AffineLayer{2, 3}, softmax, IdentityLayer{}}), "2"},
+  };
+  for (const auto& [network, layer] : cases) {
+    const absl::Status status = ValidateNetwork(network);
+    EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_NET_INVALID) << DescribeAll(network);
+    EXPECT_EQ(ToError(status).metadata().at("layer"), layer) << status;
+  }
+}
+
+TEST(NetworkSpec, HasOneToSixtyFourLayersAndABoundedNumberOfParameters) {
+  EXPECT_EQ(ReasonOf(ValidateNetwork(Net({}))), v1::ERROR_REASON_NET_INVALID);
+  std::vector<Layer> layers(64, MapLayer{Activation::kTanh});
+  layers[0] = AffineLayer{1, 1};
+  EXPECT_TRUE(ValidateNetwork(Net(layers)).ok());
+  layers.push_back(IdentityLayer{});
+  EXPECT_EQ(ReasonOf(ValidateNetwork(Net(layers))), v1::ERROR_REASON_NET_INVALID);
+  EXPECT_EQ(ReasonOf(ValidateNetwork(Net({AffineLayer{65536, 65536}}))), v1::ERROR_REASON_NET_INVALID);
+}
+
+TEST(NetworkSpec, TakesAnInitialStateOfTheRightShapeAndFinite) {
+  NetworkSpec network = Net({AffineLayer{1, 1}});
+  network.initial_state = NumberArray{{2}, std::vector<double>{1, 2}};
+  EXPECT_TRUE(ValidateNetwork(network).ok());
+  network.initial_state = NumberArray{{3}, std::vector<float>{1, 2, 3}};
+  const absl::Status wrong_length = ValidateNetwork(network);
+  EXPECT_EQ(ReasonOf(wrong_length), v1::ERROR_REASON_ARRAY_SHAPE_INVALID);
+  EXPECT_EQ(ToError(wrong_length).metadata().at("expected"), "[2]");
+  network.initial_state = NumberArray{{1, 2}, std::vector<float>{1, 2}};
+  EXPECT_EQ(ReasonOf(ValidateNetwork(network)), v1::ERROR_REASON_ARRAY_SHAPE_INVALID);
+  network.initial_state = NumberArray{{2}, std::vector<float>{1, std::numeric_limits<float>::quiet_NaN()}};
+  const absl::Status not_finite = ValidateNetwork(network);
+  EXPECT_EQ(ReasonOf(not_finite), v1::ERROR_REASON_DATA_MALFORMED);
+  EXPECT_EQ(ToError(not_finite).metadata().at("position"), "2");
+}
+
+TEST(NetworkSpec, KnowsWhichLastLayersGoWithWhichLoss) {
+  const LossFunction losses[] = {LossFunction::kCrossEntropy, LossFunction::kBinaryCrossEntropy, LossFunction::kMse,
+                                 LossFunction::kHalfMse};
+  const struct {
+    Layer last;
+    std::vector<bool> fits;
+  } cases[] = {
+      {IdentityLayer{}, {true, true, true, true}},
+      {MapLayer{Activation::kSoftmax}, {true, false, true, true}},
+      {MapLayer{Activation::kSigmoid}, {false, true, true, true}},
+      {MapLayer{Activation::kTanh}, {false, false, true, true}},
+      {MapLayer{Activation::kRelu}, {false, false, true, true}},
+      {MapLayer{Activation::kGelu}, {false, false, true, true}},
+  };
+  for (const auto& [last, fits] : cases) {
+    for (int i = 0; i < 4; ++i) {
+      const absl::Status status = CheckLossFits(Net({AffineLayer{2, 3}, last}), losses[i]);
+      EXPECT_EQ(status.ok(), fits[i]) << Describe(last) << " with " << Name(losses[i]);
+      if (!fits[i]) {
+        EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_NET_LOSS_MISMATCH);
+      }
+    }
+  }
+  // What counts is the function the outputs went through, not the layer's place.
+  const NetworkSpec hidden = Net({AffineLayer{2, 3}, MapLayer{Activation::kTanh}, IdentityLayer{}});
+  EXPECT_EQ(ReasonOf(CheckLossFits(hidden, LossFunction::kCrossEntropy)), v1::ERROR_REASON_NET_LOSS_MISMATCH);
+  EXPECT_EQ(ReasonOf(CheckLossFits(Net({AffineLayer{2, 1}}), LossFunction::kCrossEntropy)),
+            v1::ERROR_REASON_NET_LOSS_MISMATCH);
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer

@@ -1,0 +1,187 @@
+#include "trainer/net/network.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "trainer/net/initial_state.h"
+#include "trainer/net/loss.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+NetworkSpec Net(std::vector<Layer> layers) {
+  NetworkSpec network;
+  network.layers = std::move(layers);
+  return network;
+}
+
+template <typename T>
+ConstMatrixView<T> View(const Matrix<T>& matrix) {
+  return {matrix.data(), matrix.rows(), matrix.cols()};
+}
+
+TEST(Network, AnAffineLayerMultipliesAndAdds) {
+  Network<double> network(MakePlan(Net({AffineLayer{2, 3}}), LossFunction::kHalfMse), 1);
+  const Vector<double> state = Vector<double>::LinSpaced(9, 0, 8);
+  const Matrix<double> x{{2, 1}};
+  EXPECT_EQ(Matrix<double>(network.Forward(state, View(x))), Matrix<double>({{9, 13, 17}}));
+}
+
+TEST(Network, WithUnitMatrixAndNoBiasGivesBackWhatItIsGiven) {
+  Network<double> network(MakePlan(Net({AffineLayer{2, 2}, IdentityLayer{}}), LossFunction::kHalfMse), 4);
+  const Vector<double> state{{1, 0, 0, 1, 0, 0}};
+  const Matrix<double> x{{0, 1}, {2, 3}, {4, 5}, {6, 7}};
+  const Matrix<double> ideal = 2 * x;
+  const auto outputs = network.Forward(state, View(x));
+  EXPECT_EQ(Matrix<double>(outputs), x);
+  EXPECT_EQ(LossAndGradient<double>(LossFunction::kHalfMse, outputs, View(ideal), network.OutputGradient()), 17.5);
+}
+
+TEST(Network, ComputesEachActivationsFunction) {
+  const Matrix<double> x{{-2, 0, 0.5}};
+  const double s5 = 1 / (1 + std::exp(-0.5));
+  const double s2 = 1 / (1 + std::exp(2.0));
+  const double sum = std::exp(-2.0) + 1 + std::exp(0.5);
+  const struct {
+    Activation activation;
+    Matrix<double> y;
+  } cases[] = {
+      {Activation::kTanh, Matrix<double>{{std::tanh(-2.0), 0, std::tanh(0.5)}}},
+      {Activation::kRelu, Matrix<double>{{0, 0, 0.5}}},
+      {Activation::kSigmoid, Matrix<double>{{s2, 0.5, s5}}},
+      // x·Φ(x), from tables of the normal distribution.
+      {Activation::kGelu, Matrix<double>{{-2 * 0.0227501319481792, 0, 0.5 * 0.6914624612740131}}},
+      {Activation::kSoftmax, Matrix<double>{{std::exp(-2.0) / sum, 1 / sum, std::exp(0.5) / sum}}},
+  };
+  Vector<double> unit = Vector<double>::Zero(12);
+  for (const int i : {0, 4, 8}) unit[i] = 1;
+  for (const auto& [activation, y] : cases) {
+    const NetworkSpec spec = Net({AffineLayer{3, 3}, MapLayer{activation}});
+    Network<double> network(MakePlan(spec, LossFunction::kMse), 1);
+    EXPECT_TRUE(network.Forward(unit, View(x)).isApprox(y, 1e-14)) << Describe(spec.layers[1]);
+  }
+}
+
+TEST(Network, GivesProbabilitiesUnderTheCrossEntropiesHoweverTheLastLayerIsWritten) {
+  const Matrix<double> x{{0.3, -1.2}};
+  const Vector<double> state{{1, 0, 0, 1, 0, 0}};
+  const struct {
+    LossFunction loss;
+    Activation last;
+    Matrix<double> p;
+  } cases[] = {{LossFunction::kCrossEntropy, Activation::kSoftmax,
+                Matrix<double>{{1 / (1 + std::exp(-1.5)), 1 / (1 + std::exp(1.5))}}},
+               {LossFunction::kBinaryCrossEntropy, Activation::kSigmoid,
+                Matrix<double>{{1 / (1 + std::exp(-0.3)), 1 / (1 + std::exp(1.2))}}}};
+  for (const auto& [loss, last, p] : cases) {
+    Network<double> implied(MakePlan(Net({AffineLayer{2, 2}}), loss), 1);
+    Network<double> spelt(MakePlan(Net({AffineLayer{2, 2}, MapLayer{last}, IdentityLayer{}}), loss), 1);
+    EXPECT_TRUE(implied.Predict(state, View(x)).isApprox(p, 1e-14));
+    EXPECT_EQ(Matrix<double>(implied.Predict(state, View(x))), Matrix<double>(spelt.Predict(state, View(x))));
+    EXPECT_EQ(Matrix<double>(spelt.Forward(state, View(x))), x) << "trained on logits";
+  }
+}
+
+// Loss at `state`, and the gradient if `gradient` is not null.
+double Evaluate(Network<double>& network, LossFunction loss, const Vector<double>& state, const Matrix<double>& inputs,
+                const Matrix<double>& targets, Vector<double>* gradient) {
+  const auto outputs = network.Forward(state, View(inputs));
+  const double value = LossAndGradient<double>(loss, outputs, View(targets), network.OutputGradient());
+  if (gradient != nullptr) network.Backward(state, View(inputs), *gradient);
+  return value;
+}
+
+void CheckGradient(const NetworkSpec& spec, LossFunction loss) {
+  constexpr int kRows = 5;
+  Matrix<double> inputs(kRows, 3);
+  for (int i = 0; i < inputs.size(); ++i) inputs.data()[i] = std::sin(1.0 + 2.0 * i);
+  Matrix<double> targets(kRows, loss == LossFunction::kCrossEntropy ? 1 : 4);
+  for (int i = 0; i < targets.size(); ++i) {
+    targets.data()[i] = loss == LossFunction::kCrossEntropy ? i % 4 : 0.5 + 0.5 * std::cos(3.0 * i);
+  }
+  NetworkSpec drawn = spec;
+  drawn.initializer = Initializer::kNormal;
+  Vector<double> state = InitialState<double>(drawn, 11) * 0.7;
+  // More rows than are used: the buffers are larger than the batch, as with the last batch of an epoch.
+  Network<double> network(MakePlan(spec, loss), kRows + 3);
+  Vector<double> gradient = Vector<double>::Constant(state.size(), 1e9);
+  Evaluate(network, loss, state, inputs, targets, &gradient);
+  for (int i = 0; i < state.size(); ++i) {
+    const double middle = state[i];
+    const double step = 1e-5;
+    state[i] = middle + step;
+    const double above = Evaluate(network, loss, state, inputs, targets, nullptr);
+    state[i] = middle - step;
+    const double below = Evaluate(network, loss, state, inputs, targets, nullptr);
+    state[i] = middle;
+    ASSERT_NEAR(gradient[i], (above - below) / (2 * step), 1e-8) << "parameter " << i;
+  }
+}
+
+TEST(Network, GradientsAgreeWithFiniteDifferencesForEveryActivationAndLoss) {
+  const Activation all[] = {Activation::kTanh, Activation::kRelu, Activation::kSigmoid, Activation::kGelu,
+                            Activation::kSoftmax};
+  const LossFunction losses[] = {LossFunction::kCrossEntropy, LossFunction::kBinaryCrossEntropy, LossFunction::kMse,
+                                 LossFunction::kHalfMse};
+  int checked = 0;
+  for (const LossFunction loss : losses) {
+    for (const Activation hidden : {Activation::kTanh, Activation::kRelu, Activation::kSigmoid, Activation::kGelu}) {
+      std::vector<Layer> layers = {AffineLayer{3, 6}, MapLayer{hidden}, IdentityLayer{}, AffineLayer{6, 4}};
+      SCOPED_TRACE(absl::StrCat(Name(loss), ", hidden ", Describe(layers[1]), ", linear at the end"));
+      CheckGradient(Net(layers), loss);
+      for (const Activation last : all) {
+        std::vector<Layer> closed = layers;
+        closed.push_back(MapLayer{last});
+        if (!CheckLossFits(Net(closed), loss).ok()) continue;
+        SCOPED_TRACE(Describe(closed.back()));
+        CheckGradient(Net(closed), loss);
+        ++checked;
+      }
+    }
+  }
+  EXPECT_EQ(checked, 4 * (1 + 1 + 5 + 5));
+}
+
+TEST(Network, ActivationsMayFollowEachOther) {
+  CheckGradient(Net({AffineLayer{3, 4}, MapLayer{Activation::kTanh}, MapLayer{Activation::kSigmoid},
+                     MapLayer{Activation::kGelu}}),
+                LossFunction::kMse);
+}
+
+template <typename T>
+void ExpectNanSurvives(Activation activation) {
+  const NetworkSpec spec = Net({AffineLayer{1, 9}, MapLayer{activation}});
+  Network<T> network(MakePlan(spec, LossFunction::kMse), 3);
+  const Vector<T> state = Vector<T>::Ones(18);
+  Matrix<T> x = Matrix<T>::Ones(3, 1);
+  x(1, 0) = std::numeric_limits<T>::quiet_NaN();
+  const auto y = network.Forward(state, View(x));
+  for (int i = 0; i < 3; ++i) {
+    for (int j = 0; j < 9; ++j) EXPECT_EQ(std::isnan(y(i, j)), i == 1) << Describe(spec.layers[1]) << i << " " << j;
+  }
+}
+
+TEST(Network, NanPassesThroughEveryActivation) {
+  for (const Activation activation :
+       {Activation::kTanh, Activation::kRelu, Activation::kSigmoid, Activation::kGelu, Activation::kSoftmax}) {
+    ExpectNanSurvives<float>(activation);
+    ExpectNanSurvives<double>(activation);
+  }
+}
+
+TEST(Network, FloatAndDoubleAgreeUpToPrecision) {
+  const NetworkSpec spec = *ParseShorthand("16x32gx24tx8");
+  Network<float> narrow(MakePlan(spec, LossFunction::kMse), 20);
+  Network<double> wide(MakePlan(spec, LossFunction::kMse), 20);
+  const Matrix<double> x = Matrix<double>::NullaryExpr(
+      20, 16, [](Eigen::Index i, Eigen::Index j) { return std::sin(static_cast<double>(i * 16 + j)); });
+  const Matrix<float> x_narrow = x.cast<float>();
+  const Matrix<double> a = narrow.Forward(InitialState<float>(spec, 5), View(x_narrow)).cast<double>();
+  EXPECT_TRUE(wide.Forward(InitialState<double>(spec, 5), View(x)).isApprox(a, 1e-5));
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer

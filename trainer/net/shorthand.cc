@@ -1,0 +1,108 @@
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+#include "trainer/net/network_spec.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+constexpr char kField[] = "network.shorthand";
+
+// Reads from left to right; the cursor is where an error would be found.
+class ShorthandParser {
+ public:
+  explicit ShorthandParser(absl::string_view text) : text_(text) {}
+
+  absl::StatusOr<NetworkSpec> Parse() {
+    if (text_.size() > static_cast<size_t>(kMaxShorthandCharacters)) {
+      cursor_ = kMaxShorthandCharacters;
+      return Refuse(absl::StrCat("it is longer than ", kMaxShorthandCharacters, " characters"));
+    }
+    NetworkSpec network;
+    absl::StatusOr<int64_t> inputs = ParseWidth();
+    if (!inputs.ok()) return inputs.status();
+    if (ParseActivation().has_value()) {
+      --cursor_;
+      return Refuse("the first width is the number of inputs and takes no activation");
+    }
+    if (AtEnd()) return Refuse("there must be at least two widths, as in 64x10");
+    while (!AtEnd()) {
+      absl::StatusOr<int64_t> outputs = ParseLayer(*inputs, network.layers);
+      if (!outputs.ok()) return outputs.status();
+      inputs = outputs;
+    }
+    return network;
+  }
+
+ private:
+  bool AtEnd() const { return cursor_ == text_.size(); }
+
+  // Appends what one "x<width><letter>" stands for and returns the width.
+  absl::StatusOr<int64_t> ParseLayer(int64_t inputs, std::vector<Layer>& layers) {
+    if (text_[cursor_] != 'x') return Refuse("only x may follow here");
+    ++cursor_;
+    const size_t start = cursor_;
+    absl::StatusOr<int64_t> outputs = ParseWidth();
+    if (!outputs.ok()) return outputs;
+    layers.push_back(AffineLayer{inputs, *outputs});
+    if (const std::optional<Activation> activation = ParseActivation()) layers.push_back(MapLayer{*activation});
+    if (layers.size() > static_cast<size_t>(kMaxLayers)) {
+      cursor_ = start;
+      return Refuse(absl::StrCat("a network has at most ", kMaxLayers, " layers, activations counted"));
+    }
+    return outputs;
+  }
+
+  absl::StatusOr<int64_t> ParseWidth() {
+    const size_t start = cursor_;
+    while (!AtEnd() && absl::ascii_isdigit(text_[cursor_])) ++cursor_;
+    if (cursor_ == start) return Refuse("a width must stand here");
+    int64_t width = 0;
+    const bool fits = absl::SimpleAtoi(text_.substr(start, cursor_ - start), &width);
+    if (!fits || width < 1 || width > kMaxLayerWidth) {
+      cursor_ = start;
+      return Refuse(absl::StrCat("a width lies between 1 and ", kMaxLayerWidth));
+    }
+    return width;
+  }
+
+  // Takes the letter of an activation, if one stands here.
+  std::optional<Activation> ParseActivation() {
+    if (AtEnd()) return std::nullopt;
+    switch (text_[cursor_]) {
+      case 't':
+        ++cursor_;
+        return Activation::kTanh;
+      case 'r':
+        ++cursor_;
+        return Activation::kRelu;
+      case 's':
+        ++cursor_;
+        return Activation::kSigmoid;
+      case 'g':
+        ++cursor_;
+        return Activation::kGelu;
+      default:
+        return std::nullopt;
+    }
+  }
+
+  absl::Status Refuse(absl::string_view why) const {
+    const std::string position = absl::StrCat(cursor_ + 1);
+    return MakeError(v1::ERROR_REASON_NET_INVALID, kField,
+                     absl::StrCat("The network's shorthand is malformed at character ", position, ": ", why,
+                                  ". Write widths separated by x, each but the first followed by t, r, s, g or "
+                                  "nothing, as in 64x128rx10."),
+                     {{"position", position}});
+  }
+
+  absl::string_view text_;
+  size_t cursor_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<NetworkSpec> ParseShorthand(absl::string_view shorthand) { return ShorthandParser(shorthand).Parse(); }
+
+}  // namespace pilothouse::trainer
