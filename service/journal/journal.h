@@ -1,6 +1,6 @@
 // A run's durable record, `<run directory>/run.db`: every event in order, every control with its receipt, and what the
 // run is now. An SQLite database in WAL mode with one writer (Journal) and any number of readers (JournalReader), also
-// while the writer writes. The schema is in journal.cc; its columns can be read with the sqlite3 shell.
+// while the writer writes. The schema is in schema.h; its columns can be read with the sqlite3 shell.
 //
 // Errors: JOURNAL_FAILED, with SQLite's words, whenever the file cannot be read or written; INTERNAL when the caller
 // breaks a rule stated here.
@@ -104,7 +104,7 @@ class Journal {
  private:
   explicit Journal(std::unique_ptr<Database> database);
 
-  absl::Status Commit(absl::Span<const JournalEntry> entries, const v1::Run* now, uint64_t last_report);
+  absl::Status Insert(absl::Span<const JournalEntry> entries, const v1::Run* now, uint64_t last_report);
 
   std::unique_ptr<Database> database_;
   uint64_t last_sequence_ = 0;

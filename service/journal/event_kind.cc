@@ -1,0 +1,40 @@
+#include "service/journal/event_kind.h"
+
+namespace pilothouse::service {
+
+v1::EventKind KindOf(const v1::Event& event) {
+  switch (event.kind_case()) {
+    case v1::Event::kLoss:
+      return v1::EVENT_KIND_LOSS;
+    case v1::Event::kStatus:
+      return v1::EVENT_KIND_STATUS;
+    case v1::Event::kControl:
+      return v1::EVENT_KIND_CONTROL;
+    case v1::Event::kState:
+      return v1::EVENT_KIND_STATE;
+    case v1::Event::KIND_NOT_SET:
+      break;
+  }
+  return v1::EVENT_KIND_UNSPECIFIED;
+}
+
+absl::string_view KindName(v1::EventKind kind) {
+  switch (kind) {
+    case v1::EVENT_KIND_LOSS:
+      return "loss";
+    case v1::EVENT_KIND_STATUS:
+      return "status";
+    case v1::EVENT_KIND_CONTROL:
+      return "control";
+    case v1::EVENT_KIND_STATE:
+      return "state";
+    default:
+      return "";
+  }
+}
+
+EventKindSet EventKindSet::All() {
+  return {v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_STATE};
+}
+
+}  // namespace pilothouse::service

@@ -1,0 +1,73 @@
+// The journal's tables. A person reads them with the sqlite3 shell, programs through Journal and JournalReader.
+#ifndef PILOTHOUSE_SERVICE_JOURNAL_SCHEMA_H_
+#define PILOTHOUSE_SERVICE_JOURNAL_SCHEMA_H_
+
+#include "absl/status/status.h"
+#include "service/journal/sqlite.h"
+
+namespace pilothouse::service {
+
+// PRAGMA user_version: raised whenever a program that knows only the version before would misread the file.
+inline constexpr int kSchemaVersion = 1;
+
+// Times are microseconds since 1970 (UTC); reals are NULL where the number is NaN. `payload`, `summary` and meta's
+// `spec` hold serialized messages of pilothouse.v1, which are the full truth; the other columns show it.
+inline constexpr char kSchema[] = R"sql(
+CREATE TABLE meta (
+  key   TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row: the run as it is now.
+CREATE TABLE run (
+  id             INTEGER PRIMARY KEY CHECK (id = 1),
+  run_id         TEXT NOT NULL,
+  create_time_us INTEGER NOT NULL,
+  end_time_us    INTEGER,
+  status         TEXT NOT NULL,
+  batch          INTEGER NOT NULL,
+  target         INTEGER NOT NULL,
+  loss           REAL,
+  eta            REAL,
+  last_sequence  INTEGER NOT NULL,
+  last_report    INTEGER NOT NULL,
+  summary        BLOB NOT NULL      -- pilothouse.v1.Run without its spec
+) STRICT;
+
+CREATE TABLE events (
+  sequence      INTEGER PRIMARY KEY,
+  batch         INTEGER NOT NULL,
+  time_us       INTEGER NOT NULL,
+  kind          TEXT NOT NULL,      -- loss, status, control, state
+  value         REAL,               -- of a loss, status or state: the loss; of a control: the new value
+  report_number INTEGER NOT NULL,   -- the trainer's number for it; 0: the service's own
+  payload       BLOB NOT NULL       -- pilothouse.v1.Event
+) STRICT;
+
+-- Most events are losses: who wants the others does not have to read through them.
+CREATE INDEX events_without_losses ON events (sequence) WHERE kind <> 'loss';
+
+CREATE TABLE controls (
+  control_id     INTEGER PRIMARY KEY REFERENCES events (sequence),
+  request_id     TEXT UNIQUE,
+  kind           TEXT NOT NULL,     -- knob, target, stop
+  name           TEXT,              -- of the knob
+  value          REAL,
+  previous_value REAL,
+  applied_batch  INTEGER NOT NULL,
+  at_batch       INTEGER,           -- the batch asked for
+  origin         TEXT NOT NULL,
+  note           TEXT NOT NULL,
+  time_us        INTEGER NOT NULL
+) STRICT;
+)sql";
+
+// Writes the schema into an empty database, within the caller's transaction.
+absl::Status CreateSchema(Database& database);
+
+// JOURNAL_FAILED unless the database is a journal of a schema known here.
+absl::Status CheckSchema(const Database& database);
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_JOURNAL_SCHEMA_H_

@@ -1,0 +1,96 @@
+// SQLite with statuses and ownership: a connection, and statements prepared on it.
+//
+// Not thread-safe: a connection and its statements are used by one thread at a time.
+#ifndef PILOTHOUSE_SERVICE_JOURNAL_SQLITE_H_
+#define PILOTHOUSE_SERVICE_JOURNAL_SQLITE_H_
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace pilothouse::service {
+
+// How long a call waits for somebody else's lock on the file (a person's sqlite3 shell, say) before it fails.
+inline constexpr int kBusyTimeoutMilliseconds = 2000;
+
+// A connection. Errors are JOURNAL_FAILED with the file and SQLite's words.
+class Database {
+ public:
+  enum class Mode { kCreate, kWrite, kRead };
+
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path, Mode mode);
+
+  // Runs one or more statements that return nothing of interest.
+  absl::Status Execute(const char* sql);
+  // Undoes what a failed transaction has begun; no effect outside one.
+  void Rollback();
+
+  // The error that SQLite reported last on this connection.
+  absl::Status LastError() const;
+
+  const std::string& path() const { return path_; }
+  sqlite3* handle() const { return handle_.get(); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* handle) const { sqlite3_close(handle); }
+  };
+
+  Database(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
+
+  static absl::StatusOr<std::unique_ptr<Database>> OpenUri(const std::string& path, const std::string& uri, int flags);
+
+  const std::string path_;
+  const std::unique_ptr<sqlite3, Close> handle_;
+};
+
+// A prepared statement. Errors in preparing and binding are kept and returned by Step.
+//
+//   Statement select(database, "SELECT value FROM meta WHERE key = ?1");
+//   select.BindText(1, key);
+//   absl::StatusOr<bool> row = select.Step();
+//   if (row.ok() && *row) use(select.Bytes(0));
+//
+// The database must outlive it. Parameters count from 1, columns from 0, as in SQLite.
+class Statement {
+ public:
+  Statement(const Database& database, absl::string_view sql);
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  // What is bound is copied.
+  void BindInteger(int parameter, int64_t value);
+  void BindReal(int parameter, double value);  // NaN becomes NULL
+  void BindText(int parameter, absl::string_view text);
+  void BindBytes(int parameter, absl::string_view bytes);
+  void BindNull(int parameter);
+
+  // True: there is a row, readable until the next call. False: there are no more.
+  absl::StatusOr<bool> Step();
+  // Step, for a statement that returns no rows; leaves it ready to be bound and run again.
+  absl::Status Run();
+
+  int64_t Integer(int column) const { return sqlite3_column_int64(statement_, column); }
+  bool IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+  // Text or bytes; valid until the next call.
+  absl::string_view Bytes(int column) const;
+
+ private:
+  void Keep(int code);
+
+  const Database& database_;
+  sqlite3_stmt* statement_ = nullptr;
+  // The first error in preparing and binding.
+  absl::Status error_;
+};
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_JOURNAL_SQLITE_H_
