@@ -82,14 +82,15 @@ mark_done() { printf '%s\n' "$2" >"$1"; }
 # Installs clients/python into the environment, unless exactly this source is there already.
 install_python_package() {
   local key stamp=$venv/.stamp-package
-  key=$(find clients/python proto -type f \( -path 'clients/python/tests/*' -o -path '*/build/*' -o -path '*.egg-info/*' \
-    -o -path '*/.*' -o -name '*.pyc' \) -prune -o -type f \( -path 'clients/python/*' -o -name '*.proto' \) -print0 |
+  key=$(find clients/python proto -type f \( -name '*.py' -o -name '*.toml' -o -name '*.in' -o -name py.typed -o -name '*.proto' \) \
+    ! -path '*/tests/*' ! -path '*/build/*' ! -name '*_pb2*' -print0 |
     sort -z | xargs -0 sha256sum | sha256sum)
   if up_to_date "$stamp" "$key"; then
     echo '   the Python package is installed already'
     return
   fi
   rm -f "$stamp"
+  rm -rf clients/python/build # what an older build left there would be packed too
   logged pip-package 'installing the Python package' "$venv/bin/python" -m pip install --no-input ./clients/python &&
     mark_done "$stamp" "$key"
 }
