@@ -36,12 +36,12 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  // The state vector, shape [parameters]: layer by layer, weights [inputs][outputs] row-major, then biases; in the run's
-  // precision.
+  // The state vector, shape [parameters]: layer by layer, weights [inputs][outputs] row-major, then biases; in the
+  // run's precision.
   virtual NumberArray State() const = 0;
 
-  // Outputs of shape [rows, outputs] in the run's precision for `inputs` of shape [rows, inputs], row-major, as they would
-  // be given to training (standardisation is applied here). Probabilities for the cross-entropies.
+  // Outputs of shape [rows, outputs] in the run's precision for `inputs` of shape [rows, inputs], row-major, as they
+  // would be given to training (standardisation is applied here). Probabilities for the cross-entropies.
   // REQUIRES: inputs.size() == rows · facts().inputs.
   virtual NumberArray Predict(absl::Span<const double> inputs, int64_t rows) const = 0;
 

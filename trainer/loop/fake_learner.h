@@ -1,0 +1,77 @@
+// Test support: a learner that learns nothing, at a given pace, with given losses.
+#ifndef PILOTHOUSE_TRAINER_LOOP_FAKE_LEARNER_H_
+#define PILOTHOUSE_TRAINER_LOOP_FAKE_LEARNER_H_
+
+#include <cstdint>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proto/support/error.h"
+#include "trainer/loop/learner.h"
+
+namespace pilothouse::trainer {
+
+// Its state vector is [batch]; its predictions are the inputs times the batch.
+class FakeModel final : public Model {
+ public:
+  FakeModel(int64_t batch, bool can_save) : batch_(batch), can_save_(can_save) {}
+
+  NumberArray State() const override { return {{1}, std::vector<double>{static_cast<double>(batch_)}}; }
+
+  NumberArray Predict(absl::Span<const double> inputs, int64_t rows) const override {
+    std::vector<double> outputs(inputs.begin(), inputs.end());
+    for (double& output : outputs) output *= static_cast<double>(batch_);
+    return {{rows, rows > 0 ? static_cast<int64_t>(inputs.size()) / rows : 0}, std::move(outputs)};
+  }
+
+  absl::Status Save(const std::string& path, int64_t batch) const override {
+    if (!can_save_) return absl::UnavailableError("no space left on device.");
+    std::ofstream(path) << batch;
+    return absl::OkStatus();
+  }
+
+ private:
+  int64_t batch_;
+  bool can_save_;
+};
+
+class FakeLearner final : public Learner {
+ public:
+  // Called at the end of a step: what happens meanwhile.
+  std::function<void(int64_t batch)> on_step = [](int64_t) {};
+  std::function<double(int64_t batch)> loss = [](int64_t batch) { return 1.0 / static_cast<double>(batch); };
+  bool can_save = true;
+  LearnerFacts learner_facts{
+      .examples = 4, .inputs = 2, .outputs = 2, .parameters = 1, .batches_per_epoch = 1, .layers = {}};
+
+  double Step(int64_t batch, double eta) override {
+    batch_ = batch;
+    etas_.push_back(eta);
+    on_step(batch);
+    return loss(batch);
+  }
+
+  std::shared_ptr<const Model> Snapshot() const override {
+    ++snapshots_;
+    return std::make_shared<FakeModel>(batch_, can_save);
+  }
+
+  const LearnerFacts& facts() const override { return learner_facts; }
+
+  // The eta of each step that was made.
+  const std::vector<double>& etas() const { return etas_; }
+  int snapshots() const { return snapshots_; }
+
+ private:
+  int64_t batch_ = 0;
+  std::vector<double> etas_;
+  mutable int snapshots_ = 0;
+};
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_LOOP_FAKE_LEARNER_H_

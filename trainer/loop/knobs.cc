@@ -1,0 +1,94 @@
+#include "trainer/loop/knobs.h"
+
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/support/error.h"
+#include "proto/support/limits.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+constexpr char kEta[] = "eta";
+constexpr char kLossInterval[] = "loss_interval";
+constexpr char kLossEvery[] = "loss_every";
+constexpr char kStateEvery[] = "state_every";
+
+absl::Status UnknownKnob(absl::string_view name, const std::vector<KnobFacts>& facts) {
+  const std::string known =
+      absl::StrJoin(facts, ", ", [](std::string* out, const KnobFacts& knob) { absl::StrAppend(out, knob.name); });
+  return MakeError(v1::ERROR_REASON_KNOB_UNKNOWN, "name",
+                   absl::StrCat("This run has no knob \"", name, "\". It has: ", known, "."),
+                   {{"name", std::string(name)}, {"known", known}});
+}
+
+absl::Status OutOfRange(const KnobFacts& knob, double value) {
+  return MakeError(v1::ERROR_REASON_KNOB_OUT_OF_RANGE, "value",
+                   absl::StrCat(knob.name, " takes ", knob.integer ? "a whole number" : "a value", " from ",
+                                knob.minimum, " to ", knob.maximum, "; got ", value, "."),
+                   {{"name", knob.name},
+                    {"value", absl::StrCat(value)},
+                    {"minimum", absl::StrCat(knob.minimum)},
+                    {"maximum", absl::StrCat(knob.maximum)}});
+}
+
+}  // namespace
+
+std::vector<KnobFacts> Knobs::Facts() const {
+  constexpr double kMostBatches = static_cast<double>(kMaxTarget);
+  return {
+      {kEta, eta, std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::max(), false,
+       "learning rate: the step along the negative gradient"},
+      {kLossInterval, loss_interval, 0, kMaxLossIntervalSeconds, false,
+       "least time between two reports of a changing loss, in seconds"},
+      {kLossEvery, static_cast<double>(loss_every), -kMostBatches, kMostBatches, true,
+       "also report the loss of every n-th batch; 0 or less: off"},
+      {kStateEvery, static_cast<double>(state_every), -kMostBatches, kMostBatches, true,
+       "report the state vector at every n-th batch; 0 or less: off"},
+  };
+}
+
+double Knobs::Get(absl::string_view name) const {
+  for (const KnobFacts& knob : Facts()) {
+    if (knob.name == name) return knob.value;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+absl::Status Knobs::Check(absl::string_view name, double value, int64_t parameters) const {
+  if (name == kEta) return CheckEta(value, "eta");
+  const std::vector<KnobFacts> facts = Facts();
+  for (const KnobFacts& knob : facts) {
+    if (knob.name != name) continue;
+    const bool in_range = value >= knob.minimum && value <= knob.maximum;
+    if (!in_range || (knob.integer && value != std::trunc(value))) return OutOfRange(knob, value);
+    if (name == kStateEvery) return CheckStateEvery(static_cast<int64_t>(value), parameters, "value");
+    return absl::OkStatus();
+  }
+  return UnknownKnob(name, facts);
+}
+
+void Knobs::Set(absl::string_view name, double value) {
+  if (name == kEta) eta = value;
+  if (name == kLossInterval) loss_interval = value;
+  if (name == kLossEvery) loss_every = static_cast<int64_t>(value);
+  if (name == kStateEvery) state_every = static_cast<int64_t>(value);
+}
+
+absl::Status CheckEta(double eta, absl::string_view field) {
+  if (std::isfinite(eta) && eta > 0) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_ETA_INVALID, field, absl::StrCat("eta must be finite and above 0; got ", eta, "."),
+                   {{"value", absl::StrCat(eta)}});
+}
+
+absl::Status CheckStateEvery(int64_t state_every, int64_t parameters, absl::string_view field) {
+  if (state_every <= 0 || parameters <= kMaxStateEventParameters) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_STATE_TOO_LARGE, field,
+                   absl::StrCat("A network of ", parameters, " parameters is too large for its states to be reported ",
+                                "regularly; the limit is ", kMaxStateEventParameters, ". Ask for the state instead."),
+                   {{"parameters", absl::StrCat(parameters)}, {"limit", absl::StrCat(kMaxStateEventParameters)}});
+}
+
+}  // namespace pilothouse::trainer

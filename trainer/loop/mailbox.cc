@@ -1,0 +1,54 @@
+#include "trainer/loop/mailbox.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+
+namespace pilothouse::trainer {
+
+absl::Status RunEnded() {
+  return MakeError(v1::ERROR_REASON_RUN_ENDED, "", "The run was stopped; it takes no more controls.",
+                   {{"status", "STOPPED"}});
+}
+
+absl::Status Mailbox::Put(Letter letter) {
+  MutexLock lock(mutex_);
+  if (closed_) return RunEnded();
+  if (letters_.size() >= kMailboxCapacity) {
+    return MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "",
+                     absl::StrCat("Already ", kMailboxCapacity, " controls wait for this run; try again shortly."),
+                     {{"limit", absl::StrCat(kMailboxCapacity)}});
+  }
+  letters_.push_back(std::move(letter));
+  has_letters_.store(true, std::memory_order_relaxed);
+  has_letter_or_closed_.NotifyOne();
+  return absl::OkStatus();
+}
+
+std::vector<Letter> Mailbox::Take(size_t most) {
+  MutexLock lock(mutex_);
+  return TakeLocked(most);
+}
+
+void Mailbox::WaitUntil(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  if (letters_.empty()) clock_.WaitUntil(mutex_, has_letter_or_closed_, deadline);
+}
+
+std::vector<Letter> Mailbox::Close() {
+  MutexLock lock(mutex_);
+  closed_ = true;
+  return TakeLocked(letters_.size());
+}
+
+std::vector<Letter> Mailbox::TakeLocked(size_t most) {
+  const auto end = letters_.begin() + static_cast<std::ptrdiff_t>(std::min(most, letters_.size()));
+  std::vector<Letter> taken(std::make_move_iterator(letters_.begin()), std::make_move_iterator(end));
+  letters_.erase(letters_.begin(), end);
+  has_letters_.store(!letters_.empty(), std::memory_order_relaxed);
+  return taken;
+}
+
+}  // namespace pilothouse::trainer

@@ -1,0 +1,82 @@
+// What comes out of the training loop.
+#ifndef PILOTHOUSE_TRAINER_LOOP_REPORT_H_
+#define PILOTHOUSE_TRAINER_LOOP_REPORT_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "trainer/loop/clock.h"
+#include "trainer/loop/control.h"
+
+namespace pilothouse::trainer {
+
+// The loss of the report's batch: of the parameters before that batch's update. May be NaN or infinite.
+struct LossReport {
+  double value = 0;
+  bool at_target = false;
+};
+
+struct StatusReport {
+  RunStatus status = RunStatus::kIdle;
+  IdleReason idle_reason = IdleReason::kNone;
+  std::string message;
+  int64_t target = 0;
+  double loss = -1;
+};
+
+// A control was applied after the report's batch.
+struct ControlReport {
+  Control control;
+  // What the knob or the target now is, and what it was. For a stop, both: the final batch.
+  double value = 0;
+  double previous_value = 0;
+};
+
+// The parameters after the report's batch.
+struct StateReport {
+  std::shared_ptr<const Model> model;
+  double eta = 0;
+  double loss = -1;
+  bool asked = false;  // by a query, as opposed to state_every
+};
+
+struct Report {
+  int64_t batch = 0;
+  WallTime time;
+  std::variant<LossReport, StatusReport, ControlReport, StateReport> kind;
+  // The knobs after this report, where it changed them.
+  std::optional<Knobs> knobs;
+  // After this report.
+  int64_t resume_target = 0;
+};
+
+// The training thread is alive and has nothing to report.
+struct Heartbeat {
+  int64_t batch = 0;
+  double loss = -1;
+  WallTime time;
+};
+
+struct Refusal {
+  std::string request_id;
+  absl::Status error;
+};
+
+// Takes what the loop emits. Called on the training thread, which waits for the return: implementations must not block.
+class ReportSink {
+ public:
+  virtual ~ReportSink() = default;
+
+  virtual void OnReport(Report report) = 0;
+  virtual void OnHeartbeat(const Heartbeat& heartbeat) = 0;
+  // A control was not applied and the run is as it was.
+  virtual void OnRefusal(Refusal refusal) = 0;
+};
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_LOOP_REPORT_H_
