@@ -1,0 +1,341 @@
+"""What can go wrong: one exception class for each reason the service gives, and a few for what happens on this side.
+
+Branch on the class (or on `reason`), never on the text:
+
+    try:
+        run.set_eta(0.01, at_batch=1000)
+    except pilothouse.BatchAlreadyPassed as error:
+        print("too late: the run is at batch", error.metadata["batch"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+_DOMAIN = "pilothouse"
+_DETAILS_KEY = "grpc-status-details-bin"
+
+
+class PilothouseError(Exception):
+    """Base of everything this package raises on purpose.
+
+    Attributes:
+        reason: the service's reason, as in ErrorReason without its prefix ("RUN_NOT_FOUND"). Empty for errors that are
+            not an answer of the service.
+        field: the request's field that is to blame ("spec.network.shorthand"). Empty: no single field.
+        metadata: every value the sentence mentions, as text.
+
+    Where the error came over the wire, the gRPC error is its __cause__.
+    """
+
+    REASON: ClassVar[str] = ""
+
+    def __init__(
+        self, message: str, *, field: str = "", metadata: Mapping[str, str] | None = None, reason: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = self.REASON if reason is None else reason
+        self.field = field
+        self.metadata: dict[str, str] = dict(metadata or {})
+
+
+class Unreachable(PilothouseError):
+    """No service answers at the address, or the connection to it broke and did not come back in time."""
+
+
+class DeadlineExceeded(PilothouseError):
+    """The answer did not come within the timeout. A control may still take effect; metadata has its request_id."""
+
+
+class HouseClosed(PilothouseError):
+    """The House was closed, so it makes no more calls."""
+
+
+class LocalServiceFailed(PilothouseError):
+    """local() found no pilothoused to start, or the one it started ended at once. The text has its last log lines."""
+
+
+class RunNotFound(PilothouseError):
+    """No run has this id. Metadata: run_id."""
+
+    REASON = "RUN_NOT_FOUND"
+
+
+class RunAlreadyExists(PilothouseError):
+    """Another run has this id. Metadata: run_id."""
+
+    REASON = "RUN_ALREADY_EXISTS"
+
+
+class RunIdInvalid(PilothouseError):
+    """A run id is [a-z0-9][a-z0-9-]{0,62}. Metadata: run_id."""
+
+    REASON = "RUN_ID_INVALID"
+
+
+class RunEnded(PilothouseError):
+    """The run is STOPPED, COMPLETED or FAILED and takes no more controls. Metadata: run_id, status."""
+
+    REASON = "RUN_ENDED"
+
+
+class EtaInvalid(PilothouseError):
+    """Eta must be finite and above 0. Metadata: value."""
+
+    REASON = "ETA_INVALID"
+
+
+class KnobUnknown(PilothouseError):
+    """This run declares no knob of that name. Metadata: name, known."""
+
+    REASON = "KNOB_UNKNOWN"
+
+
+class KnobOutOfRange(PilothouseError):
+    """The value lies outside what the knob declares. Metadata: name, value, minimum, maximum."""
+
+    REASON = "KNOB_OUT_OF_RANGE"
+
+
+class TargetInvalid(PilothouseError):
+    """A target is a whole number from 0 to 2^53. Metadata: value."""
+
+    REASON = "TARGET_INVALID"
+
+
+class BatchAlreadyPassed(PilothouseError):
+    """The batch in at_batch lies behind the run. Metadata: at_batch, batch."""
+
+    REASON = "BATCH_ALREADY_PASSED"
+
+
+class RequestIdInvalid(PilothouseError):
+    """A request_id has at most 128 printable ASCII characters."""
+
+    REASON = "REQUEST_ID_INVALID"
+
+
+class RequestIdReused(PilothouseError):
+    """This request_id was used before, for a different change. Metadata: request_id."""
+
+    REASON = "REQUEST_ID_REUSED"
+
+
+class NetInvalid(PilothouseError):
+    """The network's description is malformed. Metadata: position (1-based character), where known."""
+
+    REASON = "NET_INVALID"
+
+
+class NetDataMismatch(PilothouseError):
+    """The network's width does not fit the data. Metadata: expected, got."""
+
+    REASON = "NET_DATA_MISMATCH"
+
+
+class NetLossMismatch(PilothouseError):
+    """The network's last layer does not go with the loss."""
+
+    REASON = "NET_LOSS_MISMATCH"
+
+
+class SpecInvalid(PilothouseError):
+    """Something in the run's description is missing, unknown or contradicts something else."""
+
+    REASON = "SPEC_INVALID"
+
+
+class DataMalformed(PilothouseError):
+    """The data cannot be read as finite numbers. Metadata: line, column (1-based), where known."""
+
+    REASON = "DATA_MALFORMED"
+
+
+class ColumnNotFound(PilothouseError):
+    """The table has no such column. Metadata: column, known."""
+
+    REASON = "COLUMN_NOT_FOUND"
+
+
+class ArrayShapeInvalid(PilothouseError):
+    """An array has the wrong shape. Metadata: expected, got."""
+
+    REASON = "ARRAY_SHAPE_INVALID"
+
+
+class ArrayDtypeInvalid(PilothouseError):
+    """An array's element type is not supported. Metadata: got."""
+
+    REASON = "ARRAY_DTYPE_INVALID"
+
+
+class LabelOutOfRange(PilothouseError):
+    """A class label lies outside 0 … outputs − 1. Metadata: row, label, outputs."""
+
+    REASON = "LABEL_OUT_OF_RANGE"
+
+
+class DatasetNotFound(PilothouseError):
+    """The service holds no such dataset. Metadata: dataset_id."""
+
+    REASON = "DATASET_NOT_FOUND"
+
+
+class DatasetTooLarge(PilothouseError):
+    """The dataset is larger than the service takes. Metadata: limit_bytes."""
+
+    REASON = "DATASET_TOO_LARGE"
+
+
+class FileNotFound(PilothouseError):
+    """No such file below the service's folder of data files. Metadata: file."""
+
+    REASON = "FILE_NOT_FOUND"
+
+
+class FileNameInvalid(PilothouseError):
+    """A file of the service is named by a path relative to its folder of data files, without "..". Metadata: file."""
+
+    REASON = "FILE_NAME_INVALID"
+
+
+class RequestTooLarge(PilothouseError):
+    """The request is larger than the service takes. Metadata: limit_bytes, where known."""
+
+    REASON = "REQUEST_TOO_LARGE"
+
+
+class TooManyRuns(PilothouseError):
+    """As many runs are alive as the service allows. Metadata: limit."""
+
+    REASON = "TOO_MANY_RUNS"
+
+
+class TooManyControls(PilothouseError):
+    """As many controls wait for this run as it can hold; try again shortly. Metadata: limit."""
+
+    REASON = "TOO_MANY_CONTROLS"
+
+
+class TooManyWatchers(PilothouseError):
+    """As many watchers are connected as the service allows. Metadata: limit."""
+
+    REASON = "TOO_MANY_WATCHERS"
+
+
+class SequenceOutOfRange(PilothouseError):
+    """The after_sequence lies beyond the run's last event. Metadata: after_sequence, last_sequence."""
+
+    REASON = "SEQUENCE_OUT_OF_RANGE"
+
+
+class StateTooLarge(PilothouseError):
+    """The state vector is larger than a message or an event may be. Metadata: parameters, limit."""
+
+    REASON = "STATE_TOO_LARGE"
+
+
+class NoParameters(PilothouseError):
+    """The run ended without saving parameters, so it can predict nothing."""
+
+    REASON = "NO_PARAMETERS"
+
+
+class IntervalInvalid(PilothouseError):
+    """An interval lies outside its range. Metadata: value."""
+
+    REASON = "INTERVAL_INVALID"
+
+
+class TrainerUnavailable(PilothouseError):
+    """The run has no trainer just now (it is STARTING or LOST); try again. Metadata: run_id, status."""
+
+    REASON = "TRAINER_UNAVAILABLE"
+
+
+class TrainerFailed(PilothouseError):
+    """The trainer ended or could not be started. Metadata: exit, log (its last lines)."""
+
+    REASON = "TRAINER_FAILED"
+
+
+class JournalFailed(PilothouseError):
+    """The run's journal cannot be written, so nothing can be acknowledged. Metadata: cause."""
+
+    REASON = "JOURNAL_FAILED"
+
+
+class ServiceStopping(PilothouseError):
+    """The service is shutting down."""
+
+    REASON = "SERVICE_STOPPING"
+
+
+class Internal(PilothouseError):
+    """A fault of the service itself; its log says more."""
+
+    REASON = "INTERNAL"
+
+
+#: The class of each reason.
+BY_REASON: Mapping[str, type[PilothouseError]] = {
+    kind.REASON: kind for kind in PilothouseError.__subclasses__() if kind.REASON
+}
+
+__all__ = [
+    "DeadlineExceeded",
+    "HouseClosed",
+    "LocalServiceFailed",
+    "PilothouseError",
+    "Unreachable",
+    *(kind.__name__ for kind in BY_REASON.values()),
+]
+
+
+def from_rpc_error(error: grpc.RpcError, address: str) -> PilothouseError:
+    """The typed exception for a failed call. A reason this version does not know becomes a plain PilothouseError."""
+    text = error.details() or error.code().name
+    details = _details_of(error)
+    if details is not None:
+        kind = BY_REASON.get(details.reason, PilothouseError)
+        return kind(text, field=details.field, metadata=details.metadata, reason=details.reason)
+    match error.code():
+        case grpc.StatusCode.UNAVAILABLE:
+            return Unreachable(f"The service at {address} cannot be reached: {text}", metadata={"address": address})
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return DeadlineExceeded(f"The service at {address} did not answer in time.", metadata={"address": address})
+        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            # The transport's own limit on a message, which stands before the service's.
+            return RequestTooLarge(text)
+        case code:
+            return PilothouseError(f"{code.name}: {text}")
+
+
+class _Details:
+    def __init__(self, reason: str, field: str, metadata: Mapping[str, str]) -> None:
+        self.reason = reason
+        self.field = field
+        self.metadata = metadata
+
+
+def _details_of(error: grpc.RpcError) -> _Details | None:
+    """The google.rpc details that came with an error; None if it was not the service that made it."""
+    trailing: Any = error.trailing_metadata() or ()
+    for key, value in trailing:
+        if key != _DETAILS_KEY:
+            continue
+        info, field = None, ""
+        for detail in status_pb2.Status.FromString(value).details:
+            if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+                candidate = error_details_pb2.ErrorInfo.FromString(detail.value)
+                info = candidate if candidate.domain == _DOMAIN else info
+            elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+                violations = error_details_pb2.BadRequest.FromString(detail.value).field_violations
+                field = violations[0].field if violations else field
+        return None if info is None else _Details(info.reason, field, dict(info.metadata))
+    return None

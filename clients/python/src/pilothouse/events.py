@@ -1,0 +1,155 @@
+"""What a watch yields. All classes are immutable values and safe to share between threads.
+
+Tell them apart with `match` or isinstance:
+
+    for event in run.watch():
+        match event:
+            case pilothouse.LossEvent(batch=batch, value=loss): ...
+            case pilothouse.ControlEvent(name=name, value=value, batch=batch): ...
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from pilothouse.types import FloatArray, IdleReason, RunStatus, State
+
+
+class EventKind(enum.StrEnum):
+    """Kinds of events, for choosing among them."""
+
+    LOSS = "LOSS"
+    STATUS = "STATUS"
+    CONTROL = "CONTROL"
+    STATE = "STATE"
+
+
+class ControlKind(enum.StrEnum):
+    """What a control does."""
+
+    #: A control that this version of the package does not know.
+    UNSPECIFIED = "UNSPECIFIED"
+    #: Sets the knob `name`.
+    KNOB = "KNOB"
+    #: Sets the target to a batch.
+    BATCH_TO = "BATCH_TO"
+    #: Moves the target so many batches further.
+    TRAIN = "TRAIN"
+    PAUSE = "PAUSE"
+    RESUME = "RESUME"
+    STOP = "STOP"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """The run as it was when the watch began. The first thing a watch yields."""
+
+    state: State
+    #: The connection had broken and was made again just now; the events go on where they had stopped.
+    resumed: bool
+
+    @property
+    def batch(self) -> int:
+        """The run's batch."""
+        return self.state.batch
+
+
+@dataclass(frozen=True, slots=True)
+class LossEvent:
+    """The loss of `batch`: of the parameters before that batch's update, on that batch's examples."""
+
+    #: Position in the run, counting up from 1 without holes.
+    sequence: int
+    batch: int
+    #: The trainer's clock. For people: order is by sequence.
+    time: datetime
+    #: May be NaN or infinite.
+    value: float
+    #: The batch is the run's target.
+    at_target: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvent:
+    """The run's status changed."""
+
+    sequence: int
+    batch: int
+    time: datetime
+    status: RunStatus
+    idle_reason: IdleReason
+    #: Why, where there is more to say.
+    message: str
+    #: The target then.
+    target: int
+    #: The loss then; −1 before any training.
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class ControlEvent:
+    """A control was applied after `batch` and before the next."""
+
+    #: Also the control's id.
+    sequence: int
+    batch: int
+    time: datetime
+    kind: ControlKind
+    #: The knob's name, or "target", or "stop".
+    name: str
+    #: What the knob or the target now really is. For a stop: the final batch.
+    value: float
+    #: What it was before.
+    previous_value: float
+    request_id: str
+    #: Who asked, and why, as they said.
+    origin: str
+    note: str
+    #: The batch asked for. None: the next boundary.
+    at_batch: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StateEvent:
+    """The state vector after `batch`."""
+
+    sequence: int
+    batch: int
+    time: datetime
+    #: Shape (parameters,), in the run's precision: layer by layer, weights [inputs][outputs] row-major, then biases.
+    vector: FloatArray
+    eta: float
+    #: The loss of `batch`, which belongs to the parameters before that batch's update; −1 before any training.
+    loss: float
+    #: Somebody asked for it, as opposed to state_every.
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events from `first` to `last`, both inclusive, that this watch did not keep up with and that were left out.
+
+    A gap may enclose sequences of events that did come. Read the rest with watch(after_sequence=first − 1).
+    """
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The run goes on although nothing happened for max_interval."""
+
+    status: RunStatus
+    batch: int
+    #: −1 before any training.
+    loss: float
+    #: When the training thread was last heard of: long ago means that it hangs.
+    training_thread_seen_time: datetime | None
+    time: datetime
+
+
+#: Whatever a watch yields.
+Event = Snapshot | LossEvent | StatusEvent | ControlEvent | StateEvent | Gap | Heartbeat

@@ -1,0 +1,284 @@
+"""The connection to a service: starting runs and finding them."""
+
+from __future__ import annotations
+
+import getpass
+import operator
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import grpc
+from numpy.typing import ArrayLike
+
+from pilothouse._connection import Connection
+from pilothouse._convert import to_duration, to_state, to_tensor
+from pilothouse._names import enum_number
+from pilothouse._upload import upload
+from pilothouse.errors import PilothouseError, SpecInvalid, Unreachable
+from pilothouse.network import Net, network_spec
+from pilothouse.run import Run, _whole
+from pilothouse.types import Dataset, State
+from pilothouse.v1 import run_pb2
+from pilothouse.v1 import training_control_pb2 as pb
+
+__all__ = ["House", "connect"]
+
+DEFAULT_ADDRESS = "localhost:50051"
+ADDRESS_VARIABLE = "PILOTHOUSE_ADDRESS"
+
+_LARGEST_ORIGIN_BYTES = 128
+_PAGE_SIZE = 1000
+
+#: Where examples come from: arrays (inputs, targets); a local CSV file, as a Path; a file of the service, as a str;
+#: what House.upload() returned.
+Data = tuple[ArrayLike, ArrayLike] | Path | str | Dataset
+
+
+def connect(address: str | None = None, *, timeout: float = 30.0) -> House:
+    """Connects to a running service, and makes sure that it is there.
+
+    Args:
+        address: "host:port", or "unix:/path". Default: $PILOTHOUSE_ADDRESS, else "localhost:50051".
+        timeout: seconds that each call may take unless it names its own.
+
+    Raises:
+        Unreachable: no service answers there.
+    """
+    address = address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+    house = House(Connection(address, timeout, _origin()))
+    try:
+        house._check_reachable()
+    except BaseException:
+        house.close()
+        raise
+    return house
+
+
+class House:
+    """A connection to a service; make one with connect() or local(). A context manager.
+
+    Thread-safe. It is not usable in a child made by os.fork(), and gRPC does not support forking while a House is open:
+    start worker processes with the "spawn" method, or before connecting.
+    """
+
+    def __init__(self, connection: Connection, on_close: Callable[[], None] | None = None) -> None:
+        """Use connect() or local(). `on_close` is called once, after the connection has been closed."""
+        self._connection = connection
+        self._on_close = on_close
+
+    @property
+    def address(self) -> str:
+        """Where the service is; give it to `pilot --address`."""
+        return self._connection.address
+
+    def close(self) -> None:
+        """Closes the connection; its watches end. Runs go on, but for those of local(). May be called again."""
+        self._connection.close()
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<pilothouse.House at {self.address}{', closed' if self._connection.closed else ''}>"
+
+    def start(
+        self,
+        *,
+        net: Net,
+        data: Data,
+        loss: str,
+        eta: float | None = None,
+        batch_size: int | str | None = None,
+        target_columns: Iterable[str | int] | None = None,
+        standardize: bool = False,
+        precision: str = "float32",
+        seed: int = 0,
+        initializer: str | None = None,
+        initial_state: ArrayLike | None = None,
+        keep_order: bool = False,
+        loss_interval: float | None = None,
+        loss_every: int | None = None,
+        state_every: int | None = None,
+        batch_to: int | None = None,
+        run_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Run:
+        """Starts a run in a process of its own. Returns when it has read its data and built its network.
+
+        Args:
+            net: widths separated by "x", each but the first followed by the letter of its activation (t tanh, r ReLU,
+                s sigmoid, g GELU, none: linear), as in "64x128rx10"; or a list of Affine, Identity and Map.
+            data: a pair of arrays (X, y): X of shape (examples, inputs), y of shape (examples,) for class labels or a
+                single output, else (examples, outputs); or a pathlib.Path of a local CSV file, which is uploaded; or a
+                str that names a file in the service's folder of data files; or a Dataset.
+            loss: "cross_entropy", "binary_cross_entropy", "mse" (mean over all elements) or "half_mse" (half the
+                squares, summed over outputs, averaged over examples).
+            eta: learning rate, finite and above 0. Default 0.1.
+            batch_size: examples per batch, or "full" for all of them in their order. Default: 32, or all where there
+                are fewer.
+            target_columns: of tables: the columns that are targets, by name or by number from 1, negative numbers from
+                the end. Default: the last.
+            standardize: shift and scale every input to mean 0 and standard deviation 1; predict() does the same.
+            precision: "float32" or "float64".
+            seed: of all random draws, 0 to 2^64 − 1.
+            initializer: "scaled" (the default: He before ReLU and GELU, else Glorot) or "normal" (standard normal).
+            initial_state: all parameters as a state vector (see State.vector) instead of drawn ones.
+            keep_order: take the examples in their order instead of in a new random order each epoch.
+            loss_interval: least seconds between two reports of a changing loss, 0 to 3,600. Default 0.05.
+            loss_every: report the loss of every n-th batch besides.
+            state_every: report the state vector at every n-th batch (at most 65,536 parameters).
+            batch_to: the batch to train up to at once. Default: 0, idle until told.
+            run_id: name of the run, [a-z0-9][a-z0-9-]{0,62}. Default: the service makes one up.
+            timeout: seconds for the start, and for an upload before it. Default: the House's.
+
+        Raises:
+            NetInvalid, NetDataMismatch, NetLossMismatch, SpecInvalid, EtaInvalid, TargetInvalid: the description.
+            ArrayShapeInvalid, ArrayDtypeInvalid, DataMalformed, LabelOutOfRange, ColumnNotFound, DatasetTooLarge,
+            DatasetNotFound, FileNotFound, FileNameInvalid: the data.
+            RunAlreadyExists, RunIdInvalid, TooManyRuns, TrainerFailed, Unreachable, DeadlineExceeded.
+        """
+        network = network_spec(net)
+        if initializer is not None:
+            network.initializer = enum_number(run_pb2.Initializer, initializer, field="spec.network.initializer")
+        if initial_state is not None:
+            network.initial_state.CopyFrom(to_tensor(initial_state, field="spec.network.initial_state"))
+        spec = run_pb2.RunSpec(
+            network=network,
+            loss=enum_number(run_pb2.LossFunction, loss, field="spec.loss"),
+            eta=None if eta is None else float(eta),
+            keep_order=keep_order,
+            precision=enum_number(run_pb2.Precision, precision, field="spec.precision"),
+            seed=_seed(seed),
+            report=_report_spec(loss_interval, loss_every, state_every),
+        )
+        _set_batch_size(spec, batch_size)
+        request = pb.StartRunRequest(
+            run_id=run_id or "",
+            spec=spec,
+            target=None if batch_to is None else _whole(batch_to, "batch_to"),
+            request_id=uuid.uuid4().hex,
+        )
+        # Last, since it may have much to send.
+        spec_data = self._data_spec(data, target_columns, standardize, timeout)
+        request.spec.data.CopyFrom(spec_data)
+        stub = self._connection.stub
+        answer = self._connection.call(lambda left: stub.StartRun(request, timeout=left), timeout)
+        return Run(self._connection, answer.run.run_id, to_state(answer.run).facts)
+
+    def upload(self, data: tuple[ArrayLike, ArrayLike] | Path, *, timeout: float | None = None) -> Dataset:
+        """Brings arrays (X, y) or a local CSV file to the service, for several runs to use.
+
+        Raises:
+            ArrayShapeInvalid, ArrayDtypeInvalid, DataMalformed, DatasetTooLarge, Unreachable, DeadlineExceeded.
+        """
+        return upload(self._connection, data, timeout)
+
+    def run(self, run_id: str, *, timeout: float | None = None) -> Run:
+        """A handle on a run that exists, whether living or ended.
+
+        Raises:
+            RunNotFound: there is none of that id.
+        """
+        run = Run(self._connection, run_id)
+        run.state(timeout=timeout)
+        return run
+
+    def runs(self, *, timeout: float | None = None) -> list[State]:
+        """All runs the service knows, newest first; without facts and state vectors."""
+        stub = self._connection.stub
+        states: list[State] = []
+        request = pb.ListRunsRequest(page_size=_PAGE_SIZE)
+        while True:
+            answer = self._connection.call(lambda left: stub.ListRuns(request, timeout=left), timeout)
+            states.extend(to_state(run) for run in answer.runs)
+            if not answer.next_page_token:
+                return states
+            request.page_token = answer.next_page_token
+
+    def _data_spec(
+        self, data: Data, target_columns: Iterable[str | int] | None, standardize: bool, timeout: float | None
+    ) -> run_pb2.DataSpec:
+        if isinstance(target_columns, str | int):
+            target_columns = [target_columns]
+        spec = run_pb2.DataSpec(
+            target_columns=[str(column) for column in target_columns or ()], standardize=standardize
+        )
+        if isinstance(data, str):
+            spec.file = data
+        else:
+            dataset = data if isinstance(data, Dataset) else self.upload(data, timeout=timeout)
+            spec.dataset_id = dataset.dataset_id
+        return spec
+
+    def _check_reachable(self) -> None:
+        request, stub = pb.ListRunsRequest(page_size=1), self._connection.stub
+        try:
+            self._connection.call(lambda left: stub.ListRuns(request, timeout=left), retry=False)
+        except PilothouseError as error:
+            cause = error.__cause__
+            if not isinstance(cause, grpc.RpcError) or error.reason:
+                raise
+            if cause.code() is grpc.StatusCode.UNIMPLEMENTED:
+                text = f"What answers at {self.address} is no pilothoused."
+            elif isinstance(error, Unreachable):
+                text = (
+                    f"No pilothoused answers at {self.address} ({cause.details()}). Start one with "
+                    "`pilothoused --data DIR`, give the address of one that runs, or let pilothouse.local() start one."
+                )
+            else:
+                raise
+            raise Unreachable(text, metadata={"address": self.address}) from cause
+
+
+def _seed(seed: int) -> int:
+    whole = operator.index(seed)
+    if not 0 <= whole < 2**64:
+        raise SpecInvalid(
+            f"A seed lies between 0 and 2^64 − 1; got {whole}.", field="spec.seed", metadata={"value": str(whole)}
+        )
+    return whole
+
+
+def _set_batch_size(spec: run_pb2.RunSpec, batch_size: int | str | None) -> None:
+    if batch_size == "full":
+        spec.full_batch = True
+    elif isinstance(batch_size, str):
+        raise SpecInvalid(
+            f'batch_size is a whole number or "full"; got {batch_size!r}.',
+            field="spec.batch_size",
+            metadata={"value": batch_size},
+        )
+    elif batch_size is not None:
+        spec.batch_size = _whole(batch_size, "batch_size")
+
+
+def _report_spec(loss_interval: float | None, loss_every: int | None, state_every: int | None) -> run_pb2.ReportSpec:
+    report = run_pb2.ReportSpec(
+        loss_every=_whole(loss_every or 0, "loss_every"), state_every=_whole(state_every or 0, "state_every")
+    )
+    if loss_interval is not None:
+        report.loss_interval.CopyFrom(to_duration(loss_interval, field="spec.report.loss_interval"))
+    return report
+
+
+def _origin() -> str:
+    """Who asks, for the journal: "ana@lab/python"."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in containers
+        user = str(os.getuid())
+    printable = "".join(letter for letter in f"{user}@{socket.gethostname()}/python" if letter.isprintable())
+    return printable.encode()[:_LARGEST_ORIGIN_BYTES].decode(errors="ignore")

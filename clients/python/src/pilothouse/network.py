@@ -1,0 +1,64 @@
+"""Networks written out layer by layer, for what the shorthand "64x128rx10" cannot say.
+
+As in `net=[Affine(64, 128), Map("relu"), Affine(128, 10)]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pilothouse._names import enum_number
+from pilothouse.v1 import run_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """Computes y = x·W + b, with W of shape (inputs, outputs) and b of shape (outputs,). Both from 1 to 65,536."""
+
+    inputs: int
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Computes y = x."""
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Computes y = f(x), elementwise: "tanh", "relu", "sigmoid", "gelu", or "softmax" over a row in the last layer."""
+
+    activation: str
+
+
+#: The shorthand, or 1 to 64 layers in order of computation of which the first is affine.
+Net = str | Sequence[Affine | Identity | Map]
+
+
+def network_spec(net: Net) -> run_pb2.NetworkSpec:
+    """The network as the service takes it, without initializer and initial state.
+
+    Raises:
+        TypeError: `net` is neither text nor a sequence of layers.
+        SpecInvalid: an activation has no such name.
+    """
+    if isinstance(net, str):
+        return run_pb2.NetworkSpec(shorthand=net)
+    if not isinstance(net, Sequence):
+        raise TypeError(f"net is a shorthand such as '64x128rx10' or a list of layers, not {type(net).__name__}")
+    layers: Sequence[object] = net
+    return run_pb2.NetworkSpec(layers=run_pb2.LayerList(layers=[_layer(layer) for layer in layers]))
+
+
+def _layer(layer: object) -> run_pb2.Layer:
+    match layer:
+        case Affine(inputs, outputs):
+            return run_pb2.Layer(affine=run_pb2.AffineLayer(inputs=inputs, outputs=outputs))
+        case Identity():
+            return run_pb2.Layer(identity=run_pb2.IdentityLayer())
+        case Map(activation):
+            number = enum_number(run_pb2.Activation, activation, field="spec.network.layers")
+            return run_pb2.Layer(map=run_pb2.MapLayer(activation=number))
+        case _:
+            raise TypeError(f"a layer is Affine, Identity or Map, not {type(layer).__name__}")

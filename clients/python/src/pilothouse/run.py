@@ -1,0 +1,376 @@
+"""One run: steering it, looking into it, watching it."""
+
+from __future__ import annotations
+
+import operator
+import time
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pilothouse._connection import Connection
+from pilothouse._convert import as_floats, from_tensor, to_receipt, to_state, to_tensor
+from pilothouse.errors import ArrayShapeInvalid, DeadlineExceeded, TargetInvalid
+from pilothouse.events import Heartbeat, LossEvent, StatusEvent
+from pilothouse.types import Facts, FloatArray, IdleReason, Receipt, RunStatus, State, Stopped
+from pilothouse.v1 import control_pb2
+from pilothouse.v1 import training_control_pb2 as pb
+from pilothouse.watch import Watch
+
+__all__ = ["Run"]
+
+#: A prediction is asked for in pieces of at most so many bytes, of inputs or of outputs: well below a message's limit.
+_PREDICT_BYTES = 8 << 20
+_LARGEST_INT64 = 2**63 - 1
+
+
+class Run:
+    """A handle on a run of the service; make one with House.start() or House.run().
+
+    Thread-safe; cheap; nothing to close. Dropping it does nothing to the run.
+
+    Every control (set_eta, set, batch_to, train, pause, resume, stop) takes these:
+
+    - at_batch: the batch at which to take effect: exactly there, or BatchAlreadyPassed. The answer comes only when the
+      run has got there, so give a timeout that is long enough. Default: at once.
+    - note: why, for the journal; at most 512 bytes.
+    - request_id: makes the request repeatable: asking again with the same id and the same change gives the same
+      receipt, not a second change. Made up if not given. While the service is unavailable, the request is repeated
+      with the same id until the timeout.
+    - timeout: seconds to wait for the receipt. Default: the House's.
+
+    and raises, beside what it says itself: RunNotFound, RunEnded, BatchAlreadyPassed, TrainerUnavailable,
+    TooManyControls, JournalFailed, RequestIdInvalid, RequestIdReused, Unreachable, DeadlineExceeded.
+    """
+
+    def __init__(self, connection: Connection, run_id: str, facts: Facts | None = None) -> None:
+        self._connection = connection
+        self._run_id = run_id
+        self._facts = facts
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run."""
+        return self._run_id
+
+    def __repr__(self) -> str:
+        return f"<pilothouse.Run {self._run_id} at {self._connection.address}>"
+
+    # Steering
+
+    def set_eta(
+        self,
+        eta: float,
+        *,
+        at_batch: int | None = None,
+        note: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Changes the learning rate: finite, above 0.
+
+        Raises:
+            EtaInvalid: it is not.
+        """
+        options = self._options(at_batch, note, request_id)
+        request = pb.SetEtaRequest(run_id=self._run_id, eta=float(eta), options=options)
+        return to_receipt(self._control("SetEta", request, timeout).receipt)
+
+    def set(
+        self,
+        name: str,
+        value: float,
+        *,
+        at_batch: int | None = None,
+        note: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Changes a knob: "eta", "loss_interval", "loss_every", "state_every", …; state().knobs lists them.
+
+        Raises:
+            KnobUnknown: the run has no such knob.
+            KnobOutOfRange: the value lies outside what the knob declares.
+        """
+        options = self._options(at_batch, note, request_id)
+        request = pb.SetKnobRequest(run_id=self._run_id, name=name, value=float(value), options=options)
+        return to_receipt(self._control("SetKnob", request, timeout).receipt)
+
+    def batch_to(
+        self,
+        batch: int,
+        *,
+        at_batch: int | None = None,
+        note: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Trains up to `batch`, 0 to 2^53. Below the run's batch: pauses where it is. Equal: takes no step.
+
+        Raises:
+            TargetInvalid: it is negative or too large.
+            TypeError: it is no whole number.
+        """
+        change = control_pb2.TargetChange(batch=_whole(batch, "batch"))
+        return self._set_target(change, at_batch, note, request_id, timeout)
+
+    def train(
+        self,
+        batches: int,
+        *,
+        at_batch: int | None = None,
+        note: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Trains so many batches more, 1 or more, counted from the batch at which this takes effect.
+
+        Returns at once, as batch_to does; wait() waits for the training.
+
+        Raises:
+            TargetInvalid: it is less than 1, or leads too far.
+            TypeError: it is no whole number.
+        """
+        change = control_pb2.TargetChange(more=_whole(batches, "batches"))
+        return self._set_target(change, at_batch, note, request_id, timeout)
+
+    def pause(
+        self,
+        *,
+        at_batch: int | None = None,
+        note: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Pauses where the run is. The receipt's value is the target now."""
+        change = control_pb2.TargetChange()
+        change.pause.SetInParent()
+        return self._set_target(change, at_batch, note, request_id, timeout)
+
+    def resume(
+        self,
+        *,
+        at_batch: int | None = None,
+        note: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Trains on to the last target that lay ahead when it was set. The receipt's value is that target."""
+        change = control_pb2.TargetChange()
+        change.resume.SetInParent()
+        return self._set_target(change, at_batch, note, request_id, timeout)
+
+    def stop(
+        self,
+        *,
+        at_batch: int | None = None,
+        note: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Stopped:
+        """Saves the parameters and ends the run; it can still predict(). Answers when it has stopped.
+
+        Raises:
+            RunEnded: it had ended before.
+        """
+        request = pb.StopRequest(run_id=self._run_id, options=self._options(at_batch, note, request_id))
+        answer = self._control("Stop", request, timeout)
+        receipt = to_receipt(answer.receipt)
+        return Stopped(
+            receipt.control_id,
+            receipt.request_id,
+            receipt.applied_batch,
+            receipt.value,
+            receipt.applied_time,
+            answer.final_batch,
+            answer.final_loss,
+        )
+
+    # Looking inside
+
+    def state(self, *, vector: bool = False, timeout: float | None = None) -> State:
+        """The run as it is now; a living trainer is asked, between two batches.
+
+        With `vector`, state().vector holds all parameters, and watchers of states get them as an event too.
+
+        Raises:
+            RunNotFound, TrainerUnavailable, Unreachable, DeadlineExceeded.
+            StateTooLarge: the network has more than 4,194,304 parameters.
+            NoParameters: the run ended without saving any.
+        """
+        request = pb.GetStateRequest(run_id=self._run_id, include_state_vector=vector)
+        answer = self._ask("GetState", request, timeout)
+        state = to_state(answer.run, from_tensor(answer.state) if answer.HasField("state") else None)
+        self._facts = state.facts or self._facts
+        return state
+
+    def predict(self, inputs: ArrayLike, *, timeout: float | None = None) -> FloatArray:
+        """What the network answers to inputs of shape (examples, inputs), or (inputs,) for a single example.
+
+        Inputs are as given to training, before any standardisation. The answer has the shape (examples, outputs), or
+        (outputs,), in the run's precision: probabilities for the cross-entropies, else what the last layer gives. The
+        parameters are those of now, or those that an ended run left. Large inputs are asked for in pieces, so pause a
+        training run for an answer from one batch. `timeout` holds for each piece.
+
+        Raises:
+            ArrayShapeInvalid: the inputs do not fit the network.
+            ArrayDtypeInvalid: their elements are not real numbers.
+            RunNotFound, TrainerUnavailable.
+            NoParameters: the run ended without saving any.
+        """
+        rows = as_floats(inputs, field="inputs")
+        if rows.ndim not in (1, 2):
+            raise ArrayShapeInvalid(
+                f"Inputs are 1-D or 2-D; these have the shape {rows.shape}.",
+                field="inputs",
+                metadata={"expected": "(examples, inputs) or (inputs,)", "got": str(rows.shape)},
+            )
+        outputs: FloatArray
+        if rows.ndim == 1:
+            outputs = self._predict_rows(rows, timeout)[0]
+            return outputs
+        step = self._rows_per_prediction(rows.shape[1] * rows.itemsize)
+        begins = range(0, max(len(rows), 1), step)
+        outputs = np.concatenate([self._predict_rows(rows[begin : begin + step], timeout) for begin in begins])
+        return outputs
+
+    def _predict_rows(self, rows: NDArray[Any], timeout: float | None) -> Any:
+        request = pb.PredictRequest(run_id=self._run_id, inputs=to_tensor(rows, field="inputs"))
+        return from_tensor(self._ask("Predict", request, timeout).outputs)
+
+    def _rows_per_prediction(self, row_bytes: int) -> int:
+        facts = self._facts or self.state().facts
+        output_bytes = 8 * facts.outputs if facts else 0
+        return max(1, _PREDICT_BYTES // max(row_bytes, output_bytes, 1))
+
+    # Watching
+
+    def watch(
+        self,
+        *,
+        after_sequence: int | None = None,
+        kinds: Iterable[str] | None = None,
+        min_interval: float | None = None,
+        max_interval: float | None = None,
+        give_up_after: float | None = 60.0,
+    ) -> Watch:
+        """Everything that happens in the run, from now or from any earlier event on, until its last.
+
+        Args:
+            after_sequence: continue after this event; 0: from the beginning of the run. Default: from now.
+            kinds: only these: EventKind, or "loss", "status", "control", "state". Default: all but states.
+            min_interval: leave out a loss reported less than so many seconds after the one before it. 0 to 3,600;
+                default 0.05. The loss at the target is never left out.
+            max_interval: break a silence of so many seconds by a Heartbeat. 0.1 to 3,600; default 1.
+            give_up_after: for how many seconds to try to make a broken connection again. None: for ever.
+
+        The iteration raises:
+            RunNotFound, SequenceOutOfRange, IntervalInvalid, TooManyWatchers.
+            Unreachable: the connection broke and did not come back.
+        """
+        return Watch(
+            self._connection,
+            self._run_id,
+            after_sequence=after_sequence,
+            kinds=kinds,
+            min_interval=min_interval,
+            max_interval=max_interval,
+            give_up_after=give_up_after,
+        )
+
+    def wait(self, batch: int | None = None, *, timeout: float | None = None) -> State:
+        """Waits until the run has completed `batch`, or is idle, or has ended; returns its state then.
+
+        So `run.batch_to(5000); run.wait()` trains to 5000, and the state tells whether it got there: status and
+        idle_reason say if somebody paused or stopped it, or if it diverged.
+
+        Args:
+            batch: return as soon as this batch is completed. Default: only when idle or ended.
+            timeout: seconds to wait. Default: as long as it takes.
+
+        Raises:
+            DeadlineExceeded: it took longer.
+            RunNotFound, TrainerUnavailable, Unreachable.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        state = self.state(timeout=timeout)
+        while not _waited_enough(state, batch):
+            self._watch_until(state.last_sequence, batch, deadline)
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise DeadlineExceeded(f"Run {self._run_id} is still at batch {state.batch}.")
+            state = self.state(timeout=left)
+        return state
+
+    def _watch_until(self, after_sequence: int, batch: int | None, deadline: float | None) -> None:
+        """Returns as soon as asking for the state may tell something new."""
+        watch = Watch(
+            self._connection,
+            self._run_id,
+            after_sequence=after_sequence,
+            kinds=("status", "loss"),
+            give_up_after=self._connection.timeout,
+            deadline=deadline,
+        )
+        with watch:
+            for event in watch:
+                if isinstance(event, Heartbeat | StatusEvent) and event.status is not RunStatus.TRAINING:
+                    return
+                if isinstance(event, Heartbeat | LossEvent) and batch is not None and event.batch >= batch:
+                    return
+
+    # Calls
+
+    def _set_target(
+        self,
+        change: control_pb2.TargetChange,
+        at_batch: int | None,
+        note: str,
+        request_id: str | None,
+        timeout: float | None,
+    ) -> Receipt:
+        options = self._options(at_batch, note, request_id)
+        request = pb.BatchToRequest(run_id=self._run_id, target=change, options=options)
+        return to_receipt(self._control("BatchTo", request, timeout).receipt)
+
+    def _options(self, at_batch: int | None, note: str, request_id: str | None) -> control_pb2.ControlOptions:
+        return control_pb2.ControlOptions(
+            request_id=uuid.uuid4().hex if request_id is None else request_id,
+            at_batch=None if at_batch is None else _whole(at_batch, "at_batch"),
+            origin=self._connection.origin,
+            note=note,
+        )
+
+    def _control(self, method: str, request: Any, timeout: float | None) -> Any:
+        # Without a request_id a repetition would be a second change.
+        repeatable = bool(request.options.request_id)
+        try:
+            return self._ask(method, request, timeout, retry=repeatable)
+        except DeadlineExceeded as error:
+            error.metadata["request_id"] = request.options.request_id
+            raise
+
+    def _ask(self, method: str, request: Any, timeout: float | None, *, retry: bool = True) -> Any:
+        call = getattr(self._connection.stub, method)
+        return self._connection.call(lambda left: call(request, timeout=left), timeout, retry=retry)
+
+
+def _waited_enough(state: State, batch: int | None) -> bool:
+    if state.status.ended or (batch is not None and state.batch >= batch):
+        return True
+    # A target that was set a moment ago is ahead of a run that is about to wake up.
+    at_rest = state.batch >= state.target or state.idle_reason is IdleReason.DIVERGED
+    return state.status is RunStatus.IDLE and at_rest
+
+
+def _whole(number: int, name: str) -> int:
+    try:
+        whole = int(operator.index(number))
+    except TypeError:
+        raise TypeError(f"{name} is a whole number, not {number!r}") from None
+    if abs(whole) > _LARGEST_INT64:
+        raise TargetInvalid(f"{name} is at most 2^53; got {whole}.", field=name, metadata={"value": str(whole)})
+    return whole

@@ -1,0 +1,185 @@
+"""A TrainingControl service in this process whose every answer is written down by the test.
+
+It trains nothing: a test says which answers a method gives, one after the other, and reads which requests came. A
+method that nothing was said about gives an answer that a well-behaved service could give.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from pilothouse.v1 import control_pb2, event_pb2, run_pb2, tensor_pb2
+from pilothouse.v1 import training_control_pb2 as pb
+from pilothouse.v1 import training_control_pb2_grpc as pb_grpc
+
+_WORKERS = 16
+
+
+class Refusal(Exception):
+    """Makes a method end with this status; with details where there is a reason."""
+
+    def __init__(
+        self, code: grpc.StatusCode, reason: str = "", text: str = "refused", field: str = "", **metadata: str
+    ):
+        super().__init__(text)
+        self.code, self.reason, self.text, self.field, self.metadata = code, reason, text, field, metadata
+
+    def end(self, context: grpc.ServicerContext) -> Any:
+        if self.reason:
+            context.set_trailing_metadata((("grpc-status-details-bin", self._details().SerializeToString()),))
+        context.abort(self.code, self.text)
+
+    def _details(self) -> status_pb2.Status:
+        info = error_details_pb2.ErrorInfo(domain="pilothouse", reason=self.reason, metadata=self.metadata)
+        request = error_details_pb2.BadRequest(
+            field_violations=[error_details_pb2.BadRequest.FieldViolation(field=self.field, description=self.text)]
+        )
+        packed = [any_pb2.Any() for _ in range(2)]
+        packed[0].Pack(info)
+        packed[1].Pack(request)
+        return status_pb2.Status(
+            code=self.code.value[0], message=self.text, details=packed if self.field else packed[:1]
+        )
+
+
+def unavailable(reason: str = "") -> Refusal:
+    """The service is away for a moment."""
+    return Refusal(grpc.StatusCode.UNAVAILABLE, reason)
+
+
+def loss(sequence: int, batch: int | None = None, value: float = 0.5, at_target: bool = False) -> event_pb2.Event:
+    """A loss event; its batch is ten times its sequence unless given."""
+    report = event_pb2.LossReport(value=value, at_target=at_target)
+    return event_pb2.Event(sequence=sequence, batch=sequence * 10 if batch is None else batch, loss=report)
+
+
+def status(sequence: int, name: str, batch: int = 0, idle: str = "UNSPECIFIED") -> event_pb2.Event:
+    """A status event."""
+    report = event_pb2.StatusReport(
+        status=run_pb2.RunStatus.Value(f"RUN_STATUS_{name}"),
+        idle_reason=run_pb2.IdleReason.Value(f"IDLE_REASON_{idle}"),
+    )
+    return event_pb2.Event(sequence=sequence, batch=batch, status=report)
+
+
+def run_message(name: str = "IDLE", **fields: Any) -> run_pb2.Run:
+    """A run without much in it."""
+    fields.setdefault("run_id", "digits")
+    fields.setdefault("facts", run_pb2.RunFacts(examples=4, inputs=2, outputs=1, parameters=9, batches_per_epoch=1))
+    return run_pb2.Run(status=run_pb2.RunStatus.Value(f"RUN_STATUS_{name}"), **fields)
+
+
+class Hold:
+    """In the script of a watch: wait here until the test lets go, or the client does."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self._go = threading.Event()
+
+    def release(self) -> None:
+        self._go.set()
+
+    def wait(self, context: grpc.ServicerContext) -> None:
+        context.add_callback(self._go.set)
+        self.reached.set()
+        self._go.wait(timeout=60)
+
+
+class FakeService(pb_grpc.TrainingControlServicer):
+    """Thread-safe. `answers[method]` is consumed from the front; `requests[method]` grows at the end."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[Any]] = defaultdict(list)
+        self.requests: dict[str, list[Any]] = defaultdict(list)
+        self._lock = threading.Lock()
+        self._server: grpc.Server | None = None
+        self.port = 0
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Serves; again on the same port after stop()."""
+        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 64 << 20)]
+        executor = concurrent.futures.ThreadPoolExecutor(_WORKERS)
+        self._server = grpc.server(executor, options=options)
+        pb_grpc.add_TrainingControlServicer_to_server(self, self._server)
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self._server.start()
+
+    def stop(self) -> None:
+        """As a service that dies: connections break at once."""
+        assert self._server is not None
+        self._server.stop(grace=None).wait()
+
+    def _answer(self, method: str, request: Any, context: grpc.ServicerContext, usual: Any) -> Any:
+        with self._lock:
+            self.requests[method].append(request)
+            answer = self.answers[method].pop(0) if self.answers[method] else usual
+        if isinstance(answer, Hold):
+            answer.wait(context)
+            answer = usual
+        if isinstance(answer, Refusal):
+            answer.end(context)
+        return answer
+
+    def _receipt(self, request: Any, value: float = 0.0) -> control_pb2.Receipt:
+        return control_pb2.Receipt(control_id=7, request_id=request.options.request_id, applied_batch=70, value=value)
+
+    def StartRun(self, request, context):
+        usual = pb.StartRunResponse(run=run_message(run_id=request.run_id or "digits", spec=request.spec))
+        return self._answer("StartRun", request, context, usual)
+
+    def ListRuns(self, request, context):
+        return self._answer("ListRuns", request, context, pb.ListRunsResponse())
+
+    def GetState(self, request, context):
+        return self._answer("GetState", request, context, pb.GetStateResponse(run=run_message(run_id=request.run_id)))
+
+    def SetEta(self, request, context):
+        usual = pb.SetEtaResponse(receipt=self._receipt(request, request.eta))
+        return self._answer("SetEta", request, context, usual)
+
+    def SetKnob(self, request, context):
+        usual = pb.SetKnobResponse(receipt=self._receipt(request, request.value))
+        return self._answer("SetKnob", request, context, usual)
+
+    def BatchTo(self, request, context):
+        usual = pb.BatchToResponse(receipt=self._receipt(request, request.target.batch))
+        return self._answer("BatchTo", request, context, usual)
+
+    def Stop(self, request, context):
+        usual = pb.StopResponse(receipt=self._receipt(request, 70), final_batch=70, final_loss=0.25)
+        return self._answer("Stop", request, context, usual)
+
+    def UploadDataset(self, request_iterator, context):
+        messages = list(request_iterator)
+        total = sum(len(message.chunk.data) for message in messages)
+        usual = pb.UploadDatasetResponse(dataset_id="d-1", total_bytes=total, existed=False)
+        return self._answer("UploadDataset", messages, context, usual)
+
+    def Predict(self, request, context):
+        rows = request.inputs.shape[0] if len(request.inputs.shape) == 2 else 1
+        outputs = tensor_pb2.Tensor(
+            element_type=tensor_pb2.ELEMENT_TYPE_FLOAT64, shape=[rows, 1], data=b"\0" * 8 * rows
+        )
+        return self._answer("Predict", request, context, pb.PredictResponse(outputs=outputs, batch=70))
+
+    def WatchTraining(self, request, context) -> Iterator[pb.WatchTrainingResponse]:
+        usual = [pb.WatchTrainingResponse(snapshot=run_message())]
+        for step in self._answer("WatchTraining", request, context, usual):
+            if isinstance(step, Refusal):
+                step.end(context)
+            elif isinstance(step, Hold):
+                step.wait(context)
+            else:
+                yield step
