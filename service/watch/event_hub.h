@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,10 +46,10 @@ class EventHub {
   struct Slice {
     // Consecutive, in order.
     std::vector<std::shared_ptr<const v1::Event>> events;
-    // Events right after the sequence asked for have left the ring: `events` is empty, read the journal.
+    // Events right after the sequence asked for have left the ring: they are to be read from the journal.
     bool behind_ring = false;
-    // When the oldest event after that sequence which is still in the ring was published. Meaningless if there is none.
-    SteadyTime waiting_since;
+    // When the oldest event after that sequence which is still in the ring was published. Unset: there is none.
+    std::optional<SteadyTime> waiting_since;
     // Sequence of the newest event; 0: none.
     uint64_t last_sequence = 0;
     // No events will follow.
@@ -71,10 +72,14 @@ class EventHub {
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The newest snapshot; its last_sequence is that of the newest event published.
-  v1::Run Run() const ABSL_LOCKS_EXCLUDED(mutex_);
+  v1::Run Run() const { return *Snapshot(); }
+  // The same without a copy.
+  std::shared_ptr<const v1::Run> Snapshot() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // At most `max_events` events after `after`.
+  // At most `max_events` events right after `after`; none where they have left the ring.
   Slice After(uint64_t after, size_t max_events) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // All events after `after` that are in the ring.
+  Slice RingAfter(uint64_t after) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A listener is held until it is unsubscribed, and may be called once more by a publication already under way.
   void Subscribe(std::shared_ptr<Listener> listener) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -87,17 +92,21 @@ class EventHub {
     SteadyTime published;
   };
 
-  void Append(std::shared_ptr<const v1::Event> event, SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void SetRunLocked(const v1::Run& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Append(std::shared_ptr<const v1::Event> event, SteadyTime published) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetRunLocked(std::shared_ptr<v1::Run> now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // As After, with the events even where some before them have left the ring.
+  Slice Cut(uint64_t after, size_t max_events) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string run_id_;
   const SteadyClock clock_;
   mutable Mutex mutex_;
-  v1::Run run_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const v1::Run> run_ ABSL_GUARDED_BY(mutex_);
   // Consecutive sequences, ending with last_sequence_.
   std::deque<Entry> ring_ ABSL_GUARDED_BY(mutex_);
   size_t ring_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t last_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The run's past is known, or there is none.
+  bool begun_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::shared_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mutex_);
 };
