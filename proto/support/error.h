@@ -1,6 +1,7 @@
 // Errors with a machine-readable reason, carried in absl::Status.
 //
-//   return MakeError(v1::ERROR_REASON_ETA_INVALID, "eta", "eta must be finite and above 0; got -1.", {{"value", "-1"}});
+//   return MakeError(v1::ERROR_REASON_ETA_INVALID, "eta", "eta must be finite and above 0; got -1.", {{"value",
+//   "-1"}});
 //
 // The reason decides the status code; the whole v1::Error rides along as a payload, so that it survives any number of
 // absl::Status returns until it reaches the wire. All functions are pure and thread-safe.
@@ -22,7 +23,8 @@ inline constexpr char kErrorDomain[] = "pilothouse";
 
 using ErrorMetadata = std::vector<std::pair<std::string, std::string>>;
 
-// `field` is the request's field that is to blame, in dotted form, or empty. `message` is a sentence a person can act on.
+// `field` is the request's field that is to blame, in dotted form, or empty. `message` is a sentence a person can act
+// on.
 absl::Status MakeError(v1::ErrorReason reason, absl::string_view field, absl::string_view message,
                        const ErrorMetadata& metadata = {});
 

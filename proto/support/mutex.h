@@ -1,7 +1,7 @@
 // A mutex that the compiler checks: std::mutex with Clang's thread-safety annotations (spelled by Abseil).
 //
-// absl::Mutex would do the same, but the distributions' Abseil is built without ThreadSanitizer, which then reports races
-// that are not there.
+// absl::Mutex would do the same, but the distributions' Abseil is built without ThreadSanitizer, which then reports
+// races that are not there.
 #ifndef PILOTHOUSE_PROTO_SUPPORT_MUTEX_H_
 #define PILOTHOUSE_PROTO_SUPPORT_MUTEX_H_
 

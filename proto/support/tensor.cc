@@ -77,10 +77,10 @@ absl::Status CheckTensor(const v1::Tensor& tensor, absl::string_view field) {
     expected = fits ? expected * static_cast<size_t>(extent) : expected;
   }
   if (fits && expected == tensor.data().size()) return absl::OkStatus();
-  return MakeError(v1::ERROR_REASON_ARRAY_SHAPE_INVALID, field,
-                   absl::StrCat("The array ", field, " says it has shape ", shape, " but carries ", tensor.data().size(),
-                                " bytes."),
-                   {{"expected", shape}, {"got", absl::StrCat(tensor.data().size(), " bytes")}});
+  return MakeError(
+      v1::ERROR_REASON_ARRAY_SHAPE_INVALID, field,
+      absl::StrCat("The array ", field, " says it has shape ", shape, " but carries ", tensor.data().size(), " bytes."),
+      {{"expected", shape}, {"got", absl::StrCat(tensor.data().size(), " bytes")}});
 }
 
 std::vector<double> ToDoubles(const v1::Tensor& tensor) { return ConvertTo<double>(tensor); }

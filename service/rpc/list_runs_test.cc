@@ -1,0 +1,55 @@
+#include "service/rpc/list_runs.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "proto/support/error.h"
+
+namespace pilothouse::service {
+namespace {
+
+std::vector<v1::Run> Runs(int count) {
+  std::vector<v1::Run> runs(static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    runs[static_cast<size_t>(i)].set_run_id("run-" + std::to_string(count - i));
+    runs[static_cast<size_t>(i)].mutable_spec()->set_seed(7);
+  }
+  return runs;
+}
+
+TEST(ListRuns, PagesTogetherAreTheWholeListInOrder) {
+  v1::ListRunsRequest request;
+  request.set_page_size(3);
+  std::vector<std::string> ids;
+  do {
+    const auto page = PageOfRuns(Runs(8), request);
+    ASSERT_TRUE(page.ok());
+    EXPECT_LE(page->runs_size(), 3);
+    for (const auto& run : page->runs()) ids.push_back(run.run_id());
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(ids, (std::vector<std::string>{"run-8", "run-7", "run-6", "run-5", "run-4", "run-3", "run-2", "run-1"}));
+}
+
+TEST(ListRuns, LeavesSpecsOutAndTakesDefaults) {
+  const auto page = PageOfRuns(Runs(101), v1::ListRunsRequest());
+  EXPECT_EQ(page->runs_size(), kDefaultPageSize);
+  EXPECT_FALSE(page->runs(0).has_spec());
+  EXPECT_TRUE(PageOfRuns({}, v1::ListRunsRequest())->next_page_token().empty());
+}
+
+TEST(ListRuns, RefusesSizesAndTokensThatMakeNoSense) {
+  v1::ListRunsRequest request;
+  request.set_page_size(-1);
+  EXPECT_EQ(ReasonOf(PageOfRuns(Runs(1), request).status()), v1::ERROR_REASON_SPEC_INVALID);
+  request.set_page_size(kMaxPageSize + 1);
+  EXPECT_EQ(ReasonOf(PageOfRuns(Runs(1), request).status()), v1::ERROR_REASON_SPEC_INVALID);
+  request.set_page_size(1);
+  request.set_page_token("none");
+  EXPECT_EQ(ReasonOf(PageOfRuns(Runs(1), request).status()), v1::ERROR_REASON_SPEC_INVALID);
+}
+
+}  // namespace
+}  // namespace pilothouse::service

@@ -1,0 +1,51 @@
+// TrainingControl over gRPC's callback API: validate, find the run, ask it, answer. Nothing here waits.
+#ifndef PILOTHOUSE_SERVICE_RPC_TRAINING_CONTROL_SERVICE_H_
+#define PILOTHOUSE_SERVICE_RPC_TRAINING_CONTROL_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include "pilothouse/v1/training_control.grpc.pb.h"
+#include "service/journal/work_pool.h"
+#include "service/runs/dataset_store.h"
+#include "service/runs/run_registry.h"
+#include "service/watch/watch_registry.h"
+
+namespace pilothouse::service {
+
+// Thread-safe. Everything given to it must outlive the server it is registered with.
+class TrainingControlService final : public v1::TrainingControl::CallbackService {
+ public:
+  TrainingControlService(RunRegistry& runs, const DatasetStore& datasets, WatchRegistry& watches, WorkPool& pool)
+      : runs_(runs), datasets_(datasets), watches_(watches), pool_(pool) {}
+
+  grpc::ServerUnaryReactor* StartRun(grpc::CallbackServerContext* context, const v1::StartRunRequest* request,
+                                     v1::StartRunResponse* response) override;
+  grpc::ServerUnaryReactor* ListRuns(grpc::CallbackServerContext* context, const v1::ListRunsRequest* request,
+                                     v1::ListRunsResponse* response) override;
+  grpc::ServerUnaryReactor* GetState(grpc::CallbackServerContext* context, const v1::GetStateRequest* request,
+                                     v1::GetStateResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchTrainingResponse>* WatchTraining(grpc::CallbackServerContext* context,
+                                                                     const v1::WatchTrainingRequest* request) override;
+  grpc::ServerUnaryReactor* SetEta(grpc::CallbackServerContext* context, const v1::SetEtaRequest* request,
+                                   v1::SetEtaResponse* response) override;
+  grpc::ServerUnaryReactor* SetKnob(grpc::CallbackServerContext* context, const v1::SetKnobRequest* request,
+                                    v1::SetKnobResponse* response) override;
+  grpc::ServerUnaryReactor* BatchTo(grpc::CallbackServerContext* context, const v1::BatchToRequest* request,
+                                    v1::BatchToResponse* response) override;
+  grpc::ServerUnaryReactor* Stop(grpc::CallbackServerContext* context, const v1::StopRequest* request,
+                                 v1::StopResponse* response) override;
+  grpc::ServerReadReactor<v1::UploadDatasetRequest>* UploadDataset(grpc::CallbackServerContext* context,
+                                                                   v1::UploadDatasetResponse* response) override;
+  grpc::ServerUnaryReactor* Predict(grpc::CallbackServerContext* context, const v1::PredictRequest* request,
+                                    v1::PredictResponse* response) override;
+
+ private:
+  RunRegistry& runs_;
+  const DatasetStore& datasets_;
+  WatchRegistry& watches_;
+  WorkPool& pool_;
+};
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_RPC_TRAINING_CONTROL_SERVICE_H_

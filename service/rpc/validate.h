@@ -1,0 +1,28 @@
+// What the service checks before a request reaches a run. Pure and thread-safe. Errors blame a field of the request.
+#ifndef PILOTHOUSE_SERVICE_RPC_VALIDATE_H_
+#define PILOTHOUSE_SERVICE_RPC_VALIDATE_H_
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pilothouse/v1/trainer_channel.pb.h"
+#include "pilothouse/v1/training_control.pb.h"
+
+namespace pilothouse::service {
+
+// The control each request asks for. ETA_INVALID, KNOB_UNKNOWN (no name), KNOB_OUT_OF_RANGE (not finite),
+// TARGET_INVALID, REQUEST_ID_INVALID, SPEC_INVALID (at_batch, origin, note). Whether the run has that knob, and its
+// bounds, the trainer knows.
+absl::StatusOr<v1::Control> ToControl(const v1::SetEtaRequest& request);
+absl::StatusOr<v1::Control> ToControl(const v1::SetKnobRequest& request);
+absl::StatusOr<v1::Control> ToControl(const v1::BatchToRequest& request);
+absl::StatusOr<v1::Control> ToControl(const v1::StopRequest& request);
+
+// Names, sizes and the target; the rest of the spec is the trainer's to check.
+absl::Status CheckStartRun(const v1::StartRunRequest& request);
+
+// An array of the right make and at most kMaxPredictBytes.
+absl::Status CheckPredict(const v1::PredictRequest& request);
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_RPC_VALIDATE_H_

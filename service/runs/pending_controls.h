@@ -1,0 +1,72 @@
+// Controls and queries that were sent to a trainer and not answered yet. Used by one thread.
+#ifndef PILOTHOUSE_SERVICE_RUNS_PENDING_CONTROLS_H_
+#define PILOTHOUSE_SERVICE_RUNS_PENDING_CONTROLS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pilothouse/v1/control.pb.h"
+#include "pilothouse/v1/trainer_channel.pb.h"
+
+namespace pilothouse::service {
+
+// Controls of one run that wait for their receipt, with all who ask for them.
+inline constexpr size_t kMaxPendingControls = 1024;
+// Clients that may wait for the same control; one more makes the oldest give way.
+inline constexpr size_t kMaxWaitersPerControl = 16;
+// Queries of one run that wait for their answer.
+inline constexpr size_t kMaxPendingQueries = 256;
+
+// What a control came to.
+struct ControlOutcome {
+  v1::Receipt receipt;
+  // For a stop: where the run ended.
+  int64_t final_batch = 0;
+  double final_loss = -1;
+};
+
+using ControlCallback = std::function<void(absl::StatusOr<ControlOutcome>)>;
+using QueryCallback = std::function<void(absl::StatusOr<v1::Answer>)>;
+
+// The error for a request_id that was used for another change.
+absl::Status RequestIdReused(const std::string& request_id);
+bool SameChange(const v1::Change& a, const v1::Change& b);
+
+class PendingControls {
+ public:
+  enum class Added { kNew, kJoined };
+
+  // Adds a waiter: for a new control (which is then to be sent), or for one under way. REQUEST_ID_REUSED when that one
+  // asked for something else, TOO_MANY_CONTROLS when there are too many.
+  absl::StatusOr<Added> Add(const v1::Control& control, ControlCallback callback);
+
+  // Answers everybody who waits for `request_id`. Does nothing if nobody does.
+  void Resolve(const std::string& request_id, const absl::StatusOr<ControlOutcome>& outcome);
+
+  // Adds a query and returns its id, or TOO_MANY_CONTROLS.
+  absl::StatusOr<uint64_t> AddQuery(QueryCallback callback);
+  void ResolveQuery(uint64_t query_id, absl::StatusOr<v1::Answer> answer);
+
+  // Answers everything with `error`.
+  void FailAll(const absl::Status& error);
+
+ private:
+  struct Waiting {
+    v1::Change change;
+    std::vector<ControlCallback> callbacks;
+  };
+
+  std::map<std::string, Waiting> controls_;
+  std::map<uint64_t, QueryCallback> queries_;
+  uint64_t last_query_id_ = 0;
+};
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_RUNS_PENDING_CONTROLS_H_

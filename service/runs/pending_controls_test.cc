@@ -1,0 +1,93 @@
+#include "service/runs/pending_controls.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "proto/support/error.h"
+
+namespace pilothouse::service {
+namespace {
+
+v1::Control EtaControl(const std::string& request_id, double eta) {
+  v1::Control control;
+  control.set_request_id(request_id);
+  control.mutable_change()->mutable_knob()->set_name("eta");
+  control.mutable_change()->mutable_knob()->set_value(eta);
+  return control;
+}
+
+// Collects what callbacks are given.
+struct Answers {
+  std::vector<absl::StatusOr<ControlOutcome>> got;
+  ControlCallback Callback() {
+    return [this](absl::StatusOr<ControlOutcome> outcome) { got.push_back(std::move(outcome)); };
+  }
+};
+
+ControlOutcome OutcomeAt(int64_t batch) {
+  ControlOutcome outcome;
+  outcome.receipt.set_applied_batch(batch);
+  return outcome;
+}
+
+TEST(PendingControls, EverybodyWhoAsksForTheSameControlGetsTheSameReceipt) {
+  PendingControls pending;
+  Answers answers;
+  EXPECT_EQ(*pending.Add(EtaControl("a", 0.5), answers.Callback()), PendingControls::Added::kNew);
+  EXPECT_EQ(*pending.Add(EtaControl("a", 0.5), answers.Callback()), PendingControls::Added::kJoined);
+  pending.Resolve("a", OutcomeAt(7));
+  ASSERT_EQ(answers.got.size(), 2U);
+  EXPECT_EQ(answers.got[0]->receipt.applied_batch(), 7);
+  EXPECT_EQ(answers.got[1]->receipt.applied_batch(), 7);
+  pending.Resolve("a", OutcomeAt(8));
+  EXPECT_EQ(answers.got.size(), 2U);
+}
+
+TEST(PendingControls, AnIdUnderWayForAnotherChangeIsRefused) {
+  PendingControls pending;
+  Answers answers;
+  ASSERT_TRUE(pending.Add(EtaControl("a", 0.5), answers.Callback()).ok());
+  EXPECT_EQ(ReasonOf(pending.Add(EtaControl("a", 0.6), answers.Callback()).status()),
+            v1::ERROR_REASON_REQUEST_ID_REUSED);
+}
+
+TEST(PendingControls, AreBounded) {
+  PendingControls pending;
+  Answers answers;
+  for (size_t i = 0; i < kMaxPendingControls; ++i) {
+    ASSERT_TRUE(pending.Add(EtaControl(std::to_string(i), 0.5), answers.Callback()).ok());
+  }
+  EXPECT_EQ(ReasonOf(pending.Add(EtaControl("more", 0.5), answers.Callback()).status()),
+            v1::ERROR_REASON_TOO_MANY_CONTROLS);
+  for (size_t i = 0; i < kMaxPendingQueries; ++i) ASSERT_TRUE(pending.AddQuery([](const auto&) {}).ok());
+  EXPECT_EQ(ReasonOf(pending.AddQuery([](const auto&) {}).status()), v1::ERROR_REASON_TOO_MANY_CONTROLS);
+}
+
+TEST(PendingControls, TheOldestOfTooManyAskersGivesWay) {
+  PendingControls pending;
+  Answers answers;
+  for (size_t i = 0; i <= kMaxWaitersPerControl; ++i) {
+    ASSERT_TRUE(pending.Add(EtaControl("a", 0.5), answers.Callback()).ok());
+  }
+  ASSERT_EQ(answers.got.size(), 1U);
+  EXPECT_EQ(ReasonOf(answers.got[0].status()), v1::ERROR_REASON_TOO_MANY_CONTROLS);
+  pending.Resolve("a", OutcomeAt(1));
+  EXPECT_EQ(answers.got.size(), 1U + kMaxWaitersPerControl);
+}
+
+TEST(PendingControls, FailAllAnswersControlsAndQueriesOnce) {
+  PendingControls pending;
+  Answers answers;
+  int queries = 0;
+  ASSERT_TRUE(pending.Add(EtaControl("a", 0.5), answers.Callback()).ok());
+  const auto id = pending.AddQuery([&](const absl::StatusOr<v1::Answer>& answer) { queries += answer.ok() ? 0 : 1; });
+  pending.FailAll(absl::UnavailableError("gone"));
+  pending.ResolveQuery(*id, v1::Answer());
+  EXPECT_EQ(answers.got.size(), 1U);
+  EXPECT_EQ(queries, 1);
+}
+
+}  // namespace
+}  // namespace pilothouse::service

@@ -1,0 +1,153 @@
+// What happens to one run, in the order in which it happens. All logic of a run is here, on one thread.
+//
+//   control:  Ask → (journal: known?) → trainer → ControlReport → journal → receipt, watchers
+//   event:    Report → sequence → journal → watchers, ReportsTaken
+//
+// Nothing is published or answered before it is in the journal.
+#ifndef PILOTHOUSE_SERVICE_RUNS_RUN_KEEPER_H_
+#define PILOTHOUSE_SERVICE_RUNS_RUN_KEEPER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pilothouse/v1/run.pb.h"
+#include "pilothouse/v1/trainer_channel.pb.h"
+#include "service/journal/journal.h"
+#include "service/runs/dataset_store.h"
+#include "service/runs/pending_controls.h"
+#include "service/runs/process.h"
+#include "service/runs/trainer_link.h"
+#include "service/watch/event_hub.h"
+
+namespace pilothouse::service {
+
+// Longest wait for a new trainer's Hello, and for a trainer to exit after its run has ended. Then it is killed.
+inline constexpr std::chrono::seconds kTrainerPatience{30};
+// A trainer whose connection broke has so long to come back or to be found dead before the run is shown as LOST.
+inline constexpr std::chrono::milliseconds kLostAfter{500};
+// How often a run looks after its trainer: while something is about to happen, and otherwise.
+inline constexpr std::chrono::milliseconds kBusyInterval{10};
+inline constexpr std::chrono::milliseconds kCalmInterval{1000};
+// Lines of a failed trainer's log that the run's status message quotes.
+inline constexpr int kQuotedLogLines = 5;
+
+using StartCallback = std::function<void(absl::StatusOr<v1::Run>)>;
+
+// Where a run lives and how its trainer is started.
+struct RunPlace {
+  std::string directory;
+  // Program and arguments of the trainer.
+  std::vector<std::string> trainer_command;
+  // The trainer proves with it that it is the one the service started.
+  std::string token;
+  DataPaths data;
+
+  std::string journal_path() const;
+  std::string log_path() const;
+  std::string lock_path() const;
+};
+
+// Used by one thread. `now` is passed in, so that tests need no clock.
+class RunKeeper {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  // `spec` is complete, with all values of its initial state.
+  RunKeeper(RunPlace place, v1::RunSpec spec, std::unique_ptr<Journal> journal, std::shared_ptr<EventHub> hub,
+            v1::Run run);
+  ~RunKeeper();
+  RunKeeper(const RunKeeper&) = delete;
+  RunKeeper& operator=(const RunKeeper&) = delete;
+
+  // Starts the trainer of a new run, which trains up to run().target. `started` is called once the run is TRAINING or
+  // IDLE. If it never gets there, the run is refused(): it is to be forgotten first, and TakeRefusal called then, so
+  // that its name is free when the client learns of the error.
+  void Launch(StartCallback started, Time now);
+  // For a run that a former service left alive: LOST until its trainer returns.
+  void AwaitReturn(Time now);
+
+  void OnAttach(std::shared_ptr<TrainerLink> link, const v1::Hello& hello, Time now);
+  // Messages and ends of a link that is no longer the run's are ignored.
+  void OnMessage(const TrainerLink* link, v1::AttachRequest message, Time now);
+  void OnDetach(const TrainerLink* link, Time now);
+  void OnControl(const v1::Control& control, ControlCallback callback);
+  void OnQuery(v1::Query query, QueryCallback callback);
+  // Looks after the trainer. To be called every interval().
+  void OnTick(Time now);
+  std::chrono::milliseconds interval() const;
+
+  // Kills the trainer.
+  void Kill();
+  // Answers everybody who waits, and lets the trainer go on alone: the service is going away.
+  void Abandon();
+
+  // The run has ended, all is journaled and the trainer's process is gone.
+  bool done() const { return ended() && !child_.has_value(); }
+  bool ended() const;
+  bool refused() const { return !refusal_.ok(); }
+  // Tells whoever started the run why it was refused; does nothing if it was not.
+  absl::AnyInvocable<void()> TakeRefusal();
+  const v1::Run& run() const { return run_; }
+
+ private:
+  void OnPrepared(const v1::Prepared& prepared);
+  void OnAnswer(v1::Answer answer);
+  void OnReports(const v1::Reports& reports);
+  void OnHeartbeat(const v1::TrainerHeartbeat& heartbeat);
+  void OnReturned(absl::StatusOr<v1::Answer> answer);
+
+  // Journals what waits in `unjournaled_` and publishes it. Leaves it there if that fails.
+  void CommitReports();
+  void AfterCommit(const std::vector<JournalEntry>& entries);
+  void ResolveControl(const v1::Event& event);
+  // Journals and publishes an event of the service's own about the run's status.
+  void Declare(v1::RunStatus status, const std::string& message);
+  void FinishStart(absl::StatusOr<v1::Run> outcome);
+  void CloseIfEnded();
+  void AnswerKnownControl(const RecordedControl& known, const v1::Control& control, ControlCallback callback);
+  ControlOutcome OutcomeOf(const v1::Receipt& receipt) const;
+  // Why the trainer cannot be asked just now; OK if it can.
+  absl::Status Reachable() const;
+  void SendWelcome();
+  // The trainer is gone and the run has not ended: that is a failure.
+  void Fail(const std::string& how);
+  void WatchOverLostTrainer(Time now);
+
+  const RunPlace place_;
+  v1::RunSpec spec_;
+  std::unique_ptr<Journal> journal_;
+  const std::shared_ptr<EventHub> hub_;
+  v1::Run run_;
+  StartCallback started_;
+  absl::Status refusal_;
+
+  std::optional<ChildProcess> child_;
+  std::shared_ptr<TrainerLink> link_;
+  // The trainer said Prepared, in this connection or an earlier one.
+  bool prepared_ = false;
+  // Reports up to this number were made before the trainer attached; until they are journaled no control is forwarded.
+  uint64_t backlog_through_ = 0;
+  // Since when there has been no connection (or, after the end, since when the process is expected to go).
+  Time waiting_since_;
+  int unlocked_probes_ = 0;
+
+  PendingControls pending_;
+  // Receipts of journaled stops, which are answered when the run has stopped.
+  std::map<std::string, v1::Receipt> stops_;
+  // Reports that could not be journaled yet; at most one message's worth, since the next is not read before.
+  std::vector<v1::Report> unjournaled_;
+  absl::Status journal_status_;
+};
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_RUNS_RUN_KEEPER_H_

@@ -1,0 +1,109 @@
+// All runs of a service: starting them, finding them, finding them again after a restart.
+#ifndef PILOTHOUSE_SERVICE_RUNS_RUN_REGISTRY_H_
+#define PILOTHOUSE_SERVICE_RUNS_RUN_REGISTRY_H_
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pilothouse/v1/training_control.pb.h"
+#include "proto/support/mutex.h"
+#include "service/journal/work_pool.h"
+#include "service/runs/dataset_store.h"
+#include "service/runs/run.h"
+
+namespace pilothouse::service {
+
+// Runs with a trainer of their own at once.
+inline constexpr size_t kMaxLiveRuns = 256;
+
+struct RegistryOptions {
+  // Absolute path of the service's data directory; runs live in <data>/runs/<run_id>/.
+  std::string data_directory;
+  // Absolute path of the program pilothouse-trainer.
+  std::string trainer_program;
+  // What trainers dial, as gRPC writes it ("unix:/…").
+  std::string trainer_address;
+  size_t max_live_runs = kMaxLiveRuns;
+};
+
+// Thread-safe. Callbacks as in Run.
+class RunRegistry {
+ public:
+  // Finds the runs of former services: those that had not ended wait for their trainers as LOST. `datasets` and `pool`
+  // must outlive the registry.
+  static absl::StatusOr<std::unique_ptr<RunRegistry>> Open(RegistryOptions options, const DatasetStore& datasets,
+                                                           WorkPool& pool);
+  ~RunRegistry();
+  RunRegistry(const RunRegistry&) = delete;
+  RunRegistry& operator=(const RunRegistry&) = delete;
+
+  // Errors: of DataSpec's fields, RUN_ALREADY_EXISTS, TOO_MANY_RUNS, REQUEST_ID_REUSED, SERVICE_STOPPING, and whatever
+  // the trainer finds wrong. May block on the disk for a moment.
+  void Start(const v1::StartRunRequest& request, StartCallback callback);
+
+  // RUN_NOT_FOUND, blaming "run_id".
+  absl::StatusOr<std::shared_ptr<Run>> Find(const std::string& run_id) const;
+
+  // Answered by the run's trainer, or from its journal and saved parameters once it has ended.
+  void Control(const std::string& run_id, v1::Control control, ControlCallback callback);
+  void Query(const std::string& run_id, const v1::Query& query, QueryCallback callback);
+
+  // Newest first.
+  std::vector<v1::Run> List() const;
+
+  // Takes no new runs. With `stop_runs`, stops every run that lives, waits for them until `patience` has passed, and
+  // kills the trainers of those that have not stopped then. Otherwise trainers go on alone. Afterwards no run has a
+  // thread.
+  void Shutdown(bool stop_runs, std::chrono::seconds patience);
+
+ private:
+  RunRegistry(RegistryOptions options, const DatasetStore& datasets, WorkPool& pool);
+
+  std::string RunsDirectory() const;
+  RunPlace PlaceOf(const std::string& run_id, std::string token, DataPaths data) const;
+  void Recover();
+  absl::StatusOr<std::shared_ptr<Run>> Reopen(const std::string& run_id);
+  // Takes a name for a new run, or finds the run that an earlier request with this id has started.
+  struct Reservation {
+    std::string run_id;
+    bool repeated = false;
+  };
+  absl::StatusOr<Reservation> Reserve(const v1::StartRunRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Release(const std::string& run_id, const std::string& request_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  void AnswerRepeatedStart(const v1::StartRunRequest& request, const std::string& run_id,
+                           const StartCallback& callback);
+  absl::StatusOr<std::shared_ptr<Run>> Create(const v1::StartRunRequest& request, const std::string& run_id,
+                                              DataPaths data, StartCallback callback);
+  std::shared_ptr<Run> MakeLive(RunPlace place, v1::RunSpec spec, std::unique_ptr<Journal> journal, v1::Run run,
+                                absl::AnyInvocable<void(RunKeeper&)> begin);
+  void OnEnd(Run& run, bool refused) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::vector<std::shared_ptr<Run>> LiveRuns() const ABSL_LOCKS_EXCLUDED(mutex_);
+  void StopAll(std::chrono::seconds patience) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool AwaitNoneAlive(std::chrono::steady_clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const RegistryOptions options_;
+  const DatasetStore& datasets_;
+  WorkPool& pool_;
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // Null: being started.
+  std::map<std::string, std::shared_ptr<Run>> runs_ ABSL_GUARDED_BY(mutex_);
+  // request_id of StartRun → run_id.
+  std::map<std::string, std::string> starts_ ABSL_GUARDED_BY(mutex_);
+  // Runs whose threads are about to end; joined by the next start, or at the end.
+  std::vector<std::shared_ptr<Run>> ending_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_RUNS_RUN_REGISTRY_H_

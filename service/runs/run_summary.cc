@@ -1,0 +1,87 @@
+#include "service/runs/run_summary.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "proto/support/error.h"
+
+namespace pilothouse::service {
+namespace {
+
+constexpr char kEta[] = "eta";
+
+void SetKnobs(const google::protobuf::RepeatedPtrField<v1::Knob>& knobs, v1::Run& run) {
+  *run.mutable_knobs() = knobs;
+  for (const v1::Knob& knob : knobs) {
+    if (knob.name() == kEta) run.set_eta(knob.value());
+  }
+}
+
+void ApplyStatus(const v1::Event& event, v1::Run& run) {
+  const v1::StatusReport& report = event.status();
+  run.set_status(report.status());
+  run.set_idle_reason(report.idle_reason());
+  run.set_status_message(report.message());
+  run.set_target(report.target());
+  run.set_loss(report.loss());
+  if (IsTerminal(report.status())) *run.mutable_end_time() = event.time();
+}
+
+}  // namespace
+
+bool IsTerminal(v1::RunStatus status) {
+  return status == v1::RUN_STATUS_STOPPED || status == v1::RUN_STATUS_COMPLETED || status == v1::RUN_STATUS_FAILED;
+}
+
+std::string StatusName(v1::RunStatus status) {
+  return std::string(absl::StripPrefix(v1::RunStatus_Name(status), "RUN_STATUS_"));
+}
+
+void ApplyEvent(const v1::Event& event, v1::Run& run) {
+  run.set_last_sequence(event.sequence());
+  run.set_batch(event.batch());
+  switch (event.kind_case()) {
+    case v1::Event::kLoss:
+      run.set_loss(event.loss().value());
+      break;
+    case v1::Event::kStatus:
+      ApplyStatus(event, run);
+      break;
+    case v1::Event::kControl:
+      if (event.control().change().has_target()) run.set_target(static_cast<int64_t>(event.control().value()));
+      break;
+    case v1::Event::kState:
+    case v1::Event::KIND_NOT_SET:
+      break;
+  }
+}
+
+void ApplyReportContext(const v1::Report& report, v1::Run& run) {
+  if (report.knobs_size() > 0) SetKnobs(report.knobs(), run);
+  if (report.event().has_control()) run.set_resume_target(report.resume_target());
+}
+
+void ApplyAnswer(const v1::StateAnswer& answer, v1::Run& run) {
+  run.set_batch(answer.batch());
+  run.set_target(answer.target());
+  run.set_resume_target(answer.resume_target());
+  run.set_loss(answer.loss());
+  run.set_status(answer.status());
+  run.set_idle_reason(answer.idle_reason());
+  SetKnobs(answer.knobs(), run);
+}
+
+absl::Status RunEnded(const v1::Run& run) {
+  const std::string status = StatusName(run.status());
+  return MakeError(v1::ERROR_REASON_RUN_ENDED, "run_id",
+                   absl::StrCat("The run ", run.run_id(), " has ended (", status, " at batch ", run.batch(),
+                                ") and takes no more controls."),
+                   {{"run_id", run.run_id()}, {"status", status}});
+}
+
+void DropLargeValues(v1::RunSpec& spec) {
+  if (spec.network().has_initial_state()) spec.mutable_network()->mutable_initial_state()->clear_data();
+}
+
+}  // namespace pilothouse::service
