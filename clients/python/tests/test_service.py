@@ -419,7 +419,6 @@ def test_a_bad_control_is_refused_and_the_run_untouched(xor, control, error):
 
 
 def test_an_unknown_run_is_not_found(real_house):
-    with pytest.raises(pilothouse.RunNotFound):
-        real_house.run("nobody")
-    with pytest.raises(pilothouse.RunIdInvalid):
-        real_house.run("No Body")
+    for run_id in ("nobody", "No Body", ""):
+        with pytest.raises(pilothouse.RunNotFound):
+            real_house.run(run_id)

@@ -11,7 +11,7 @@ Branch on the class (or on `reason`), never on the text:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
@@ -316,11 +316,10 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> PilothouseError:
             return PilothouseError(f"{code.name}: {text}")
 
 
-class _Details:
-    def __init__(self, reason: str, field: str, metadata: Mapping[str, str]) -> None:
-        self.reason = reason
-        self.field = field
-        self.metadata = metadata
+class _Details(NamedTuple):
+    reason: str
+    field: str
+    metadata: Mapping[str, str]
 
 
 def _details_of(error: grpc.RpcError) -> _Details | None:

@@ -49,8 +49,16 @@ def connect(address: str | None = None, *, timeout: float = 30.0) -> House:
     Raises:
         Unreachable: no service answers there.
     """
-    address = address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
-    house = House(Connection(address, timeout, _origin()))
+    return open_house(address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS, timeout)
+
+
+def open_house(address: str, timeout: float, on_close: Callable[[], None] | None = None) -> House:
+    """A connection that was tried out. `on_close` is called once it has been closed, and also if it fails.
+
+    Raises:
+        Unreachable: no service answers there.
+    """
+    house = House(Connection(address, timeout, _origin()), on_close)
     try:
         house._check_reachable()
     except BaseException:

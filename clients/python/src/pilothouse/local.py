@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from pilothouse.errors import LocalServiceFailed
-from pilothouse.house import House, connect
+from pilothouse.house import House, open_house
 
 __all__ = ["local"]
 
@@ -43,11 +43,10 @@ def local(*, data_dir: str | Path | None = None, binary: str | Path | None = Non
     service = _LocalService(find_binary(binary), None if data_dir is None else Path(data_dir))
     try:
         address = service.wait_until_serving(timeout)
-        connection_owner = connect(address, timeout=timeout)
     except BaseException:
         service.stop()
         raise
-    return House(connection_owner._connection, on_close=service.stop)
+    return open_house(address, timeout, on_close=service.stop)
 
 
 def find_binary(binary: str | Path | None) -> Path:
