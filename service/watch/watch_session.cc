@@ -53,7 +53,9 @@ WatchSession::Step WatchSession::Next(SteadyTime now, absl::Time wall_time) {
   if (!draft_.events().empty() || (!draft_.gaps().empty() && cursor_ >= thin_until_)) return Send(now);
   if (ring.closed && cursor_ >= ring.last_sequence) return End{};
   const SteadyTime due = last_message_ + absl::ToChronoNanoseconds(options_.max_interval);
-  if (now >= due) return SendHeartbeat(now, wall_time);
+  // A page before a heartbeat, and a heartbeat before the next page: a watcher that takes longer over a message than
+  // max_interval would else get nothing but heartbeats.
+  if (now >= due && (page_taken_ || !ring.behind_ring)) return SendHeartbeat(now, wall_time);
   if (ring.behind_ring) return ReadPage{cursor_};
   return Wait{due};
 }
@@ -63,6 +65,7 @@ void WatchSession::TakePage(const JournalPage& page) {
     if (event->sequence() > cursor_) Consider(*event);
   }
   cursor_ = std::max(cursor_, page.through);
+  page_taken_ = true;
 }
 
 EventHub::Slice WatchSession::ReadRing(SteadyTime now) {
@@ -127,6 +130,7 @@ bool WatchSession::MessageFull() const {
 WatchSession::Step WatchSession::Send(SteadyTime now) {
   last_message_ = now;
   gap_open_ = false;
+  page_taken_ = false;
   draft_bytes_ = 0;
   return Write{std::exchange(draft_, {})};
 }

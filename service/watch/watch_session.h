@@ -98,6 +98,8 @@ class WatchSession {
   int64_t draft_bytes_ = 0;
   // The last gap in `draft_` reaches up to the cursor: what is left out next makes it longer.
   bool gap_open_ = false;
+  // Since the last message, a page was taken.
+  bool page_taken_ = false;
   SteadyTime last_message_;
 };
 
