@@ -44,7 +44,7 @@ logged() {
   wait "$follower" 2>/dev/null || true
   if [[ -t 1 ]]; then printf '\r\033[K'; fi
   if ((status)); then
-    tail -n "${FAILURE_LINES:-40}" "$log" | sed 's/^/   | /' >&2
+    tail -n "${FAILURE_LINES:-40}" "$log" | cut -c 1-300 | sed 's/^/   | /' >&2
     complain "   FAILED: $title ($((SECONDS - start)) s). All of it: $log"
     return "$status"
   fi
