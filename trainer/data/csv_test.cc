@@ -1,0 +1,164 @@
+#include "trainer/data/csv.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+#include "trainer/data/column_roles.h"
+#include "trainer/data/csv_record.h"
+#include "trainer/data/temporary_file.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+absl::StatusOr<Dataset> Read(const std::string& text, const std::vector<std::string>& targets = {}) {
+  const TemporaryFile file(text);
+  return ReadTable(file.path(), targets);
+}
+
+TEST(Csv, ReadsNumbersWithTheLastColumnAsTarget) {
+  const auto data = Read("1,2,3\n4,5.5,-6e-1\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(data->inputs.rows, 2);
+  EXPECT_EQ(data->inputs.columns, 2);
+  EXPECT_THAT(data->inputs.values, ElementsAre(1, 2, 4, 5.5));
+  EXPECT_EQ(data->targets.columns, 1);
+  EXPECT_THAT(data->targets.values, ElementsAre(3, -0.6));
+}
+
+TEST(Csv, ReadsTheSameHoweverItIsWritten) {
+  const std::string texts[] = {
+      "1,2\n3,4\n",
+      "1,2\n3,4",
+      "1,2\r\n3,4\r\n",
+      "\xEF\xBB\xBF"
+      "1,2\n3,4\n",
+      "a,b\n1,2\n3,4\n",
+      "\xEF\xBB\xBF\"a\",\"b \"\"c\"\"\"\r\n\"1\",\"2\"\r\n3,\"4\"\r\n\r\n",
+      "\n1,2\n\n   \n3,4\n\n\n",
+      " 1 ,\t2\n+3,4.0e0\n",
+      "\"two\nlines, and a comma\",b\n1,2\n3,4\n",
+  };
+  for (const std::string& text : texts) {
+    const auto data = Read(text);
+    ASSERT_TRUE(data.ok()) << text << ": " << data.status();
+    EXPECT_THAT(data->inputs.values, ElementsAre(1, 3)) << text;
+    EXPECT_THAT(data->targets.values, ElementsAre(2, 4)) << text;
+  }
+}
+
+TEST(Csv, ReadsNumbersExactly) {
+  const auto data = Read("0.1,1e-400,123456789012345678,4.9e-324,0\n");
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_THAT(data->inputs.values, ElementsAre(0.1, 0.0, 123456789012345678.0, 4.9e-324));
+}
+
+TEST(Csv, TakesTargetsByNameAndByNumberFromBothEnds) {
+  const std::string table = "a,b,7,d\n1,2,3,4\n";
+  const struct {
+    std::vector<std::string> wanted;
+    std::vector<double> targets, inputs;
+  } cases[] = {
+      {{}, {4}, {1, 2, 3}},     {{"b"}, {2}, {1, 3, 4}},      {{"1"}, {1}, {2, 3, 4}}, {{"-1"}, {4}, {1, 2, 3}},
+      {{"-4"}, {1}, {2, 3, 4}}, {{"d", "a"}, {4, 1}, {2, 3}}, {{"3"}, {3}, {1, 2, 4}}, {{"7"}, {3}, {1, 2, 4}},
+  };
+  for (const auto& [wanted, targets, inputs] : cases) {
+    const auto data = Read(table, wanted);
+    ASSERT_TRUE(data.ok()) << data.status();
+    EXPECT_EQ(data->targets.values, targets);
+    EXPECT_EQ(data->inputs.values, inputs);
+  }
+}
+
+TEST(Csv, SaysWhichColumnsThereAre) {
+  for (const std::string wanted : {"c", "0", "3", "-3", "1.5", "", "99999999999999999999"}) {
+    const auto data = Read("a,größe\n1,2\n", {wanted});
+    ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_COLUMN_NOT_FOUND) << wanted;
+    const v1::Error error = ToError(data.status());
+    EXPECT_EQ(error.field(), "data.target_columns");
+    EXPECT_EQ(error.metadata().at("column"), wanted);
+    EXPECT_EQ(error.metadata().at("known"), "1 to 2 (a, größe)");
+  }
+  EXPECT_EQ(ToError(Read("1,2\n", {"a"}).status()).metadata().at("known"), "1 to 2");
+  EXPECT_EQ(ReasonOf(Read("a,a,b\n1,2,3\n", {"a"}).status()), v1::ERROR_REASON_COLUMN_NOT_FOUND);
+  EXPECT_EQ(ReasonOf(Read("a,b\n1,2\n", {"a", "1"}).status()), v1::ERROR_REASON_SPEC_INVALID);
+  EXPECT_EQ(ReasonOf(Read("a,b\n1,2\n", {"a", "b"}).status()), v1::ERROR_REASON_SPEC_INVALID);
+}
+
+TEST(Csv, SaysTheLineAndColumnOfWhatIsWrong) {
+  const struct {
+    std::string text;
+    int line, column;
+    std::string said;
+  } cases[] = {
+      {"1,2\n3\n", 2, 2, "the line ends, but the first line has 2 columns"},
+      {"1,2\n3,4,5\n", 2, 3, "more columns than the first, which has 2"},
+      {"1,2,3,4,5,6,7,8,9\n1\n1\n1\n1\n1\n1\n", 2, 2, "the line ends"},
+      {"a,b\n1,x\n", 2, 2, "\"x\" is not a number"},
+      {"a,b\n\n1,2\n3,\"4 x\"\n", 4, 2, "\"4 x\" is not a number"},
+      {"\"a\nb\",c\n1,x\n", 3, 2, "\"x\""},
+      {"1,2\n,4\n", 2, 1, "there is nothing"},
+      {"1,2\n3,\n", 2, 2, "there is nothing"},
+      {"1,2\n3,4\nnan,5\n", 3, 1, "\"nan\" is not a finite number"},
+      {"NaN,2\n", 1, 1, "\"NaN\" is not a finite number"},
+      {"1,-inf\n", 1, 2, "\"-inf\" is not a finite number"},
+      {"1,2\n1e999,2\n", 2, 1, "\"1e999\" is not a finite number"},
+      {"1,2\n0x10,2\n", 2, 1, "not a number"},
+      {"1,2\n1 2,2\n", 2, 1, "not a number"},
+      {"1,2\n1;2\n", 2, 1, "not a number"},
+      {"1,2\n+-1,2\n", 2, 1, "not a number"},
+      {"1,2\n\"3\"4,2\n", 2, 1, "text follows the closing quote"},
+      {"1,2\n3,\"4\n5,6\n", 2, 1, "a quoted field is not closed"},
+      {std::string("1,2\n3,\0\xff\n", 10), 2, 2, "\"??\" is not a number"},
+      {"1,2\n" + std::string(9 << 20, '1'), 2, 1, "longer than 8 MiB"},
+  };
+  for (const auto& [text, line, column, said] : cases) {
+    const auto data = Read(text);
+    ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATA_MALFORMED) << text.substr(0, 100);
+    const v1::Error error = ToError(data.status());
+    EXPECT_EQ(error.metadata().at("line"), absl::StrCat(line)) << error.message();
+    EXPECT_EQ(error.metadata().at("column"), absl::StrCat(column)) << error.message();
+    EXPECT_THAT(error.message(), HasSubstr(said));
+    EXPECT_EQ(error.field(), "data");
+  }
+}
+
+TEST(Csv, RefusesTablesWithoutRowsOrWithoutInputs) {
+  for (const std::string text : {"", "\n\n", "a,b\n", "\xEF\xBB\xBF", "a,b"}) {
+    const auto data = Read(text);
+    ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATA_MALFORMED) << text;
+    EXPECT_THAT(ToError(data.status()).message(), HasSubstr("no rows")) << text;
+  }
+  EXPECT_EQ(ReasonOf(Read("1\n2\n").status()), v1::ERROR_REASON_DATA_MALFORMED);
+  EXPECT_EQ(ReasonOf(Read(std::string(kMaxTableColumns, ',') + "\n1\n").status()), v1::ERROR_REASON_DATA_MALFORMED);
+}
+
+TEST(Csv, ALieInTheFirstLineAllocatesNothing) {
+  // 100,000 columns times 200,000 lines would be 149 GiB.
+  std::string text = "1";
+  for (int i = 1; i < 100'000; ++i) text += ",1";
+  text += "\n";
+  for (int i = 0; i < 200'000; ++i) text += "1\n";
+  const auto data = Read(text);
+  ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATA_MALFORMED);
+  EXPECT_EQ(ToError(data.status()).metadata().at("line"), "2");
+}
+
+TEST(Csv, ReadsRecordsAcrossTheEdgesOfItsBuffer) {
+  std::string text;
+  std::vector<double> expected;
+  for (int i = 0; i < 100'000; ++i) {
+    absl::StrAppend(&text, i, ",", -i, "\r\n");
+    expected.push_back(i);
+  }
+  const auto data = Read(text);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(data->inputs.values, expected);
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer

@@ -1,0 +1,198 @@
+#include "trainer/data/npy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+#include "trainer/data/temporary_file.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+template <typename T>
+std::string Bytes(const std::vector<T>& values) {
+  std::string bytes(values.size() * sizeof(T), '\0');
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+std::string WithHeader(const std::string& header, const std::string& data, int version = 1) {
+  const auto length = static_cast<uint32_t>(header.size());
+  std::string length_bytes(version == 1 ? 2 : 4, '\0');
+  std::memcpy(length_bytes.data(), &length, length_bytes.size());
+  return absl::StrCat(kNpyMagic, std::string{static_cast<char>(version), '\0'}, length_bytes, header, data);
+}
+
+std::string Npy(const std::string& type, const std::string& shape, const std::string& data,
+                const std::string& fortran = "False", int version = 1) {
+  return WithHeader(
+      absl::StrCat("{'descr': '", type, "', 'fortran_order': ", fortran, ", 'shape': ", shape, ", }          \n"), data,
+      version);
+}
+
+absl::StatusOr<NumberTable> ReadArray(const std::string& bytes, int least_dimensions = 1) {
+  const TemporaryFile file(bytes);
+  absl::StatusOr<InputFile> input = InputFile::Open(file.path());
+  if (!input.ok()) return input.status();
+  return ReadNpyArray(*std::move(input), "inputs", least_dimensions);
+}
+
+TEST(Npy, ReadsEveryElementType) {
+  const std::vector<std::string> files = {
+      Npy("<f4", "(3,)", Bytes<float>({1, 0, 100})),    Npy("<f8", "(3,)", Bytes<double>({1, 0, 100})),
+      Npy("|i1", "(3,)", Bytes<int8_t>({1, 0, 100})),   Npy("<i2", "(3,)", Bytes<int16_t>({1, 0, 100})),
+      Npy("<i4", "(3,)", Bytes<int32_t>({1, 0, 100})),  Npy("<i8", "(3,)", Bytes<int64_t>({1, 0, 100})),
+      Npy("|u1", "(3,)", Bytes<uint8_t>({1, 0, 100})),  Npy("<u2", "(3,)", Bytes<uint16_t>({1, 0, 100})),
+      Npy("<u4", "(3,)", Bytes<uint32_t>({1, 0, 100})), Npy("<u8", "(3,)", Bytes<uint64_t>({1, 0, 100})),
+  };
+  for (const std::string& file : files) {
+    const auto table = ReadArray(file);
+    ASSERT_TRUE(table.ok()) << table.status();
+    EXPECT_EQ(table->columns, 1);
+    EXPECT_THAT(table->values, ElementsAre(1, 0, 100));
+  }
+  EXPECT_THAT(ReadArray(Npy("|b1", "(3,)", Bytes<uint8_t>({1, 0, 1})))->values, ElementsAre(1, 0, 1));
+  EXPECT_THAT(ReadArray(Npy("|i1", "(1,)", "\xff"))->values, ElementsAre(-1));
+}
+
+TEST(Npy, ReadsBothOrdersAndAllVersions) {
+  for (int version = 1; version <= 3; ++version) {
+    const auto c = ReadArray(Npy("<f8", "(2, 3)", Bytes<double>({1, 2, 3, 4, 5, 6}), "False", version));
+    ASSERT_TRUE(c.ok()) << c.status();
+    EXPECT_EQ(c->rows, 2);
+    EXPECT_THAT(c->values, ElementsAre(1, 2, 3, 4, 5, 6));
+    const auto fortran = ReadArray(Npy("<f8", "(2, 3)", Bytes<double>({1, 4, 2, 5, 3, 6}), "True", version));
+    ASSERT_TRUE(fortran.ok()) << fortran.status();
+    EXPECT_THAT(fortran->values, ElementsAre(1, 2, 3, 4, 5, 6));
+  }
+}
+
+TEST(Npy, ReadsMoreThanOneBlock) {
+  std::vector<float> values(20'000);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  const auto table = ReadArray(Npy("<f4", "(10000, 2)", Bytes(values)));
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ(table->values, std::vector<double>(values.begin(), values.end()));
+}
+
+TEST(Npy, ATableIsSplitByColumnNumber) {
+  const TemporaryFile file(Npy("<f4", "(2, 3)", Bytes<float>({1, 2, 3, 4, 5, 6})));
+  const auto data = ReadTable(file.path(), {"1"});
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_THAT(data->inputs.values, ElementsAre(2, 3, 5, 6));
+  EXPECT_THAT(data->targets.values, ElementsAre(1, 4));
+  EXPECT_EQ(ReasonOf(ReadTable(file.path(), {"4"}).status()), v1::ERROR_REASON_COLUMN_NOT_FOUND);
+}
+
+TEST(Npy, TakesHeadersAsOtherProgramsWriteThem) {
+  const std::string data = Bytes<float>({1, 2});
+  for (const std::string header : {"{\"descr\":\"<f4\",\"fortran_order\":False,\"shape\":(2,)}",
+                                   "{'shape': (2L,), 'fortran_order': False, 'descr': '<f4'}\n",
+                                   "  { 'descr' : '<f4' , 'fortran_order' : False , 'shape' : ( 2 , 1 ) , }  "}) {
+    EXPECT_TRUE(ReadArray(WithHeader(header, data)).ok()) << header;
+  }
+}
+
+TEST(Npy, RefusesShapesAndTypes) {
+  const struct {
+    std::string file;
+    v1::ErrorReason reason;
+  } cases[] = {
+      {Npy("<f4", "()", Bytes<float>({1})), v1::ERROR_REASON_ARRAY_SHAPE_INVALID},
+      {Npy("<f4", "(1, 1, 1)", Bytes<float>({1})), v1::ERROR_REASON_ARRAY_SHAPE_INVALID},
+      {Npy("<f4", "(1,)", Bytes<float>({1})), v1::ERROR_REASON_ARRAY_SHAPE_INVALID},
+      {Npy("<f4", "(1, 0)", ""), v1::ERROR_REASON_ARRAY_SHAPE_INVALID},
+      {Npy("<f4", "(9000000000000000000, 0)", ""), v1::ERROR_REASON_ARRAY_SHAPE_INVALID},
+      {Npy("<f4", "(0, 3)", ""), v1::ERROR_REASON_DATA_MALFORMED},
+      {Npy(">f4", "(1, 1)", Bytes<float>({1})), v1::ERROR_REASON_ARRAY_DTYPE_INVALID},
+      {Npy("<f2", "(1, 1)", "12"), v1::ERROR_REASON_ARRAY_DTYPE_INVALID},
+      {Npy("<c8", "(1, 1)", "12345678"), v1::ERROR_REASON_ARRAY_DTYPE_INVALID},
+      {Npy("|O", "(1, 1)", "12345678"), v1::ERROR_REASON_ARRAY_DTYPE_INVALID},
+      {Npy("<U1\xff", "(1, 1)", "1234"), v1::ERROR_REASON_ARRAY_DTYPE_INVALID},
+      {WithHeader("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1, 1), }", "1234"),
+       v1::ERROR_REASON_ARRAY_DTYPE_INVALID},
+  };
+  for (const auto& [file, reason] : cases) EXPECT_EQ(ReasonOf(ReadArray(file, 2).status()), reason) << file;
+}
+
+TEST(Npy, RefusesLiesAboutItsSizeBeforeItAllocates) {
+  const std::string data = Bytes<double>({1, 2, 3, 4});
+  for (const std::string shape : {"(5, 1)", "(3, 1)", "(4, 2)", "(1000000000000, 1)", "(4294967296, 4294967296)",
+                                  "(9223372036854775807, 9223372036854775807)", "(2305843009213693952, 8)",
+                                  "(9223372036854775808, 1)", "(99999999999999999999, 1)", "(-4, 1)", "(4, -1)"}) {
+    EXPECT_EQ(ReasonOf(ReadArray(Npy("<f8", shape, data)).status()), v1::ERROR_REASON_DATA_MALFORMED) << shape;
+  }
+}
+
+TEST(Npy, RefusesDamagedHeaders) {
+  const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), }";
+  std::string other_magic = WithHeader(good, "1234");
+  other_magic[1] = 'X';
+  std::string long_header = WithHeader(good, "1234", 2);
+  long_header[11] = '\x7f';
+  const std::string files[] = {
+      other_magic,
+      long_header,
+      WithHeader(good, "1234", 4),
+      WithHeader("", "1234"),
+      WithHeader("{", "1234"),
+      WithHeader("{}", "1234"),
+      WithHeader("{'descr': '<f4', 'fortran_order': False, }", "1234"),
+      WithHeader("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1)", "1234"),
+      WithHeader("{'descr': '<f4', 'fortran_order': 0, 'shape': (1, 1)}", "1234"),
+      WithHeader("{'descr': '<f4', 'fortran_order': False, 'shape': [1, 1]}", "1234"),
+      WithHeader("{'descr': '<f4', 'fortran_order': False, 'shape': (1 1)}", "1234"),
+      WithHeader("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), 'x': 1}", "1234"),
+      WithHeader("{'descr': '<f4, 'fortran_order': False, 'shape': (1, 1)}", "1234"),
+      WithHeader("{'descr': '', 'fortran_order': False, 'shape': (1, 1)}", "1234"),
+      WithHeader(good + "}", "1234"),
+  };
+  for (const std::string& file : files) {
+    EXPECT_EQ(ReasonOf(ReadArray(file).status()), v1::ERROR_REASON_DATA_MALFORMED) << file;
+  }
+}
+
+TEST(Npy, SaysTheRowAndColumnOfANumberThatIsNotFinite) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::string files[] = {Npy("<f8", "(2, 3)", Bytes<double>({1, 2, 3, 4, 5, nan})),
+                               Npy("<f8", "(2, 3)", Bytes<double>({1, 2, 3, 4, 5, infinity}), "True")};
+  for (const std::string& file : files) {
+    const auto table = ReadArray(file);
+    ASSERT_EQ(ReasonOf(table.status()), v1::ERROR_REASON_DATA_MALFORMED);
+    EXPECT_EQ(ToError(table.status()).metadata().at("line"), "2");
+    EXPECT_EQ(ToError(table.status()).metadata().at("column"), "3");
+    EXPECT_THAT(ToError(table.status()).message(), HasSubstr("Row 2, column 3 of the inputs"));
+  }
+}
+
+TEST(Npy, SurvivesEveryTruncationAndEveryChangedByte) {
+  const std::string good = Npy("<f4", "(2, 3)", Bytes<float>({1, 2, 3, 4, 5, 6}));
+  for (size_t length = 0; length < good.size(); ++length) {
+    EXPECT_FALSE(ReadArray(good.substr(0, length)).ok()) << length;
+  }
+  uint64_t random = 1;
+  for (size_t position = 0; position < good.size(); ++position) {
+    for (int i = 0; i < 8; ++i) {
+      random = random * 6364136223846793005U + 1442695040888963407U;
+      std::string damaged = good;
+      damaged[position] = static_cast<char>(random >> 56);
+      const auto table = ReadArray(damaged);
+      if (table.ok()) {
+        EXPECT_EQ(table->values.size(), 6U) << position;
+      } else {
+        EXPECT_NE(ReasonOf(table.status()), v1::ERROR_REASON_UNSPECIFIED) << table.status();
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer

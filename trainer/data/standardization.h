@@ -1,0 +1,28 @@
+// Shifting and scaling every column of the inputs to mean 0 and standard deviation 1. Pure and thread-safe.
+#ifndef PILOTHOUSE_TRAINER_DATA_STANDARDIZATION_H_
+#define PILOTHOUSE_TRAINER_DATA_STANDARDIZATION_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "trainer/data/dataset.h"
+
+namespace pilothouse::trainer {
+
+// One value a column; deviations are above 0.
+struct Standardization {
+  std::vector<double> mean;
+  std::vector<double> deviation;
+};
+
+// Measures means and population standard deviations (divisor: rows). A constant column gets deviation 1, so that it is
+// only shifted. Error: DATA_MALFORMED if a column's numbers are too large to be squared.
+absl::StatusOr<Standardization> MeasureStandardization(const NumberTable& inputs);
+
+// Replaces each value x by (x − mean) / deviation. REQUIRES: `rows` holds whole rows.
+void Standardize(const Standardization& standardization, absl::Span<double> rows);
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_DATA_STANDARDIZATION_H_

@@ -1,0 +1,57 @@
+#include "trainer/data/standardization.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "proto/support/error.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+TEST(Standardization, GivesMeanZeroAndDeviationOne) {
+  NumberTable table{4, 2, {1, 10, 2, 20, 3, 30, 4, 40}};
+  const auto measured = MeasureStandardization(table);
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  EXPECT_DOUBLE_EQ(measured->mean[1], 25);
+  EXPECT_DOUBLE_EQ(measured->deviation[1], std::sqrt(125.0));
+  Standardize(*measured, absl::MakeSpan(table.values));
+  for (int column = 0; column < 2; ++column) {
+    double sum = 0;
+    double squares = 0;
+    for (int row = 0; row < 4; ++row) {
+      const double value = table.values[static_cast<size_t>(2 * row + column)];
+      sum += value;
+      squares += value * value;
+    }
+    EXPECT_NEAR(sum, 0, 1e-15);
+    EXPECT_NEAR(squares, 4, 1e-14);
+  }
+}
+
+TEST(Standardization, AConstantColumnIsOnlyShifted) {
+  // The mean of a thousand times 0.1 is not 0.1 in floating point.
+  NumberTable table{1000, 1, std::vector<double>(1000, 0.1)};
+  const auto measured = MeasureStandardization(table);
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  EXPECT_EQ(measured->deviation[0], 1);
+  Standardize(*measured, absl::MakeSpan(table.values));
+  EXPECT_EQ(table.values, std::vector<double>(1000, 0));
+}
+
+TEST(Standardization, KeepsItsDigitsFarFromZero) {
+  NumberTable table{3, 1, {1e9 + 1, 1e9 + 2, 1e9 + 3}};
+  const auto measured = MeasureStandardization(table);
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  EXPECT_DOUBLE_EQ(measured->mean[0], 1e9 + 2);
+  EXPECT_NEAR(measured->deviation[0], std::sqrt(2.0 / 3), 1e-12);
+}
+
+TEST(Standardization, RefusesNumbersThatCannotBeSquared) {
+  const auto measured = MeasureStandardization({2, 2, {1, 1e200, 2, -1e200}});
+  EXPECT_EQ(ReasonOf(measured.status()), v1::ERROR_REASON_DATA_MALFORMED);
+  EXPECT_EQ(ToError(measured.status()).metadata().at("column"), "2");
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer

@@ -1,0 +1,26 @@
+// Whether the examples fit the network and the loss. Pure and thread-safe.
+#ifndef PILOTHOUSE_TRAINER_DATA_TARGETS_H_
+#define PILOTHOUSE_TRAINER_DATA_TARGETS_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "trainer/data/dataset.h"
+#include "trainer/net/network_spec.h"
+
+namespace pilothouse::trainer {
+
+// NET_DATA_MISMATCH unless `inputs` has as many columns as the network takes.
+absl::Status CheckInputWidth(int64_t network_inputs, const NumberTable& inputs);
+
+// Checks `targets` for a network of `outputs` outputs, and brings them into the form in which the loss takes them:
+//   cross_entropy         one column of labels, whole numbers from 0 to outputs − 1. One-hot rows (`outputs` columns of
+//                         zeros with a single one) are turned into labels.
+//   binary_cross_entropy  `outputs` columns of numbers from 0 to 1
+//   mse, half_mse         `outputs` columns
+// Errors: NET_DATA_MISMATCH, LABEL_OUT_OF_RANGE, DATA_MALFORMED (a value that the loss does not take, with its row).
+absl::Status PrepareTargets(LossFunction loss, int64_t outputs, NumberTable& targets);
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_DATA_TARGETS_H_
