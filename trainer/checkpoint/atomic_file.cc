@@ -1,0 +1,79 @@
+#include "trainer/checkpoint/atomic_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+constexpr mode_t kMode = 0666;  // less the umask
+
+// To be called before anything else changes errno.
+absl::Status RefuseErrno(absl::string_view what, const std::string& path) {
+  const std::string cause = std::strerror(errno);
+  return MakeError(v1::ERROR_REASON_INTERNAL, "", absl::StrCat(what, " ", path, " failed: ", cause, "."),
+                   {{"file", path}, {"cause", cause}});
+}
+
+std::string TemporaryPath(const std::string& path) {
+  static std::atomic<uint64_t> counter{0};
+  return absl::StrCat(path, ".", getpid(), "-", counter.fetch_add(1), ".tmp");
+}
+
+absl::Status WriteAll(int descriptor, absl::string_view part, const std::string& path) {
+  while (!part.empty()) {
+    const ssize_t written = write(descriptor, part.data(), part.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return RefuseErrno("Writing", path);
+    part.remove_prefix(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteAndSync(int descriptor, absl::Span<const absl::string_view> parts, const std::string& path) {
+  for (const absl::string_view part : parts) {
+    if (absl::Status status = WriteAll(descriptor, part, path); !status.ok()) return status;
+  }
+  return fsync(descriptor) == 0 ? absl::OkStatus() : RefuseErrno("Syncing", path);
+}
+
+// Makes the new name durable.
+absl::Status SyncFolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return RefuseErrno("Opening", folder);
+  // Some file systems cannot sync folders, and say so with EINVAL.
+  const bool synced = fsync(descriptor) == 0 || errno == EINVAL;
+  const absl::Status status = synced ? absl::OkStatus() : RefuseErrno("Syncing", folder);
+  close(descriptor);
+  return status;
+}
+
+}  // namespace
+
+absl::Status WriteFileAtomically(const std::string& path, absl::Span<const absl::string_view> parts) {
+  const std::string temporary = TemporaryPath(path);
+  const int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
+  if (descriptor < 0) return RefuseErrno("Creating", temporary);
+  absl::Status status = WriteAndSync(descriptor, parts, temporary);
+  if (close(descriptor) != 0 && status.ok()) status = RefuseErrno("Closing", temporary);
+  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) status = RefuseErrno("Replacing", path);
+  if (!status.ok()) {
+    unlink(temporary.c_str());
+    return status;
+  }
+  return SyncFolderOf(path);
+}
+
+}  // namespace pilothouse::trainer
