@@ -1,0 +1,51 @@
+// Parameters at one batch, and what they compute: the Model of the native learner.
+#ifndef PILOTHOUSE_TRAINER_LOOP_SUPERVISED_MODEL_H_
+#define PILOTHOUSE_TRAINER_LOOP_SUPERVISED_MODEL_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "trainer/checkpoint/safetensors.h"
+#include "trainer/data/standardization.h"
+#include "trainer/loop/learner.h"
+#include "trainer/net/matrix.h"
+#include "trainer/net/network_plan.h"
+
+namespace pilothouse::trainer {
+
+// What all models of a run have in common.
+struct ModelFrame {
+  NetworkPlan plan;
+  // Unset: inputs are taken as they are.
+  std::optional<Standardization> standardization;
+};
+
+// T is float or double.
+//
+// Save() writes tensors "layers.<i>.weight" [inputs, outputs] and "layers.<i>.bias" [outputs], i being the layer's
+// place in the spec from 0, in T; with standardisation "standardize.mean" and "standardize.deviation" [inputs] in
+// float64; and metadata "batch" and "precision".
+template <typename T>
+class SupervisedModel final : public Model {
+ public:
+  SupervisedModel(std::shared_ptr<const ModelFrame> frame, Vector<T> parameters);
+
+  // What Save() wrote, given as `contents`. Error: DATA_MALFORMED if a tensor is missing, of another type or shape, or
+  // not known, or if it has standardisation and `standardize` is false, or the other way round.
+  static absl::StatusOr<std::shared_ptr<const Model>> FromFile(const NetworkPlan& plan, bool standardize,
+                                                               const TensorFile& contents);
+
+  NumberArray State() const override;
+  NumberArray Predict(absl::Span<const double> inputs, int64_t rows) const override;
+  absl::Status Save(const std::string& path, int64_t batch) const override;
+
+ private:
+  const std::shared_ptr<const ModelFrame> frame_;
+  const Vector<T> parameters_;
+};
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_LOOP_SUPERVISED_MODEL_H_
