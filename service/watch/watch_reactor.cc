@@ -112,16 +112,18 @@ class WatchReactor final : public WatchWriteReactor,
     PumpLocked();
   }
 
-  // Takes the session's next step, unless one is under way; every step that ends comes back here.
+  // Takes the session's next step, unless a write is under way; whatever ends comes back here. While a page is being
+  // read, heartbeats may be written.
   void PumpLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (finished_ || writing_ || reading_page_) return;
+    if (finished_ || writing_) return;
     WatchSession::Step step = session_.Next(clock_(), absl::Now());
     if (auto* write = std::get_if<WatchSession::Write>(&step)) {
       message_ = std::move(write->message);
       writing_ = true;
       StartWrite(&message_);
     } else if (const auto* page = std::get_if<WatchSession::ReadPage>(&step)) {
-      StartReadingPage(page->after);
+      SetTimer(page->due);
+      if (!reading_page_) StartReadingPage(page->after);
     } else if (const auto* wait = std::get_if<WatchSession::Wait>(&step)) {
       SetTimer(wait->due);
     } else {

@@ -37,6 +37,7 @@ WatchSession::WatchSession(const WatchOptions& options, std::shared_ptr<const Ev
                            std::shared_ptr<const v1::Run> snapshot)
     : options_(options),
       hub_(std::move(hub)),
+      max_interval_(absl::ToChronoNanoseconds(options.max_interval)),
       pacer_(options.min_interval),
       snapshot_(std::move(snapshot)),
       cursor_(options.after_sequence.value_or(snapshot_->last_sequence())),
@@ -52,12 +53,13 @@ WatchSession::Step WatchSession::Next(SteadyTime now, absl::Time wall_time) {
   // A gap alone is held back until the watcher is at now: what follows may make it longer.
   if (!draft_.events().empty() || (!draft_.gaps().empty() && cursor_ >= thin_until_)) return Send(now);
   if (ring.closed && cursor_ >= ring.last_sequence) return End{};
-  const SteadyTime due = last_message_ + absl::ToChronoNanoseconds(options_.max_interval);
-  // A page before a heartbeat, and a heartbeat before the next page: a watcher that takes longer over a message than
-  // max_interval would else get nothing but heartbeats.
-  if (now >= due && (page_taken_ || !ring.behind_ring)) return SendHeartbeat(now, wall_time);
-  if (ring.behind_ring) return ReadPage{cursor_};
-  return Wait{due};
+  if (now >= heartbeat_due_ && (page_asked_ || !ring.behind_ring)) return SendHeartbeat(now, wall_time);
+  if (!ring.behind_ring) return Wait{heartbeat_due_};
+  // A watcher that takes longer over a message than max_interval would get nothing but heartbeats, if they came before
+  // pages.
+  if (now >= heartbeat_due_) heartbeat_due_ = now + max_interval_;
+  page_asked_ = true;
+  return ReadPage{cursor_, heartbeat_due_};
 }
 
 void WatchSession::TakePage(const JournalPage& page) {
@@ -65,7 +67,6 @@ void WatchSession::TakePage(const JournalPage& page) {
     if (event->sequence() > cursor_) Consider(*event);
   }
   cursor_ = std::max(cursor_, page.through);
-  page_taken_ = true;
 }
 
 EventHub::Slice WatchSession::ReadRing(SteadyTime now) {
@@ -128,9 +129,9 @@ bool WatchSession::MessageFull() const {
 }
 
 WatchSession::Step WatchSession::Send(SteadyTime now) {
-  last_message_ = now;
+  heartbeat_due_ = now + max_interval_;
   gap_open_ = false;
-  page_taken_ = false;
+  page_asked_ = false;
   draft_bytes_ = 0;
   return Write{std::exchange(draft_, {})};
 }

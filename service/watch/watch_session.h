@@ -46,9 +46,11 @@ class WatchSession {
     v1::WatchTrainingResponse message;
   };
   // Read the journal after this sequence: a page of kinds(), of at most kMaxEventsPerMessage and kMaxMessageEventBytes.
-  // Give it to TakePage, and ask again.
+  // Give it to TakePage, and ask again; or at `due`, if it is not there by then. No second page is wanted before the
+  // first is taken.
   struct ReadPage {
     uint64_t after;
+    SteadyTime due;
   };
   // Nothing for now. Ask again when the hub has news, or at `due`.
   struct Wait {
@@ -84,6 +86,7 @@ class WatchSession {
 
   const WatchOptions options_;
   const std::shared_ptr<const EventHub> hub_;
+  const std::chrono::nanoseconds max_interval_;
   LossPacer pacer_;
   // The first message's; then null.
   std::shared_ptr<const v1::Run> snapshot_;
@@ -98,9 +101,9 @@ class WatchSession {
   int64_t draft_bytes_ = 0;
   // The last gap in `draft_` reaches up to the cursor: what is left out next makes it longer.
   bool gap_open_ = false;
-  // Since the last message, a page was taken.
-  bool page_taken_ = false;
-  SteadyTime last_message_;
+  // Since the last message, a page was asked for.
+  bool page_asked_ = false;
+  SteadyTime heartbeat_due_;
 };
 
 }  // namespace pilothouse::service
