@@ -1,0 +1,104 @@
+// What the command line said, checked as far as it can be without asking the service.
+#ifndef PILOTHOUSE_CLIENTS_CPP_PILOT_ARGUMENTS_H_
+#define PILOTHOUSE_CLIENTS_CPP_PILOT_ARGUMENTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "clients/cpp/pilothouse_client/client.h"
+#include "pilothouse/v1/control.pb.h"
+#include "pilothouse/v1/event.pb.h"
+#include "pilothouse/v1/run.pb.h"
+
+namespace pilothouse::client {
+
+enum class Command {
+  kStart,
+  kRuns,
+  kState,
+  kWatch,
+  kSetEta,
+  kSet,
+  kBatchTo,
+  kPause,
+  kResume,
+  kStop,
+  kPredict,
+  kCompletion,
+};
+
+struct GlobalArguments {
+  std::string address;
+  bool json = false;
+  std::optional<absl::Duration> timeout;
+};
+
+// How to watch; of `watch`, and of `start --watch`.
+struct WatchArguments {
+  bool from_start = false;
+  std::optional<uint64_t> after_sequence;
+  std::vector<v1::EventKind> kinds;
+  std::optional<absl::Duration> min_interval;
+  std::optional<absl::Duration> give_up;
+};
+
+struct StartArguments {
+  std::string net;
+  // Exactly one of the four sources is given: data, inputs with targets, dataset, server_file.
+  std::string data;
+  std::string inputs;
+  std::string targets;
+  std::string dataset;
+  std::string server_file;
+  std::vector<std::string> target_columns;
+  bool standardize = false;
+  v1::LossFunction loss = v1::LOSS_FUNCTION_UNSPECIFIED;
+  std::optional<double> eta;
+  // "full" or a number of examples.
+  std::optional<int64_t> batch_size;
+  bool full_batch = false;
+  bool keep_order = false;
+  v1::Precision precision = v1::PRECISION_UNSPECIFIED;
+  uint64_t seed = 0;
+  v1::Initializer initializer = v1::INITIALIZER_UNSPECIFIED;
+  std::vector<double> initial_state;
+  std::optional<absl::Duration> loss_interval;
+  int64_t loss_every = 0;
+  int64_t state_every = 0;
+  std::optional<int64_t> batch_to;
+  std::string name;
+  bool watch = false;
+};
+
+struct ChangeArguments {
+  v1::Change change;
+  ChangeOptions options;
+};
+
+struct PredictArguments {
+  // Exactly one of these is given.
+  std::string data;
+  std::string inputs;
+  std::string output;
+};
+
+struct Arguments {
+  Command command = Command::kRuns;
+  GlobalArguments global;
+  // Of commands about one run. Empty: not given.
+  std::string run;
+  StartArguments start;
+  WatchArguments watch;
+  ChangeArguments change;
+  PredictArguments predict;
+  bool all_runs = false;
+  bool state_vector = false;
+  std::string shell;
+};
+
+}  // namespace pilothouse::client
+
+#endif  // PILOTHOUSE_CLIENTS_CPP_PILOT_ARGUMENTS_H_

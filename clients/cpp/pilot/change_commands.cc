@@ -1,0 +1,52 @@
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "clients/cpp/pilot/commands.h"
+#include "clients/cpp/pilot/describe.h"
+#include "clients/cpp/pilot/exit_code.h"
+#include "clients/cpp/pilot/json_output.h"
+#include "clients/cpp/pilot/text.h"
+
+namespace pilothouse::client {
+namespace {
+
+absl::StatusOr<v1::Receipt> Ask(const Client& client, Command command, const std::string& run_id,
+                                const ChangeArguments& given) {
+  const v1::KnobChange& knob = given.change.knob();
+  switch (command) {
+    case Command::kSetEta:
+      return client.SetEta(run_id, knob.value(), given.options);
+    case Command::kSet:
+      return client.SetKnob(run_id, knob.name(), knob.value(), given.options);
+    default:
+      return client.BatchTo(run_id, given.change.target(), given.options);
+  }
+}
+
+int RunStop(const Session& session, const std::string& run_id, const ChangeOptions& options) {
+  const absl::StatusOr<v1::StopResponse> response = session.client().Stop(run_id, options);
+  if (!response.ok()) return session.Fail(response.status());
+  session.Print(session.json() ? StopJson(run_id, *response) : StopLine(run_id, *response));
+  return kExitSuccess;
+}
+
+}  // namespace
+
+int RunChange(const Session& session, const Arguments& arguments) {
+  const absl::StatusOr<std::string> run_id = session.RunToChange(arguments.run);
+  if (!run_id.ok()) return session.Fail(run_id.status());
+  const ChangeArguments& given = arguments.change;
+  if (arguments.command == Command::kStop) return RunStop(session, *run_id, given.options);
+  const absl::StatusOr<v1::Receipt> receipt = Ask(session.client(), arguments.command, *run_id, given);
+  if (!receipt.ok()) return session.Fail(receipt.status());
+  if (session.json()) {
+    session.Print(ReceiptJson(*run_id, *receipt));
+  } else {
+    // Whoever did not name the run learns which it was.
+    session.Print(absl::StrCat(arguments.run.empty() ? absl::StrCat(Printable(*run_id), ": ") : "",
+                               ReceiptLine(given.change, *receipt)));
+  }
+  return kExitSuccess;
+}
+
+}  // namespace pilothouse::client

@@ -1,0 +1,23 @@
+// The commands. Each does what its arguments say, prints, and returns an exit code.
+#ifndef PILOTHOUSE_CLIENTS_CPP_PILOT_COMMANDS_H_
+#define PILOTHOUSE_CLIENTS_CPP_PILOT_COMMANDS_H_
+
+#include "clients/cpp/pilot/arguments.h"
+#include "clients/cpp/pilot/session.h"
+
+namespace pilothouse::client {
+
+int RunStart(const Session& session, const Arguments& arguments);
+int RunRuns(const Session& session, const Arguments& arguments);
+int RunState(const Session& session, const Arguments& arguments);
+int RunWatch(const Session& session, const Arguments& arguments);
+// set-eta, set, batch-to, pause, resume and stop.
+int RunChange(const Session& session, const Arguments& arguments);
+int RunPredict(const Session& session, const Arguments& arguments);
+
+// Watches a run until it ends.
+int WatchRun(const Session& session, const v1::Run& run, const WatchArguments& arguments);
+
+}  // namespace pilothouse::client
+
+#endif  // PILOTHOUSE_CLIENTS_CPP_PILOT_COMMANDS_H_

@@ -1,0 +1,148 @@
+#include "clients/cpp/pilot/describe.h"
+
+#include <cstdint>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "clients/cpp/pilot/text.h"
+
+namespace pilothouse::client {
+namespace {
+
+constexpr absl::string_view kIndent = "  ";
+
+std::string Quoted(const std::string& note) { return note.empty() ? "" : absl::StrCat("  \"", Printable(note), "\""); }
+
+std::string By(const std::string& origin) { return origin.empty() ? "" : absl::StrCat("  by ", Printable(origin)); }
+
+std::string Count(double value) { return FormatCount(static_cast<int64_t>(value)); }
+
+std::string StatusEventText(const v1::StatusReport& status) {
+  std::string text = absl::StrCat("status ", StatusText(status.status(), status.idle_reason()));
+  if (!status.message().empty()) absl::StrAppend(&text, "  ", Printable(status.message()));
+  return text;
+}
+
+}  // namespace
+
+std::string StatusWord(v1::RunStatus status) {
+  const std::string& name = v1::RunStatus_Name(status);
+  return std::string(absl::StripPrefix(name, "RUN_STATUS_"));
+}
+
+std::string IdleReasonText(v1::IdleReason reason) {
+  switch (reason) {
+    case v1::IDLE_REASON_TARGET_REACHED:
+      return "target reached";
+    case v1::IDLE_REASON_PAUSED:
+      return "paused";
+    case v1::IDLE_REASON_DIVERGED:
+      return "diverged";
+    default:
+      return "";
+  }
+}
+
+std::string StatusText(v1::RunStatus status, v1::IdleReason reason) {
+  const std::string why = IdleReasonText(reason);
+  return why.empty() ? StatusWord(status) : absl::StrCat(StatusWord(status), " (", why, ")");
+}
+
+std::string ControlText(const v1::ControlReport& control) {
+  const v1::Change& change = control.change();
+  if (change.has_stop()) return "stop";
+  if (change.has_knob()) {
+    return absl::StrCat(Printable(change.knob().name()), " ", FormatNumber(control.previous_value()), " → ",
+                        FormatNumber(control.value()));
+  }
+  if (change.target().has_pause()) return "pause";
+  if (change.target().has_resume()) return absl::StrCat("resume to ", Count(control.value()));
+  return absl::StrCat("target ", Count(control.previous_value()), " → ", Count(control.value()));
+}
+
+std::string EventLine(const v1::Event& event) {
+  const std::string begin = absl::StrCat(FormatClock(event.time()), "  batch ", event.batch(), "  ");
+  switch (event.kind_case()) {
+    case v1::Event::kLoss:
+      return absl::StrCat(begin, "loss ", FormatLoss(event.loss().value()),
+                          event.loss().at_target() ? "  at target" : "");
+    case v1::Event::kStatus:
+      return begin + StatusEventText(event.status());
+    case v1::Event::kControl:
+      return absl::StrCat(begin, ControlText(event.control()), By(event.control().origin()),
+                          Quoted(event.control().note()));
+    case v1::Event::kState:
+      return absl::StrCat(begin, "state of ",
+                          event.state().state().shape_size() > 0 ? event.state().state().shape(0) : 0, " parameters");
+    default:
+      return absl::StrCat(begin, "something this pilot is too old to know");
+  }
+}
+
+std::string ReceiptLine(const v1::Change& change, const v1::Receipt& receipt) {
+  const std::string from =
+      absl::StrCat(" from batch ", receipt.applied_batch(), " on (receipt ", receipt.control_id(), ")");
+  if (change.has_knob()) {
+    return absl::StrCat(Printable(change.knob().name()), " is ", FormatNumber(receipt.value()), from);
+  }
+  if (change.target().has_pause()) {
+    return absl::StrCat("paused at batch ", receipt.applied_batch(), " (receipt ", receipt.control_id(), ")");
+  }
+  return absl::StrCat("target is ", static_cast<int64_t>(receipt.value()), from);
+}
+
+std::string StopLine(const std::string& run_id, const v1::StopResponse& response) {
+  return absl::StrCat(run_id, " stopped at batch ", response.final_batch(), ", loss ",
+                      FormatLoss(response.final_loss()), " (receipt ", response.receipt().control_id(), ")");
+}
+
+std::string LayerTable(const v1::RunFacts& facts) {
+  std::vector<std::vector<std::string>> rows = {{"layer", "outputs", "parameters"}};
+  for (const v1::LayerSummary& layer : facts.layers()) {
+    rows.push_back({Printable(layer.description()), FormatCount(layer.outputs()), FormatCount(layer.parameters())});
+  }
+  rows.push_back({"total", "", FormatCount(facts.parameters())});
+  return FormatTable(rows, {false, true, true}, kIndent);
+}
+
+std::string RunTable(const std::vector<v1::Run>& runs) {
+  std::vector<std::vector<std::string>> rows = {{"run", "status", "batch", "target", "loss", "eta", "started"}};
+  for (const v1::Run& run : runs) {
+    rows.push_back({Printable(run.run_id()), StatusText(run.status(), run.idle_reason()), FormatCount(run.batch()),
+                    FormatCount(run.target()), FormatLoss(run.loss()), FormatNumber(run.eta()),
+                    FormatDateTime(run.create_time())});
+  }
+  return FormatTable(rows, {false, false, true, true, true, true, false}, "");
+}
+
+std::string RunPage(const v1::Run& run) {
+  std::vector<std::vector<std::string>> rows = {
+      {"run", Printable(run.run_id())},
+      {"status", StatusText(run.status(), run.idle_reason())},
+      {"batch", absl::StrCat(FormatCount(run.batch()), " of ", FormatCount(run.target()))},
+      {"loss", FormatLoss(run.loss())},
+      {"eta", FormatNumber(run.eta())},
+      {"started", FormatDateTime(run.create_time())},
+  };
+  if (!run.status_message().empty()) rows.insert(rows.begin() + 2, {"", Printable(run.status_message())});
+  if (run.has_end_time()) rows.push_back({"ended", FormatDateTime(run.end_time())});
+  const v1::RunFacts& facts = run.facts();
+  if (facts.parameters() > 0) {
+    rows.push_back({"data", absl::StrCat(FormatCount(facts.examples()), " examples, ", FormatCount(facts.inputs()),
+                                         " inputs, ", FormatCount(facts.batches_per_epoch()), " batches per epoch")});
+  }
+  if (!run.directory().empty()) rows.push_back({"directory", Printable(run.directory())});
+  std::string page = FormatTable(rows, {false, false}, "");
+  if (facts.layers_size() > 0) absl::StrAppend(&page, "\n", LayerTable(facts));
+  if (run.knobs_size() == 0) return page;
+  std::vector<std::vector<std::string>> knobs = {{"knob", "value", "from", "to", ""}};
+  for (const v1::Knob& knob : run.knobs()) {
+    knobs.push_back({Printable(knob.name()), FormatNumber(knob.value()), FormatNumber(knob.minimum()),
+                     FormatNumber(knob.maximum()), Printable(knob.description())});
+  }
+  return absl::StrCat(page, "\n", FormatTable(knobs, {false, true, true, true, false}, kIndent));
+}
+
+}  // namespace pilothouse::client

@@ -1,0 +1,327 @@
+#include "clients/cpp/pilot/grammar.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "clients/cpp/pilot/help_text.h"
+#include "clients/cpp/pilot/text.h"
+#include "clients/cpp/pilot/values.h"
+
+namespace pilothouse::client {
+namespace {
+
+constexpr int kHelpColumns = 110;
+constexpr int kOptionColumns = 26;
+constexpr int kCommandColumns = 16;
+
+std::string Padded(const std::string& text, int columns) {
+  const int space = columns - DisplayWidth(text);
+  return space > 0 ? text + std::string(space, ' ') : text + "  ";
+}
+
+// CLI11's way of refusing a value. Caught in ParseCommandLine.
+void Refuse(const std::string& name, const absl::Status& status) {
+  throw CLI::ValidationError(name, std::string(status.message()));
+}
+
+// An option whose value goes through `parse`.
+template <typename T, typename Target>
+CLI::Option* AddValue(CLI::App* app, const std::string& name, absl::StatusOr<T> (*parse)(const std::string&),
+                      Target* target, const std::string& type, const std::string& description) {
+  return app
+      ->add_option_function<std::string>(
+          name,
+          [name, parse, target](const std::string& text) {
+            absl::StatusOr<T> value = parse(text);
+            if (!value.ok()) Refuse(name, value.status());
+            *target = *std::move(value);
+          },
+          description)
+      ->type_name(type);
+}
+
+CLI::Option* AddText(CLI::App* app, const std::string& name, std::string* target, const std::string& type,
+                     const std::string& description) {
+  return app->add_option(name, *target, description)->type_name(type);
+}
+
+absl::StatusOr<std::optional<int64_t>> ParseBatchSize(const std::string& text) {
+  if (text == "full") return std::optional<int64_t>();
+  const absl::StatusOr<int64_t> size = ParseCount(text);
+  if (size.ok()) return std::optional<int64_t>(*size);
+  return absl::InvalidArgumentError(absl::StrCat("expected a whole number from 1 on, or full; got \"", text, "\"."));
+}
+
+absl::StatusOr<uint64_t> ParseSeed(const std::string& text) {
+  uint64_t seed = 0;
+  if (absl::SimpleAtoi(text, &seed)) return seed;
+  return absl::InvalidArgumentError(absl::StrCat("expected a whole number from 0 to 2^64 - 1; got \"", text, "\"."));
+}
+
+absl::StatusOr<uint64_t> ParseSequence(const std::string& text) {
+  uint64_t sequence = 0;
+  if (absl::SimpleAtoi(text, &sequence)) return sequence;
+  return absl::InvalidArgumentError(absl::StrCat("expected the sequence of an event; got \"", text, "\"."));
+}
+
+}  // namespace
+
+std::string HelpFormatter::make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const {
+  const std::string& usage = usages_.at(app);
+  return absl::StrCat("Usage: ", usage, "\n\n", app->get_description(), "\n\n", make_groups(app, mode),
+                      make_subcommands(app, mode), "\n", app->get_footer(), "\n");
+}
+
+std::string HelpFormatter::make_group(std::string group, bool, std::vector<const CLI::Option*> options) const {
+  std::string text = absl::StrCat(group, ":\n");
+  for (const CLI::Option* const option : options) {
+    const std::string name = absl::StrCat("  ", option->get_name(false, true), option->get_type_size() > 0 ? " " : "",
+                                          option->get_type_size() > 0 ? option->get_type_name() : "");
+    std::string line = Padded(name, kOptionColumns);
+    for (const absl::string_view word : absl::StrSplit(option->get_description(), ' ')) {
+      if (DisplayWidth(line) + 1 + DisplayWidth(word) > kHelpColumns) {
+        absl::StrAppend(&text, line, "\n");
+        line = std::string(kOptionColumns, ' ');
+      }
+      absl::StrAppend(&line, DisplayWidth(line) > kOptionColumns ? " " : "", word);
+    }
+    absl::StrAppend(&text, line, "\n");
+  }
+  return text;
+}
+
+std::string HelpFormatter::make_subcommand(const CLI::App* sub) const {
+  const std::vector<std::string> lines = absl::StrSplit(sub->get_description(), absl::MaxSplits('\n', 1));
+  return absl::StrCat(Padded("  " + sub->get_name(), kCommandColumns), lines[0], "\n");
+}
+
+Grammar::Grammar(Arguments& arguments) : arguments_(arguments), app_(kMainText, "pilot") {
+  app_.formatter(formatter_);
+  formatter_->SetUsage(&app_, "pilot COMMAND [OPTIONS]");
+  app_.footer(kMainFooter);
+  app_.set_help_flag("-h,--help", "Show this help");
+  app_.set_version_flag("--version", "pilot " PILOTHOUSE_VERSION, "Show the version");
+  app_.require_subcommand(1);
+  AddGlobalOptions();
+  AddStart();
+  AddLooking();
+  AddWatch();
+  AddSteering();
+  AddOther();
+}
+
+void Grammar::AddGlobalOptions() {
+  AddText(&app_, "--address", &arguments_.global.address, "HOST:PORT",
+          "Where the service is: host, host:port or unix:/path (default localhost:50051)");
+  app_.add_flag("--json", arguments_.global.json, "Print JSON, for programs");
+  AddValue(&app_, "--timeout", ParseDuration, &arguments_.global.timeout, "TIME",
+           "How long to wait for an answer, such as 10s (default 30s; longer for data and --at-batch)");
+}
+
+CLI::App* Grammar::AddCommand(const std::string& name, Command command, const std::string& group,
+                              const std::string& text, const std::string& usage, const std::string& footer) {
+  CLI::App* const app = app_.add_subcommand(name, text);
+  app->group(group);
+  app->fallthrough();
+  app->set_help_flag("-h,--help", "Show this help");
+  app->footer(footer + (footer.empty() ? "" : "\n\n") +
+              "--address, --json and --timeout may be given too; see pilot --help.");
+  app->final_callback([this, command] { arguments_.command = command; });
+  formatter_->SetUsage(app, usage);
+  return app;
+}
+
+void Grammar::AddRun(CLI::App* app) { app->add_option("RUN", arguments_.run)->group(""); }
+
+void Grammar::AddWords(CLI::App* app, size_t count, std::function<void(const std::vector<std::string>&)> use) {
+  app->add_option_function<std::vector<std::string>>(
+         "WORDS",
+         [this, app, count, use = std::move(use)](const std::vector<std::string>& words) {
+           if (words.size() < count || words.size() > count + 1) {
+             throw CLI::ArgumentMismatch(absl::StrCat(app->get_name(), " does not take ", words.size(), " arguments"));
+           }
+           if (words.size() > count) arguments_.run = words[0];
+           use(std::vector<std::string>(words.end() - static_cast<std::ptrdiff_t>(count), words.end()));
+         },
+         "")
+      ->group("");
+}
+
+void Grammar::AddChangeOptions(CLI::App* app) {
+  ChangeOptions& options = arguments_.change.options;
+  AddValue(app, "--at-batch", ParseBatch, &options.at_batch, "N",
+           "Take effect after batch N, exactly; the answer comes then");
+  AddText(app, "--note", &options.note, "TEXT", "Why, for the journal");
+  AddText(app, "--request-id", &options.request_id, "ID",
+          "Asking again with the same id gives the same receipt, not a second change");
+}
+
+void Grammar::AddStart() {
+  CLI::App* const start = AddCommand("start", Command::kStart, "Runs", kStartText, kStartUsage, kStartFooter);
+  AddText(start, "--net", &arguments_.start.net, "NET", "The network, such as 64x128rx10")->required();
+  AddStartData(start);
+  AddStartTraining(start);
+  start->add_flag("--watch", arguments_.start.watch, "Watch the run once it has started")->group("Then");
+  AddText(start, "--name", &arguments_.start.name, "RUN",
+          "The run's id: lower-case letters, digits and -, at most 63 (default: the service chooses)")
+      ->group("Then");
+  AddValue(start, "--batch-to", ParseBatch, &arguments_.start.batch_to, "N",
+           "Train up to this batch at once (default 0: wait)")
+      ->group("Then");
+}
+
+void Grammar::AddStartData(CLI::App* start) {
+  StartArguments& given = arguments_.start;
+  const char group[] = "Data, one of";
+  CLI::Option* const data =
+      AddText(start, "--data", &given.data, "FILE.csv", "A table on this machine: it is uploaded");
+  CLI::Option* const inputs =
+      AddText(start, "--inputs", &given.inputs, "X.npy", "Inputs on this machine, a row per example; with --targets");
+  CLI::Option* const targets =
+      AddText(start, "--targets", &given.targets, "Y.npy", "Their targets: classes, or a row per example");
+  CLI::Option* const dataset = AddText(start, "--dataset", &given.dataset, "ID", "What an earlier upload returned");
+  CLI::Option* const file =
+      AddText(start, "--server-file", &given.server_file, "NAME", "A file in the service's folder of data");
+  for (CLI::Option* const option : {data, inputs, targets, dataset, file}) option->group(group);
+  // A name of the check would stand in the help.
+  const CLI::Validator exists = CLI::Validator(CLI::ExistingFile).description("");
+  data->check(exists);
+  inputs->check(exists)->needs(targets);
+  targets->check(exists)->needs(inputs);
+  start
+      ->add_option("--target-column", given.target_columns,
+                   "A column of the table to be learnt: its name, or its number from 1, negative from the end; may be "
+                   "repeated (default: the last)")
+      ->type_name("NAME")
+      ->expected(1)
+      ->take_all()
+      ->group("Data, how to use it");
+  start->add_flag("--standardize", given.standardize, "Scale every input to mean 0 and standard deviation 1")
+      ->group("Data, how to use it");
+}
+
+void Grammar::AddStartTraining(CLI::App* start) {
+  StartArguments& given = arguments_.start;
+  const auto group = [](CLI::Option* option) { option->group("Training"); };
+  AddValue(start, "--loss", ParseLoss, &given.loss, "LOSS", "cross-entropy, binary-cross-entropy, mse or half-mse")
+      ->required();
+  group(AddValue(start, "--eta", ParseEta, &given.eta, "NUMBER", "Learning rate (default 0.1)"));
+  group(start
+            ->add_option_function<std::string>(
+                "--batch-size",
+                [&given](const std::string& text) {
+                  const absl::StatusOr<std::optional<int64_t>> size = ParseBatchSize(text);
+                  if (!size.ok()) Refuse("--batch-size", size.status());
+                  given.batch_size = *size;
+                  given.full_batch = !size->has_value();
+                },
+                "Examples per batch; full: all of them (default 32)")
+            ->type_name("N|full"));
+  group(start->add_flag("--keep-order", given.keep_order, "Take the examples in their order, not shuffled"));
+  group(AddValue(start, "--precision", ParsePrecision, &given.precision, "TYPE", "float32 (default) or float64"));
+  group(AddValue(start, "--seed", ParseSeed, &given.seed, "N", "Of all random draws (default 0)"));
+  group(AddValue(start, "--initializer", ParseInitializer, &given.initializer, "NAME",
+                 "First parameters: scaled (default; to the layers' widths) or normal"));
+  group(
+      AddValue(start, "--initial-state", ParseNumbers, &given.initial_state, "A,B,…", "First parameters, all of them"));
+  const auto reports = [](CLI::Option* option) { option->group("Reports"); };
+  reports(AddValue(start, "--loss-interval", ParseDuration, &given.loss_interval, "TIME",
+                   "Least time between two reports of the loss (default 50ms)"));
+  reports(
+      AddValue(start, "--loss-every", ParseCount, &given.loss_every, "N", "Report the loss of every Nth batch too"));
+  reports(
+      AddValue(start, "--state-every", ParseCount, &given.state_every, "N", "Report all parameters every N batches"));
+}
+
+void Grammar::AddWatch() {
+  CLI::App* const watch =
+      AddCommand("watch", Command::kWatch, "Watching", kWatchText, "pilot watch [RUN] [OPTIONS]", kWatchFooter);
+  AddRun(watch);
+  AddWatchOptions(watch);
+}
+
+void Grammar::AddWatchOptions(CLI::App* app) {
+  WatchArguments& given = arguments_.watch;
+  CLI::Option* const from_start = app->add_flag("--from-start", given.from_start, "Begin with the run's first event");
+  AddValue(app, "--after-sequence", ParseSequence, &given.after_sequence, "N",
+           "Begin after the event of this sequence (default: now)")
+      ->excludes(from_start);
+  AddValue(app, "--kinds", ParseKinds, &given.kinds, "KINDS",
+           "Only these: loss, status, control, state, separated by commas (default: all but state)");
+  AddValue(app, "--min-interval", ParseDuration, &given.min_interval, "TIME",
+           "Leave out losses that follow faster than this (default 50ms)");
+  AddValue(app, "--give-up", ParseDuration, &given.give_up, "TIME",
+           "End with exit code 3 after so long without a connection (default: never)");
+}
+
+void Grammar::AddLooking() {
+  CLI::App* const runs = AddCommand("runs", Command::kRuns, "Watching", kRunsText, "pilot runs [OPTIONS]", "");
+  runs->add_flag("--all", arguments_.all_runs, "All runs, not only the newest 20");
+  CLI::App* const state =
+      AddCommand("state", Command::kState, "Watching", kStateText, "pilot state [RUN] [OPTIONS]", kStateFooter);
+  AddRun(state);
+  state->add_flag("--vector", arguments_.state_vector, "All parameters too");
+}
+
+void Grammar::AddSteering() {
+  const char group[] = "Steering";
+  v1::Change& change = arguments_.change.change;
+  CLI::App* const set_eta =
+      AddCommand("set-eta", Command::kSetEta, group, kSetEtaText, "pilot set-eta [RUN] VALUE [OPTIONS]", kSetEtaFooter);
+  AddWords(set_eta, 1, [&change](const std::vector<std::string>& words) {
+    const absl::StatusOr<double> eta = ParseEta(words[0]);
+    if (!eta.ok()) Refuse("eta", eta.status());
+    change.mutable_knob()->set_name("eta");
+    change.mutable_knob()->set_value(*eta);
+  });
+  CLI::App* const set =
+      AddCommand("set", Command::kSet, group, kSetText, "pilot set [RUN] KNOB VALUE [OPTIONS]", kSetFooter);
+  AddWords(set, 2, [&change](const std::vector<std::string>& words) {
+    const absl::StatusOr<double> value = ParseNumber(words[1]);
+    if (!value.ok()) Refuse(words[0], value.status());
+    change.mutable_knob()->set_name(words[0]);
+    change.mutable_knob()->set_value(*value);
+  });
+  CLI::App* const batch_to = AddCommand("batch-to", Command::kBatchTo, group, kBatchToText,
+                                        "pilot batch-to [RUN] TARGET [OPTIONS]", kBatchToFooter);
+  AddWords(batch_to, 1, [&change](const std::vector<std::string>& words) {
+    const absl::StatusOr<v1::TargetChange> target = ParseTarget(words[0]);
+    if (!target.ok()) Refuse("target", target.status());
+    *change.mutable_target() = *target;
+  });
+  CLI::App* const pause = AddCommand("pause", Command::kPause, group, kPauseText, "pilot pause [RUN] [OPTIONS]", "");
+  CLI::App* const resume =
+      AddCommand("resume", Command::kResume, group, kResumeText, "pilot resume [RUN] [OPTIONS]", "");
+  CLI::App* const stop = AddCommand("stop", Command::kStop, group, kStopText, "pilot stop [RUN] [OPTIONS]", "");
+  pause->parse_complete_callback([&change] { change.mutable_target()->mutable_pause(); });
+  resume->parse_complete_callback([&change] { change.mutable_target()->mutable_resume(); });
+  stop->parse_complete_callback([&change] { change.mutable_stop(); });
+  for (CLI::App* const app : {pause, resume, stop}) AddRun(app);
+  for (CLI::App* const app : {set_eta, set, batch_to, pause, resume, stop}) AddChangeOptions(app);
+}
+
+void Grammar::AddOther() {
+  CLI::App* const predict =
+      AddCommand("predict", Command::kPredict, "Using what was learnt", kPredictText,
+                 "pilot predict [RUN] (--data FILE.csv | --inputs X.npy) [OPTIONS]", kPredictFooter);
+  AddRun(predict);
+  AddText(predict, "--data", &arguments_.predict.data, "FILE.csv", "A table of inputs")->check(CLI::ExistingFile);
+  AddText(predict, "--inputs", &arguments_.predict.inputs, "X.npy", "An array of inputs, a row per example")
+      ->check(CLI::ExistingFile);
+  AddText(predict, "--output", &arguments_.predict.output, "FILE.csv", "Write the answers there");
+  CLI::App* const completion = AddCommand("completion", Command::kCompletion, "Setting up", kCompletionText,
+                                          "pilot completion bash|zsh|fish", kCompletionFooter);
+  completion->add_option("SHELL", arguments_.shell)
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+      ->group("");
+}
+
+}  // namespace pilothouse::client

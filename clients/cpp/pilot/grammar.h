@@ -1,0 +1,60 @@
+// The commands and options of `pilot`, as CLI11 takes them. Only command_line.cc should need this.
+#ifndef PILOTHOUSE_CLIENTS_CPP_PILOT_GRAMMAR_H_
+#define PILOTHOUSE_CLIENTS_CPP_PILOT_GRAMMAR_H_
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clients/cpp/pilot/arguments.h"
+
+namespace pilothouse::client {
+
+// Shows our own usage lines, and of a command's text only the first line in the list of commands.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  // Every command needs one.
+  void SetUsage(const CLI::App* app, std::string usage) { usages_[app] = std::move(usage); }
+
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
+  std::string make_group(std::string group, bool is_positional, std::vector<const CLI::Option*> options) const override;
+  std::string make_subcommand(const CLI::App* sub) const override;
+
+ private:
+  std::map<const CLI::App*, std::string> usages_;
+};
+
+// Fills in `arguments`, which must outlive it, while its app parses.
+class Grammar {
+ public:
+  explicit Grammar(Arguments& arguments);
+  CLI::App& app() { return app_; }
+
+ private:
+  CLI::App* AddCommand(const std::string& name, Command command, const std::string& group, const std::string& text,
+                       const std::string& usage, const std::string& footer);
+  void AddGlobalOptions();
+  void AddStart();
+  void AddStartData(CLI::App* start);
+  void AddStartTraining(CLI::App* start);
+  void AddWatch();
+  void AddWatchOptions(CLI::App* app);
+  void AddLooking();
+  void AddSteering();
+  void AddOther();
+  void AddRun(CLI::App* app);
+  // [RUN] followed by `count` words, which `use` gets.
+  void AddWords(CLI::App* app, size_t count, std::function<void(const std::vector<std::string>&)> use);
+  void AddChangeOptions(CLI::App* app);
+
+  Arguments& arguments_;
+  std::shared_ptr<HelpFormatter> formatter_ = std::make_shared<HelpFormatter>();
+  CLI::App app_;
+};
+
+}  // namespace pilothouse::client
+
+#endif  // PILOTHOUSE_CLIENTS_CPP_PILOT_GRAMMAR_H_

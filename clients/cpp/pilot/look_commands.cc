@@ -1,0 +1,68 @@
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "clients/cpp/pilot/commands.h"
+#include "clients/cpp/pilot/describe.h"
+#include "clients/cpp/pilot/exit_code.h"
+#include "clients/cpp/pilot/json_output.h"
+#include "clients/cpp/pilot/text.h"
+#include "proto/support/tensor.h"
+
+namespace pilothouse::client {
+namespace {
+
+constexpr size_t kNewestRuns = 20;
+constexpr size_t kAllRuns = 1000000;
+
+std::string WithoutLastNewline(const std::string& text) { return std::string(absl::StripSuffix(text, "\n")); }
+
+std::string VectorText(const v1::Tensor& state) {
+  // Enough digits to get the same numbers back.
+  const int digits = state.element_type() == v1::ELEMENT_TYPE_FLOAT32 ? 9 : 17;
+  std::string text = "\nstate vector:\n";
+  for (const double value : ToDoubles(state)) absl::StrAppend(&text, FormatNumber(value, digits), "\n");
+  return text;
+}
+
+}  // namespace
+
+int RunRuns(const Session& session, const Arguments& arguments) {
+  // One more than is shown tells whether there are more.
+  const size_t limit = arguments.all_runs ? kAllRuns : kNewestRuns + 1;
+  absl::StatusOr<std::vector<v1::Run>> runs = session.ListRuns(limit);
+  if (!runs.ok()) return session.Fail(runs.status());
+  const bool more = !arguments.all_runs && runs->size() > kNewestRuns;
+  if (more) runs->resize(kNewestRuns);
+  if (session.json()) {
+    session.Print(RunsJson(*runs));
+  } else if (runs->empty()) {
+    session.Print("no runs yet; pilot start --help says how to start one");
+  } else {
+    session.Print(absl::StrCat(WithoutLastNewline(RunTable(*runs)), more ? "\nolder ones: pilot runs --all" : ""));
+  }
+  return kExitSuccess;
+}
+
+int RunState(const Session& session, const Arguments& arguments) {
+  const absl::StatusOr<v1::Run> run = session.RunToRead(arguments.run);
+  if (!run.ok()) return session.Fail(run.status());
+  v1::GetStateResponse state;
+  *state.mutable_run() = *run;
+  if (arguments.state_vector) {
+    absl::StatusOr<v1::GetStateResponse> answer = session.client().GetState(run->run_id(), true);
+    if (!answer.ok()) return session.Fail(answer.status());
+    if (const absl::Status valid = CheckTensor(answer->state(), "state"); !valid.ok()) return session.Fail(valid);
+    state = *std::move(answer);
+  }
+  if (session.json()) {
+    session.Print(StateJson(state));
+  } else {
+    session.Print(WithoutLastNewline(
+        absl::StrCat(RunPage(state.run()), arguments.state_vector ? VectorText(state.state()) : "")));
+  }
+  return kExitSuccess;
+}
+
+}  // namespace pilothouse::client

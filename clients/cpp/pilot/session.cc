@@ -1,0 +1,152 @@
+#include "clients/cpp/pilot/session.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "clients/cpp/pilot/exit_code.h"
+#include "clients/cpp/pilot/json_output.h"
+#include "clients/cpp/pilot/run_view.h"
+#include "clients/cpp/pilot/text.h"
+#include "clients/cpp/pilothouse_client/identity.h"
+#include "proto/support/error.h"
+
+namespace pilothouse::client {
+namespace {
+
+// Runs are looked for among so many.
+constexpr size_t kMaxListedRuns = 10000;
+constexpr int kPageSize = 1000;
+constexpr size_t kMaxNamedRuns = 8;
+
+std::string Names(const std::vector<v1::Run>& runs) {
+  std::vector<std::string> names;
+  for (const v1::Run& run : runs) names.push_back(Printable(run.run_id()));
+  const bool more = names.size() > kMaxNamedRuns;
+  if (more) names.resize(kMaxNamedRuns);
+  return absl::StrCat(absl::StrJoin(names, ", "), more ? ", …" : "");
+}
+
+std::vector<v1::Run> Living(const std::vector<v1::Run>& runs) {
+  std::vector<v1::Run> living;
+  std::copy_if(runs.begin(), runs.end(), std::back_inserter(living),
+               [](const v1::Run& run) { return !HasEnded(run.status()); });
+  return living;
+}
+
+absl::Status Ambiguous(const std::vector<v1::Run>& runs) {
+  return absl::InvalidArgumentError(absl::StrCat("say which run; these are alive: ", Names(runs), "."));
+}
+
+}  // namespace
+
+std::string ErrorText(const absl::Status& status) {
+  std::string text =
+      Printable(status.message().empty() ? absl::StatusCodeToString(status.code()) : std::string(status.message()));
+  if (ReasonOf(status) == v1::ERROR_REASON_UNSPECIFIED) return text;
+  const v1::Error error = ToError(status);
+  return absl::StrCat(text, " [", ReasonName(error.reason()), error.field().empty() ? "" : ", ",
+                      Printable(error.field()), "]");
+}
+
+int PrintError(const absl::Status& status, int exit_code, bool json) {
+  const std::string line = json ? ErrorJson(status, exit_code) : absl::StrCat("pilot: ", ErrorText(status));
+  std::fflush(stdout);
+  std::fprintf(stderr, "%s\n", line.c_str());
+  return exit_code;
+}
+
+int ExitCodeOf(const absl::Status& status) {
+  if (status.ok()) return kExitSuccess;
+  if (IsUnreachable(status)) return kExitUnreachable;
+  const bool is_local =
+      ReasonOf(status) == v1::ERROR_REASON_UNSPECIFIED &&
+      (absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsPermissionDenied(status));
+  return is_local ? kExitUsage : kExitRefused;
+}
+
+absl::StatusOr<Session> Session::Open(const GlobalArguments& arguments) {
+  ClientOptions options;
+  options.origin = DefaultOrigin("pilot");
+  if (arguments.timeout.has_value()) {
+    options.connect_timeout = std::min(options.connect_timeout, *arguments.timeout);
+    options.timeout = options.data_timeout = options.at_batch_timeout = *arguments.timeout;
+  }
+  absl::StatusOr<std::unique_ptr<Client>> client = Client::Connect(arguments.address, options);
+  if (client.ok()) return Session(*std::move(client), arguments.json);
+  if (!absl::IsUnavailable(client.status())) return client.status();
+  return absl::UnavailableError(
+      absl::StrCat(std::string(client.status().message()),
+                   " Start one with pilothoused, or say where it is with --address or PILOTHOUSE_ADDRESS."));
+}
+
+Session::Session(std::unique_ptr<Client> client, bool json) : client_(std::move(client)), json_(json) {}
+
+int Session::Fail(const absl::Status& status) const { return PrintError(status, ExitCodeOf(status), json_); }
+
+void Session::Print(const std::string& line) const {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+absl::StatusOr<std::vector<v1::Run>> Session::ListRuns(size_t limit) const {
+  std::vector<v1::Run> runs;
+  std::string token;
+  do {
+    const auto page_size = static_cast<int32_t>(std::min<size_t>(kPageSize, limit - runs.size()));
+    absl::StatusOr<v1::ListRunsResponse> page = client_->ListRuns(page_size, token);
+    if (!page.ok()) return page.status();
+    std::move(page->mutable_runs()->begin(), page->mutable_runs()->end(), std::back_inserter(runs));
+    token = page->next_page_token();
+  } while (!token.empty() && runs.size() < limit);
+  return runs;
+}
+
+absl::StatusOr<std::string> Session::RunToChange(const std::string& given) const {
+  if (!given.empty()) return given;
+  const absl::StatusOr<std::vector<v1::Run>> runs = ListRuns(kMaxListedRuns);
+  if (!runs.ok()) return runs.status();
+  const std::vector<v1::Run> living = Living(*runs);
+  if (living.size() == 1) return living.front().run_id();
+  if (living.empty()) return absl::InvalidArgumentError("no run is alive that could be changed.");
+  return Ambiguous(living);
+}
+
+absl::StatusOr<v1::Run> Session::RunToRead(const std::string& given) const {
+  if (!given.empty()) {
+    absl::StatusOr<v1::GetStateResponse> exact = client_->GetState(given, false);
+    if (exact.ok()) return exact->run();
+    const v1::ErrorReason reason = ReasonOf(exact.status());
+    if (reason != v1::ERROR_REASON_RUN_NOT_FOUND) return exact.status();
+  }
+  const absl::StatusOr<std::vector<v1::Run>> runs = ListRuns(kMaxListedRuns);
+  if (!runs.ok()) return runs.status();
+  std::vector<v1::Run> candidates;
+  if (given.empty()) {
+    candidates = Living(*runs);
+    if (candidates.size() > 1) return Ambiguous(candidates);
+    if (candidates.empty() && !runs->empty()) candidates.push_back(runs->front());
+    if (candidates.empty()) return absl::InvalidArgumentError("the service has no runs yet; pilot start makes one.");
+  } else {
+    for (const v1::Run& run : *runs) {
+      if (absl::StartsWith(run.run_id(), given)) candidates.push_back(run);
+    }
+    if (candidates.empty()) {
+      return MakeError(v1::ERROR_REASON_RUN_NOT_FOUND, "run_id",
+                       absl::StrCat("no run is named ", Printable(given), " or begins so; pilot runs lists them."),
+                       {{"run_id", given}});
+    }
+    if (candidates.size() > 1) {
+      return absl::InvalidArgumentError(absl::StrCat(Printable(given), " may be any of ", Names(candidates), "."));
+    }
+  }
+  absl::StatusOr<v1::GetStateResponse> state = client_->GetState(candidates.front().run_id(), false);
+  if (!state.ok()) return state.status();
+  return state->run();
+}
+
+}  // namespace pilothouse::client

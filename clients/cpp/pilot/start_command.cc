@@ -1,0 +1,49 @@
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "clients/cpp/pilot/commands.h"
+#include "clients/cpp/pilot/describe.h"
+#include "clients/cpp/pilot/json_output.h"
+#include "clients/cpp/pilot/requests.h"
+#include "clients/cpp/pilot/text.h"
+#include "proto/support/error.h"
+
+namespace pilothouse::client {
+namespace {
+
+std::string StartedText(const v1::Run& run, bool watched) {
+  const v1::RunFacts& facts = run.facts();
+  const std::string id = Printable(run.run_id());
+  std::string text = absl::StrCat("run ", id, " started: ", FormatCount(facts.examples()), " examples, ",
+                                  FormatCount(facts.batches_per_epoch()), " batches per epoch, ",
+                                  FormatCount(facts.parameters()), " parameters\n\n", LayerTable(facts));
+  if (watched) return text;
+  absl::StrAppend(&text, "\nNext:\n");
+  if (run.target() == 0) absl::StrAppend(&text, "  pilot batch-to ", id, " 5000   train up to batch 5000\n");
+  absl::StrAppend(&text, "  pilot watch ", id, "   see how it goes\n  pilot stop ", id, "   end it");
+  return text;
+}
+
+}  // namespace
+
+int RunStart(const Session& session, const Arguments& arguments) {
+  const StartArguments& given = arguments.start;
+  std::string dataset_id;
+  if (!given.data.empty() || !given.inputs.empty()) {
+    const absl::StatusOr<v1::UploadDatasetResponse> uploaded =
+        given.inputs.empty() ? session.client().UploadCsvFile(given.data)
+                             : session.client().UploadNpyFiles(given.inputs, given.targets);
+    if (!uploaded.ok()) return session.Fail(uploaded.status());
+    dataset_id = uploaded->dataset_id();
+  }
+  const absl::StatusOr<v1::Run> run = session.client().StartRun(BuildStartRequest(given, dataset_id));
+  if (!run.ok()) return session.Fail(run.status());
+  session.Print(session.json() ? RunJson(*run) : StartedText(*run, given.watch));
+  if (!given.watch) return ExitCodeOf(absl::OkStatus());
+  // From its beginning, so that nothing is lost between the start and the watch.
+  WatchArguments watch;
+  watch.from_start = true;
+  return WatchRun(session, *run, watch);
+}
+
+}  // namespace pilothouse::client

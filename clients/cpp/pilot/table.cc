@@ -1,0 +1,122 @@
+#include "clients/cpp/pilot/table.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "proto/support/error.h"
+
+namespace pilothouse::client {
+namespace {
+
+absl::Status Malformed(int64_t line, int64_t column, absl::string_view what) {
+  return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
+                   absl::StrCat("line ", line, ", column ", column, ": ", what, "."),
+                   {{"line", absl::StrCat(line)}, {"column", absl::StrCat(column)}});
+}
+
+std::string ColumnName(absl::string_view cell) {
+  cell = absl::StripAsciiWhitespace(cell);
+  if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"') cell = cell.substr(1, cell.size() - 2);
+  return std::string(cell);
+}
+
+bool IsHeader(const std::vector<absl::string_view>& cells) {
+  double ignored = 0;
+  return !std::all_of(cells.begin(), cells.end(), [&ignored](absl::string_view cell) {
+    return absl::SimpleAtod(absl::StripAsciiWhitespace(cell), &ignored);
+  });
+}
+
+absl::Status AddRow(const std::vector<absl::string_view>& cells, int64_t line, Table& table) {
+  if (static_cast<int64_t>(cells.size()) != table.columns) {
+    return Malformed(line, static_cast<int64_t>(cells.size()),
+                     absl::StrCat("this row has ", cells.size(), " columns, those before have ", table.columns));
+  }
+  for (size_t i = 0; i < cells.size(); ++i) {
+    double value = 0;
+    if (!absl::SimpleAtod(absl::StripAsciiWhitespace(cells[i]), &value) || !std::isfinite(value)) {
+      return Malformed(line, static_cast<int64_t>(i) + 1, absl::StrCat("\"", cells[i], "\" is not a finite number"));
+    }
+    table.values.push_back(value);
+  }
+  ++table.rows;
+  return absl::OkStatus();
+}
+
+// From 0; −1: there is no such column.
+int64_t FindColumn(const std::string& name, const Table& table) {
+  const auto named = std::find(table.header.begin(), table.header.end(), name);
+  if (named != table.header.end()) return named - table.header.begin();
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(name, &number)) return -1;
+  const int64_t index = number > 0 ? number - 1 : table.columns + number;
+  return number != 0 && index >= 0 && index < table.columns ? index : -1;
+}
+
+}  // namespace
+
+absl::StatusOr<Table> ParseTable(absl::string_view text) {
+  Table table;
+  int64_t line_number = 0;
+  absl::ConsumePrefix(&text, "\xEF\xBB\xBF");
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    ++line_number;
+    line = absl::StripTrailingAsciiWhitespace(line);
+    if (line.empty()) continue;
+    const std::vector<absl::string_view> cells = absl::StrSplit(line, ',');
+    if (table.columns == 0) {
+      table.columns = static_cast<int64_t>(cells.size());
+      if (IsHeader(cells)) {
+        std::transform(cells.begin(), cells.end(), std::back_inserter(table.header), ColumnName);
+        continue;
+      }
+    }
+    if (const absl::Status status = AddRow(cells, line_number, table); !status.ok()) return status;
+  }
+  if (table.rows == 0) return Malformed(line_number, 1, "the table has no rows");
+  return table;
+}
+
+absl::StatusOr<Table> ReadTableFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return ParseTable(text);
+}
+
+absl::Status DropColumns(const std::vector<std::string>& names, Table& table) {
+  std::vector<bool> dropped(table.columns, false);
+  if (names.empty()) dropped.back() = true;
+  for (const std::string& name : names) {
+    const int64_t column = FindColumn(name, table);
+    if (column < 0) {
+      return MakeError(v1::ERROR_REASON_COLUMN_NOT_FOUND, "", absl::StrCat("the table has no column ", name, "."),
+                       {{"column", name}, {"known", absl::StrJoin(table.header, ", ")}});
+    }
+    dropped[column] = true;
+  }
+  Table rest;
+  rest.rows = table.rows;
+  rest.columns = std::count(dropped.begin(), dropped.end(), false);
+  for (int64_t i = 0; i < table.columns; ++i) {
+    if (!dropped[i] && !table.header.empty()) rest.header.push_back(table.header[i]);
+  }
+  for (size_t i = 0; i < table.values.size(); ++i) {
+    if (!dropped[i % table.columns]) rest.values.push_back(table.values[i]);
+  }
+  table = std::move(rest);
+  return absl::OkStatus();
+}
+
+}  // namespace pilothouse::client

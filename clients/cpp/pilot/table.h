@@ -1,0 +1,35 @@
+// Tables of comma-separated numbers. Pure and thread-safe.
+#ifndef PILOTHOUSE_CLIENTS_CPP_PILOT_TABLE_H_
+#define PILOTHOUSE_CLIENTS_CPP_PILOT_TABLE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace pilothouse::client {
+
+struct Table {
+  // Names of the columns; empty where the table has no header.
+  std::vector<std::string> header;
+  int64_t columns = 0;
+  int64_t rows = 0;
+  // Row-major.
+  std::vector<double> values;
+};
+
+// A first line that holds anything but numbers is the header. DATA_MALFORMED with line and column for ragged rows, for
+// anything that is not a finite number, and for no rows.
+absl::StatusOr<Table> ParseTable(absl::string_view text);
+// Without a reason where the file cannot be read.
+absl::StatusOr<Table> ReadTableFile(const std::string& path);
+
+// Removes columns, named as in DataSpec.target_columns; without any, the last. COLUMN_NOT_FOUND.
+absl::Status DropColumns(const std::vector<std::string>& names, Table& table);
+
+}  // namespace pilothouse::client
+
+#endif  // PILOTHOUSE_CLIENTS_CPP_PILOT_TABLE_H_

@@ -1,0 +1,41 @@
+// What people type, as values. Everything here refuses with INVALID_ARGUMENT and a sentence that says what is expected.
+// Pure and thread-safe.
+#ifndef PILOTHOUSE_CLIENTS_CPP_PILOT_VALUES_H_
+#define PILOTHOUSE_CLIENTS_CPP_PILOT_VALUES_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "pilothouse/v1/control.pb.h"
+#include "pilothouse/v1/event.pb.h"
+#include "pilothouse/v1/run.pb.h"
+
+namespace pilothouse::client {
+
+// Finite.
+absl::StatusOr<double> ParseNumber(const std::string& text);
+// Finite and above 0.
+absl::StatusOr<double> ParseEta(const std::string& text);
+// A whole number from 0 to 2^53.
+absl::StatusOr<int64_t> ParseBatch(const std::string& text);
+// A whole number from 1 on.
+absl::StatusOr<int64_t> ParseCount(const std::string& text);
+// "5000": up to that batch; "+50": that many more.
+absl::StatusOr<v1::TargetChange> ParseTarget(const std::string& text);
+// "50ms", "2s", "1m30s", or a bare number of seconds; 0 or more.
+absl::StatusOr<absl::Duration> ParseDuration(const std::string& text);
+// "0.1,0.2,-3".
+absl::StatusOr<std::vector<double>> ParseNumbers(const std::string& text);
+// "cross-entropy" (or "cross_entropy"), "binary-cross-entropy", "mse", "half-mse".
+absl::StatusOr<v1::LossFunction> ParseLoss(const std::string& text);
+absl::StatusOr<v1::Precision> ParsePrecision(const std::string& text);
+absl::StatusOr<v1::Initializer> ParseInitializer(const std::string& text);
+// "loss,control": kinds of events.
+absl::StatusOr<std::vector<v1::EventKind>> ParseKinds(const std::string& text);
+
+}  // namespace pilothouse::client
+
+#endif  // PILOTHOUSE_CLIENTS_CPP_PILOT_VALUES_H_

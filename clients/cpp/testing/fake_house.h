@@ -1,0 +1,78 @@
+// The runs of a fake service (see fake_service.h), and a record of what was asked of it. All methods are thread-safe.
+#ifndef PILOTHOUSE_CLIENTS_CPP_TESTING_FAKE_HOUSE_H_
+#define PILOTHOUSE_CLIENTS_CPP_TESTING_FAKE_HOUSE_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pilothouse/v1/training_control.pb.h"
+#include "proto/support/mutex.h"
+
+namespace pilothouse::client {
+
+// What outlives a server: runs, events, and a record of what was asked.
+class FakeHouse {
+ public:
+  // A run IDLE at batch 0, of a 2-2-1 network with 9 parameters. Its creation time is one second after the run before.
+  void AddRun(const std::string& run_id);
+  void AddLoss(const std::string& run_id, int64_t batch, double value);
+  // Ended statuses end the run.
+  void AddStatus(const std::string& run_id, v1::RunStatus status, const std::string& message = "");
+  void AddState(const std::string& run_id);
+  void SetLoss(const std::string& run_id, v1::LossFunction loss, int64_t inputs, int64_t outputs);
+
+  // The next `count` changes are made, and then answered with UNAVAILABLE: as if the connection broke before the
+  // answer.
+  void LoseNextAnswers(int count);
+  // Announces a gap to the watchers with the next message.
+  void AddGap(uint64_t first, uint64_t last);
+
+  // How many changes were made (as opposed to answered again).
+  int changes() const;
+  // Options of all changes asked for, repetitions included.
+  std::vector<v1::ControlOptions> asked() const;
+  std::vector<v1::StartRunRequest> starts() const;
+  std::vector<v1::WatchTrainingRequest> watches() const;
+  // Rows of each Predict.
+  std::vector<int64_t> predictions() const;
+  // Bytes of the parts of the last upload, and the largest chunk of all.
+  std::map<v1::DatasetPart, std::string> uploaded() const;
+  size_t largest_chunk() const;
+
+ private:
+  friend class FakeService;
+  friend class FakeServer;
+
+  struct FakeRun {
+    v1::Run run;
+    std::vector<v1::Event> events;
+    std::map<std::string, v1::Receipt> receipts;
+  };
+
+  // Wakes the watches, which then end.
+  void SetStopping(bool stopping);
+  bool stopping() const;
+  FakeRun& Get(const std::string& run_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Append(FakeRun& run, v1::Event event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddRunLocked(const std::string& run_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::map<std::string, FakeRun> runs_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  int answers_to_lose_ ABSL_GUARDED_BY(mutex_) = 0;
+  int changes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<v1::Gap> gaps_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::ControlOptions> asked_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::StartRunRequest> starts_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::WatchTrainingRequest> watches_ ABSL_GUARDED_BY(mutex_);
+  std::vector<int64_t> predictions_ ABSL_GUARDED_BY(mutex_);
+  std::map<v1::DatasetPart, std::string> uploaded_ ABSL_GUARDED_BY(mutex_);
+  size_t largest_chunk_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace pilothouse::client
+
+#endif  // PILOTHOUSE_CLIENTS_CPP_TESTING_FAKE_HOUSE_H_

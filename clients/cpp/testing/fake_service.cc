@@ -1,0 +1,335 @@
+#include "clients/cpp/testing/fake_service.h"
+
+#include <google/protobuf/util/time_util.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "pilothouse/v1/training_control.grpc.pb.h"
+#include "proto/support/error.h"
+#include "proto/support/grpc_error.h"
+#include "proto/support/limits.h"
+#include "proto/support/tensor.h"
+
+namespace pilothouse::client {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr int64_t kParameters = 9;
+
+bool HasEnded(const v1::Run& run) {
+  return run.status() == v1::RUN_STATUS_STOPPED || run.status() == v1::RUN_STATUS_COMPLETED ||
+         run.status() == v1::RUN_STATUS_FAILED;
+}
+
+absl::Status NotFound(const std::string& run_id) {
+  return MakeError(v1::ERROR_REASON_RUN_NOT_FOUND, "run_id", absl::StrCat("no run is named ", run_id, "."),
+                   {{"run_id", run_id}});
+}
+
+bool Wants(const v1::WatchTrainingRequest& request, const v1::Event& event) {
+  const bool is_state = event.kind_case() == v1::Event::kState;
+  if (request.kinds().empty()) return !is_state;
+  return std::any_of(request.kinds().begin(), request.kinds().end(), [&event](int kind) {
+    switch (kind) {
+      case v1::EVENT_KIND_LOSS:
+        return event.has_loss();
+      case v1::EVENT_KIND_STATUS:
+        return event.has_status();
+      case v1::EVENT_KIND_CONTROL:
+        return event.has_control();
+      default:
+        return event.has_state();
+    }
+  });
+}
+
+}  // namespace
+
+class FakeService final : public v1::TrainingControl::Service {
+ public:
+  explicit FakeService(FakeHouse& house) : house_(house) {}
+
+  grpc::Status StartRun(grpc::ServerContext*, const v1::StartRunRequest* request,
+                        v1::StartRunResponse* response) override {
+    MutexLock lock(house_.mutex_);
+    house_.starts_.push_back(*request);
+    const std::string run_id =
+        request->run_id().empty() ? absl::StrCat("fake-", house_.runs_.size() + 1) : request->run_id();
+    if (house_.runs_.contains(run_id)) {
+      return ToGrpcStatus(MakeError(v1::ERROR_REASON_RUN_ALREADY_EXISTS, "run_id",
+                                    absl::StrCat("a run is named ", run_id, " already.")));
+    }
+    house_.AddRunLocked(run_id);
+    v1::Run& run = house_.Get(run_id).run;
+    *run.mutable_spec() = request->spec();
+    if (request->target() > 0) {
+      run.set_target(request->target());
+      run.set_status(v1::RUN_STATUS_TRAINING);
+    }
+    *response->mutable_run() = run;
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListRuns(grpc::ServerContext*, const v1::ListRunsRequest* request,
+                        v1::ListRunsResponse* response) override {
+    MutexLock lock(house_.mutex_);
+    std::vector<v1::Run> runs;
+    for (const auto& [id, run] : house_.runs_) runs.push_back(run.run);
+    std::sort(runs.begin(), runs.end(),
+              [](const auto& a, const auto& b) { return b.create_time().seconds() < a.create_time().seconds(); });
+    size_t begin = 0;
+    if (!request->page_token().empty() && !absl::SimpleAtoi(request->page_token(), &begin)) begin = runs.size();
+    const size_t end = std::min(runs.size(), begin + (request->page_size() > 0 ? request->page_size() : 100));
+    for (size_t i = begin; i < end; ++i) {
+      runs[i].clear_spec();
+      runs[i].clear_facts();
+      *response->add_runs() = runs[i];
+    }
+    if (end < runs.size()) response->set_next_page_token(absl::StrCat(end));
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetState(grpc::ServerContext*, const v1::GetStateRequest* request,
+                        v1::GetStateResponse* response) override {
+    MutexLock lock(house_.mutex_);
+    if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
+    *response->mutable_run() = house_.Get(request->run_id()).run;
+    if (request->include_state_vector()) {
+      std::vector<double> state;
+      for (int i = 1; i <= kParameters; ++i) state.push_back(i / 10.0);
+      *response->mutable_state() = MakeTensor(state, {kParameters});
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status WatchTraining(grpc::ServerContext* context, const v1::WatchTrainingRequest* request,
+                             grpc::ServerWriter<v1::WatchTrainingResponse>* writer) override {
+    v1::WatchTrainingResponse message;
+    uint64_t position = 0;
+    if (const absl::Status status = BeginWatch(*request, message, position); !status.ok()) return ToGrpcStatus(status);
+    while (!context->IsCancelled() && !house_.stopping()) {
+      // Writing may block, so the lock is not held over it.
+      const bool ended = Collect(*request, message, position);
+      if (message.ByteSizeLong() > 0 && !writer->Write(message)) break;
+      if (ended) return grpc::Status::OK;
+      message.Clear();
+    }
+    return {grpc::StatusCode::UNAVAILABLE, "the fake is stopping"};
+  }
+
+  grpc::Status SetEta(grpc::ServerContext*, const v1::SetEtaRequest* request, v1::SetEtaResponse* response) override {
+    v1::Change change;
+    change.mutable_knob()->set_name("eta");
+    change.mutable_knob()->set_value(request->eta());
+    return Change(request->run_id(), change, request->options(), response->mutable_receipt());
+  }
+
+  grpc::Status SetKnob(grpc::ServerContext*, const v1::SetKnobRequest* request,
+                       v1::SetKnobResponse* response) override {
+    v1::Change change;
+    change.mutable_knob()->set_name(request->name());
+    change.mutable_knob()->set_value(request->value());
+    return Change(request->run_id(), change, request->options(), response->mutable_receipt());
+  }
+
+  grpc::Status BatchTo(grpc::ServerContext*, const v1::BatchToRequest* request,
+                       v1::BatchToResponse* response) override {
+    v1::Change change;
+    *change.mutable_target() = request->target();
+    return Change(request->run_id(), change, request->options(), response->mutable_receipt());
+  }
+
+  grpc::Status Stop(grpc::ServerContext*, const v1::StopRequest* request, v1::StopResponse* response) override {
+    v1::Change change;
+    change.mutable_stop();
+    const grpc::Status status = Change(request->run_id(), change, request->options(), response->mutable_receipt());
+    MutexLock lock(house_.mutex_);
+    if (!status.ok()) return status;
+    const v1::Run& run = house_.Get(request->run_id()).run;
+    response->set_final_batch(run.batch());
+    response->set_final_loss(run.loss());
+    return status;
+  }
+
+  grpc::Status UploadDataset(grpc::ServerContext*, grpc::ServerReader<v1::UploadDatasetRequest>* reader,
+                             v1::UploadDatasetResponse* response) override {
+    v1::UploadDatasetRequest request;
+    if (!reader->Read(&request) || !request.has_header()) return {grpc::StatusCode::INVALID_ARGUMENT, "no header"};
+    const int64_t announced = request.header().total_bytes();
+    std::map<v1::DatasetPart, std::string> parts;
+    int64_t total = 0;
+    size_t largest = 0;
+    while (reader->Read(&request)) {
+      const std::string& data = request.chunk().data();
+      largest = std::max(largest, data.size());
+      parts[request.chunk().part()] += data;
+      total += static_cast<int64_t>(data.size());
+    }
+    if (total != announced) return {grpc::StatusCode::INVALID_ARGUMENT, "total_bytes is wrong"};
+    MutexLock lock(house_.mutex_);
+    house_.uploaded_ = parts;
+    house_.largest_chunk_ = std::max(house_.largest_chunk_, largest);
+    response->set_dataset_id("dataset-1");
+    response->set_total_bytes(total);
+    return grpc::Status::OK;
+  }
+
+  // Gives each row of inputs back, cut or filled with zeros to the number of outputs.
+  grpc::Status Predict(grpc::ServerContext*, const v1::PredictRequest* request,
+                       v1::PredictResponse* response) override {
+    MutexLock lock(house_.mutex_);
+    if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
+    const v1::Run& run = house_.Get(request->run_id()).run;
+    const std::vector<double> inputs = ToDoubles(request->inputs());
+    const int64_t rows = request->inputs().shape(0);
+    const int64_t width = request->inputs().shape(1);
+    house_.predictions_.push_back(rows);
+    std::vector<double> outputs;
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t j = 0; j < run.facts().outputs(); ++j) outputs.push_back(j < width ? inputs[row * width + j] : 0.0);
+    }
+    *response->mutable_outputs() = MakeTensor(outputs, {rows, run.facts().outputs()});
+    response->set_batch(run.batch());
+    return grpc::Status::OK;
+  }
+
+ private:
+  absl::Status BeginWatch(const v1::WatchTrainingRequest& request, v1::WatchTrainingResponse& message,
+                          uint64_t& position) {
+    MutexLock lock(house_.mutex_);
+    house_.watches_.push_back(request);
+    if (!house_.runs_.contains(request.run_id())) return NotFound(request.run_id());
+    const FakeHouse::FakeRun& run = house_.Get(request.run_id());
+    position = request.has_after_sequence() ? request.after_sequence() : run.events.size();
+    *message.mutable_snapshot() = run.run;
+    return absl::OkStatus();
+  }
+
+  // Adds what is new, or a heartbeat where that takes too long. True: the run has ended, and this was all.
+  bool Collect(const v1::WatchTrainingRequest& request, v1::WatchTrainingResponse& message, uint64_t& position) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto patience = std::chrono::milliseconds(TimeUtil::DurationToMilliseconds(request.max_interval()));
+    MutexLock lock(house_.mutex_);
+    const FakeHouse::FakeRun& run = house_.Get(request.run_id());
+    while (true) {
+      for (; position < run.events.size(); ++position) {
+        if (Wants(request, run.events[position])) *message.add_events() = run.events[position];
+      }
+      for (const v1::Gap& gap : house_.gaps_) *message.add_gaps() = gap;
+      house_.gaps_.clear();
+      if (message.ByteSizeLong() > 0 || HasEnded(run.run)) return HasEnded(run.run);
+      if (house_.stopping_ || !house_.changed_.WaitUntil(house_.mutex_, now + patience)) break;
+    }
+    SetHeartbeat(run.run, message);
+    return false;
+  }
+
+  static void SetHeartbeat(const v1::Run& run, v1::WatchTrainingResponse& message) {
+    message.mutable_heartbeat()->set_status(run.status());
+    message.mutable_heartbeat()->set_batch(run.batch());
+    message.mutable_heartbeat()->set_loss(run.loss());
+    *message.mutable_heartbeat()->mutable_training_thread_seen_time() = run.create_time();
+    *message.mutable_heartbeat()->mutable_time() = run.create_time();
+  }
+
+  static absl::Status Check(const v1::Run& run, const v1::Change& change) {
+    if (HasEnded(run)) {
+      return MakeError(v1::ERROR_REASON_RUN_ENDED, "run_id", absl::StrCat(run.run_id(), " has ended."),
+                       {{"run_id", run.run_id()}});
+    }
+    if (change.has_knob() && change.knob().name() != "eta" && change.knob().name() != "loss_every") {
+      return MakeError(v1::ERROR_REASON_KNOB_UNKNOWN, "name", "the run has the knobs eta and loss_every.",
+                       {{"name", change.knob().name()}});
+    }
+    return absl::OkStatus();
+  }
+
+  grpc::Status Change(const std::string& run_id, const v1::Change& change, const v1::ControlOptions& options,
+                      v1::Receipt* receipt) {
+    MutexLock lock(house_.mutex_);
+    house_.asked_.push_back(options);
+    if (!house_.runs_.contains(run_id)) return ToGrpcStatus(NotFound(run_id));
+    FakeHouse::FakeRun& run = house_.Get(run_id);
+    if (!run.receipts.contains(options.request_id())) {
+      if (const absl::Status status = Check(run.run, change); !status.ok()) return ToGrpcStatus(status);
+      run.receipts[options.request_id()] = Apply(run, change, options);
+    }
+    if (house_.answers_to_lose_ > 0) {
+      --house_.answers_to_lose_;
+      return {grpc::StatusCode::UNAVAILABLE, "the connection broke"};
+    }
+    *receipt = run.receipts[options.request_id()];
+    return grpc::Status::OK;
+  }
+
+  v1::Receipt Apply(FakeHouse::FakeRun& run, const v1::Change& change, const v1::ControlOptions& options)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(house_.mutex_) {
+    ++house_.changes_;
+    v1::Event event;
+    v1::ControlReport& report = *event.mutable_control();
+    *report.mutable_change() = change;
+    report.set_request_id(options.request_id());
+    report.set_origin(options.origin());
+    report.set_note(options.note());
+    report.set_previous_value(change.has_knob() ? run.run.eta() : static_cast<double>(run.run.target()));
+    report.set_value(NewValue(run.run, change));
+    if (change.has_knob() && change.knob().name() == "eta") run.run.set_eta(report.value());
+    if (change.has_target()) run.run.set_target(static_cast<int64_t>(report.value()));
+    event.set_batch(run.run.batch());
+    house_.Append(run, event);
+    v1::Receipt receipt;
+    receipt.set_control_id(run.events.back().sequence());
+    receipt.set_request_id(options.request_id());
+    receipt.set_applied_batch(run.run.batch());
+    receipt.set_value(report.value());
+    *receipt.mutable_applied_time() = run.events.back().time();
+    if (change.has_stop()) {
+      v1::Event stopped;
+      stopped.mutable_status()->set_status(v1::RUN_STATUS_STOPPED);
+      house_.Append(run, stopped);
+    }
+    return receipt;
+  }
+
+  static double NewValue(const v1::Run& run, const v1::Change& change) {
+    if (change.has_knob()) return change.knob().value();
+    if (change.has_stop()) return static_cast<double>(run.batch());
+    switch (change.target().goal_case()) {
+      case v1::TargetChange::kBatch:
+        return static_cast<double>(change.target().batch());
+      case v1::TargetChange::kMore:
+        return static_cast<double>(run.batch() + change.target().more());
+      case v1::TargetChange::kResume:
+        return static_cast<double>(run.resume_target());
+      default:
+        return static_cast<double>(run.batch());
+    }
+  }
+
+  FakeHouse& house_;
+};
+
+FakeServer::FakeServer(FakeHouse& house, const std::string& address) : house_(house), service_(new FakeService(house)) {
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials());
+  builder.RegisterService(service_.get());
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) throw std::runtime_error("the fake service cannot listen at " + address);
+}
+
+FakeServer::~FakeServer() {
+  house_.SetStopping(true);
+  server_->Shutdown(std::chrono::system_clock::now());
+  house_.SetStopping(false);
+}
+
+}  // namespace pilothouse::client
