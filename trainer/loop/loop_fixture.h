@@ -5,8 +5,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -99,6 +101,8 @@ class LoopTest : public testing::Test {
     };
   }
 
+  ~LoopTest() override { std::filesystem::remove_all(directory); }
+
   void Run() { TrainingLoop(options, learner, mailbox, sink, clock).Run(); }
 
   void Put(std::string id, Change change, std::optional<int64_t> at_batch = std::nullopt) {
@@ -136,13 +140,15 @@ class LoopTest : public testing::Test {
   }
   const StatusReport& LastStatus() const { return std::get<StatusReport>(sink.reports.back().kind); }
 
+  // Of this process alone: tests run side by side.
+  const std::string directory = absl::StrCat(testing::TempDir(), "/loop-test-", getpid());
   FakeClock clock;
   FakeLearner learner;
   Mailbox mailbox{clock};
   RecordingSink sink;
   Duration step_time = std::chrono::milliseconds(1);
   std::multimap<int64_t, std::function<void()>> during;
-  LoopOptions options{.target = 0, .knobs = {}, .checkpoint_directory = testing::TempDir() + "/loop-checkpoints"};
+  LoopOptions options{.target = 0, .knobs = {}, .checkpoint_directory = directory};
 };
 
 }  // namespace pilothouse::trainer

@@ -182,7 +182,6 @@ TEST_F(LoopTest, TrainsOnUnderAFloodOfControls) {
 }
 
 TEST_F(LoopTest, StopsWithTheFinalBatchAndLossAndTheParametersSaved) {
-  std::filesystem::remove_all(options.checkpoint_directory);
   options.target = 1000;
   during.emplace(30, [this] { Stop(); });
   Run();

@@ -1,0 +1,140 @@
+#include "trainer/channel/link.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "proto/support/mutex.h"
+#include "trainer/channel/log.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+// How often the link looks after a living stream.
+constexpr std::chrono::milliseconds kLookInterval{100};
+
+// Whether a service that ended a stream so would end the next one likewise.
+bool IsFinal(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnimplemented:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Tells one thread that another has come to its end.
+class Notification {
+ public:
+  void Notify() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    notified_ = true;
+    changed_.NotifyAll();
+  }
+
+  // Returns whether it was notified by `deadline`.
+  bool WaitUntil(std::chrono::steady_clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    while (!notified_) {
+      if (!changed_.WaitUntil(mutex_, deadline)) break;
+    }
+    return notified_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  bool notified_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace
+
+Link::Link(LinkOptions options, const TrainerIdentity& identity, RunHost& host)
+    : options_(std::move(options)),
+      identity_(identity),
+      host_(host),
+      now_(std::chrono::steady_clock::now()),
+      began_(now_),
+      last_attached_(now_) {}
+
+LinkEnd Link::Run() {
+  auto backoff = options_.first_backoff;
+  bool lost = false;
+  while (true) {
+    const int welcomes = progress_.welcomes;
+    const absl::Status status = AttachOnce();
+    if (const std::optional<LinkEnd> end = End(status)) return *end;
+    const bool was_attached = progress_.welcomes > welcomes;
+    // One line for each break, not for each attempt to mend it.
+    if (was_attached || !lost) Log(absl::StrCat("detached: ", status.ToString()));
+    lost = true;
+    if (was_attached) backoff = options_.first_backoff;
+    std::this_thread::sleep_for(backoff);
+    backoff = std::min(2 * backoff, options_.last_backoff);
+  }
+}
+
+absl::Status Link::AttachOnce() {
+  Attachment attachment(options_.service, identity_, host_, progress_);
+  Notification ended;
+  absl::Status status;
+  std::thread stream([&] {
+    status = attachment.Run();
+    ended.Notify();
+  });
+  do {
+    Look();
+    if (BreakOffTime().value_or(Time::max()) <= now_) attachment.BreakOff();
+  } while (!ended.WaitUntil(now_ + kLookInterval));
+  stream.join();
+  Look();
+  return status;
+}
+
+void Link::Look() {
+  now_ = std::chrono::steady_clock::now();
+  if (progress_.attached) last_attached_ = now_;
+  if (progress_.refused && !refused_since_.has_value()) refused_since_ = now_;
+  if (!ended_since_.has_value() && host_.outbox().LastReportAdded()) ended_since_ = now_;
+  if (orphaned_ || now_ - last_attached_ < options_.orphan_timeout) return;
+  orphaned_ = true;
+  const std::string message = absl::StrCat("No service came back within ",
+                                           absl::FormatDuration(absl::FromChrono(options_.orphan_timeout)), ".");
+  Log(absl::StrCat("stopping: ", message));
+  host_.RequestStop(message);
+}
+
+std::optional<Link::Time> Link::BreakOffTime() const {
+  if (progress_.welcomes == 0) return began_ + options_.first_patience;
+  if (refused_since_.has_value()) return *refused_since_ + options_.refusal_patience;
+  if (ended_since_.has_value()) return *ended_since_ + options_.last_patience;
+  return std::nullopt;
+}
+
+std::optional<LinkEnd> Link::End(const absl::Status& status) const {
+  if (progress_.welcomes == 0) {
+    if (!IsFinal(status) && now_ - began_ < options_.first_patience) return std::nullopt;
+    Log(absl::StrCat("no service takes this trainer: ", status.ToString()));
+    return LinkEnd::kNoService;
+  }
+  if (progress_.refused) {
+    const bool patient = now_ - *refused_since_ < options_.last_patience && !orphaned_;
+    if (!progress_.refusal_told && patient && !IsFinal(status)) return std::nullopt;
+    return LinkEnd::kSpecRefused;
+  }
+  if (!progress_.started) return orphaned_ ? std::optional(LinkEnd::kNoService) : std::nullopt;
+  if (host_.outbox().LastReportTaken()) return LinkEnd::kStopped;
+  if (!ended_since_.has_value()) return std::nullopt;
+  if (!IsFinal(status) && now_ - *ended_since_ < options_.last_patience) return std::nullopt;
+  Log(absl::StrCat("the last reports were not taken: ", status.ToString()));
+  return LinkEnd::kStopped;
+}
+
+}  // namespace pilothouse::trainer

@@ -1,0 +1,249 @@
+#include "trainer/channel/messages.h"
+
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include "proto/support/error.h"
+#include "proto/support/tensor.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+google::protobuf::Timestamp ToTimestamp(WallTime time) {
+  using std::chrono::nanoseconds;
+  using std::chrono::seconds;
+  const auto since_epoch = time.time_since_epoch();
+  const auto whole = std::chrono::floor<seconds>(since_epoch);
+  google::protobuf::Timestamp timestamp;
+  timestamp.set_seconds(whole.count());
+  timestamp.set_nanos(static_cast<int>(std::chrono::duration_cast<nanoseconds>(since_epoch - whole).count()));
+  return timestamp;
+}
+
+v1::RunStatus ToMessage(RunStatus status) {
+  switch (status) {
+    case RunStatus::kTraining:
+      return v1::RUN_STATUS_TRAINING;
+    case RunStatus::kIdle:
+      return v1::RUN_STATUS_IDLE;
+    case RunStatus::kStopping:
+      return v1::RUN_STATUS_STOPPING;
+    case RunStatus::kStopped:
+      return v1::RUN_STATUS_STOPPED;
+  }
+  return v1::RUN_STATUS_UNSPECIFIED;
+}
+
+v1::IdleReason ToMessage(IdleReason reason) {
+  switch (reason) {
+    case IdleReason::kNone:
+      return v1::IDLE_REASON_UNSPECIFIED;
+    case IdleReason::kTargetReached:
+      return v1::IDLE_REASON_TARGET_REACHED;
+    case IdleReason::kPaused:
+      return v1::IDLE_REASON_PAUSED;
+    case IdleReason::kDiverged:
+      return v1::IDLE_REASON_DIVERGED;
+  }
+  return v1::IDLE_REASON_UNSPECIFIED;
+}
+
+v1::TargetChange ToMessage(const TargetChange& change) {
+  v1::TargetChange message;
+  switch (change.kind) {
+    case TargetChange::Kind::kBatch:
+      message.set_batch(change.count);
+      break;
+    case TargetChange::Kind::kMore:
+      message.set_more(change.count);
+      break;
+    case TargetChange::Kind::kPause:
+      message.mutable_pause();
+      break;
+    case TargetChange::Kind::kResume:
+      message.mutable_resume();
+      break;
+  }
+  return message;
+}
+
+v1::Change ToMessage(const Change& change) {
+  v1::Change message;
+  if (const auto* knob = std::get_if<KnobChange>(&change)) {
+    message.mutable_knob()->set_name(knob->name);
+    message.mutable_knob()->set_value(knob->value);
+  } else if (const auto* target = std::get_if<TargetChange>(&change)) {
+    *message.mutable_target() = ToMessage(*target);
+  } else {
+    message.mutable_stop();
+  }
+  return message;
+}
+
+// What a report says, written into an event.
+struct EventWriter {
+  v1::Event& event;
+
+  void operator()(const LossReport& loss) const {
+    event.mutable_loss()->set_value(loss.value);
+    event.mutable_loss()->set_at_target(loss.at_target);
+  }
+  void operator()(const StatusReport& status) const {
+    v1::StatusReport& message = *event.mutable_status();
+    message.set_status(ToMessage(status.status));
+    message.set_idle_reason(ToMessage(status.idle_reason));
+    message.set_message(status.message);
+    message.set_target(status.target);
+    message.set_loss(status.loss);
+  }
+  void operator()(const ControlReport& report) const {
+    v1::ControlReport& message = *event.mutable_control();
+    *message.mutable_change() = ToMessage(report.control.change);
+    message.set_request_id(report.control.request_id);
+    message.set_origin(report.control.origin);
+    message.set_note(report.control.note);
+    message.set_value(report.value);
+    message.set_previous_value(report.previous_value);
+    if (report.control.at_batch.has_value()) message.set_at_batch(*report.control.at_batch);
+  }
+  void operator()(const StateReport& state) const {
+    v1::StateReport& message = *event.mutable_state();
+    *message.mutable_state() = ToMessage(state.model->State());
+    message.set_eta(state.eta);
+    message.set_loss(state.loss);
+    message.set_asked(state.asked);
+  }
+};
+
+void AddKnobs(const Knobs& knobs, google::protobuf::RepeatedPtrField<v1::Knob>& messages) {
+  for (const KnobFacts& knob : knobs.Facts()) {
+    v1::Knob& message = *messages.Add();
+    message.set_name(knob.name);
+    message.set_value(knob.value);
+    message.set_minimum(knob.minimum);
+    message.set_maximum(knob.maximum);
+    message.set_integer(knob.integer);
+    message.set_description(knob.description);
+  }
+}
+
+absl::Status UnknownChange() {
+  return MakeError(v1::ERROR_REASON_SPEC_INVALID, "change",
+                   "The trainer knows no such change. Is the service newer than the trainer?");
+}
+
+absl::StatusOr<Change> FromMessage(const v1::TargetChange& change) {
+  switch (change.goal_case()) {
+    case v1::TargetChange::kBatch:
+      return TargetChange{TargetChange::Kind::kBatch, change.batch()};
+    case v1::TargetChange::kMore:
+      return TargetChange{TargetChange::Kind::kMore, change.more()};
+    case v1::TargetChange::kPause:
+      return TargetChange{TargetChange::Kind::kPause, 0};
+    case v1::TargetChange::kResume:
+      return TargetChange{TargetChange::Kind::kResume, 0};
+    case v1::TargetChange::GOAL_NOT_SET:
+      break;
+  }
+  return UnknownChange();
+}
+
+absl::StatusOr<Change> FromMessage(const v1::Change& change) {
+  switch (change.kind_case()) {
+    case v1::Change::kKnob:
+      return KnobChange{change.knob().name(), change.knob().value()};
+    case v1::Change::kTarget:
+      return FromMessage(change.target());
+    case v1::Change::kStop:
+      return StopChange{};
+    case v1::Change::KIND_NOT_SET:
+      break;
+  }
+  return UnknownChange();
+}
+
+}  // namespace
+
+absl::StatusOr<Control> FromMessage(const v1::Control& message) {
+  absl::StatusOr<Change> change = FromMessage(message.change());
+  if (!change.ok()) return change.status();
+  Control control{message.request_id(), *std::move(change), std::nullopt, message.origin(), message.note()};
+  if (message.has_at_batch()) control.at_batch = message.at_batch();
+  return control;
+}
+
+v1::Report ToMessage(const NumberedReport& numbered) {
+  const Report& report = *numbered.report;
+  v1::Report message;
+  message.set_number(numbered.number);
+  v1::Event& event = *message.mutable_event();
+  event.set_batch(report.batch);
+  *event.mutable_time() = ToTimestamp(report.time);
+  std::visit(EventWriter{event}, report.kind);
+  if (report.knobs.has_value()) AddKnobs(*report.knobs, *message.mutable_knobs());
+  message.set_resume_target(report.resume_target);
+  return message;
+}
+
+v1::TrainerHeartbeat ToMessage(const Heartbeat& heartbeat) {
+  v1::TrainerHeartbeat message;
+  message.set_batch(heartbeat.batch);
+  message.set_loss(heartbeat.loss);
+  *message.mutable_time() = ToTimestamp(heartbeat.time);
+  return message;
+}
+
+v1::ControlRefused ToMessage(const Refusal& refusal) {
+  v1::ControlRefused message;
+  message.set_request_id(refusal.request_id);
+  *message.mutable_error() = ToError(refusal.error);
+  return message;
+}
+
+v1::Tensor ToMessage(const NumberArray& array) {
+  return std::visit([&](const auto& values) { return MakeTensor(values, array.shape); }, array.values);
+}
+
+v1::Prepared ToMessage(const LearnerFacts& facts, const Knobs& knobs) {
+  v1::Prepared message;
+  v1::RunFacts& run = *message.mutable_facts();
+  run.set_examples(facts.examples);
+  run.set_inputs(facts.inputs);
+  run.set_outputs(facts.outputs);
+  run.set_parameters(facts.parameters);
+  run.set_batches_per_epoch(facts.batches_per_epoch);
+  for (const LayerFacts& layer : facts.layers) {
+    v1::LayerSummary& summary = *run.add_layers();
+    summary.set_description(layer.description);
+    summary.set_outputs(layer.outputs);
+    summary.set_parameters(layer.parameters);
+  }
+  AddKnobs(knobs, *message.mutable_knobs());
+  return message;
+}
+
+v1::StateAnswer ToMessage(const RunSnapshot& snapshot) {
+  v1::StateAnswer message;
+  message.set_batch(snapshot.batch);
+  message.set_target(snapshot.target);
+  message.set_resume_target(snapshot.resume_target);
+  message.set_loss(snapshot.loss);
+  message.set_status(ToMessage(snapshot.status));
+  message.set_idle_reason(ToMessage(snapshot.idle_reason));
+  AddKnobs(snapshot.knobs, *message.mutable_knobs());
+  if (snapshot.model != nullptr) *message.mutable_state() = ToMessage(snapshot.model->State());
+  return message;
+}
+
+NumberArray ToNumberArray(const v1::Tensor& tensor) {
+  NumberArray array{{tensor.shape().begin(), tensor.shape().end()}, {}};
+  if (tensor.element_type() == v1::ELEMENT_TYPE_FLOAT32) {
+    array.values = ToFloats(tensor);
+  } else {
+    array.values = ToDoubles(tensor);
+  }
+  return array;
+}
+
+}  // namespace pilothouse::trainer

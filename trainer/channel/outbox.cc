@@ -1,0 +1,128 @@
+#include "trainer/channel/outbox.h"
+
+#include <utility>
+
+namespace pilothouse::trainer {
+namespace {
+
+bool IsLast(const Report& report) {
+  const auto* status = std::get_if<StatusReport>(&report.kind);
+  return status != nullptr && status->status == RunStatus::kStopped;
+}
+
+}  // namespace
+
+void Outbox::set_state_bytes(int64_t bytes) {
+  MutexLock lock(mutex_);
+  reports_.set_state_bytes(bytes);
+}
+
+void Outbox::OnReport(Report report) {
+  MutexLock lock(mutex_);
+  last_report_added_ = last_report_added_ || IsLast(report);
+  reports_.Add(std::move(report));
+  changed_.NotifyOne();
+}
+
+void Outbox::OnHeartbeat(const Heartbeat& heartbeat) {
+  MutexLock lock(mutex_);
+  heartbeat_ = heartbeat;
+  changed_.NotifyOne();
+}
+
+void Outbox::OnRefusal(Refusal refusal) {
+  MutexLock lock(mutex_);
+  if (refusals_.size() >= kMaxWaitingRefusals) refusals_.pop_front();
+  refusals_.push_back(std::move(refusal));
+  changed_.NotifyOne();
+}
+
+bool Outbox::OpenQuery() {
+  MutexLock lock(mutex_);
+  return ++open_queries_ <= kMaxOpenQueries;
+}
+
+void Outbox::AddAnswer(StreamId stream, v1::Answer answer) {
+  MutexLock lock(mutex_);
+  if (stream != stream_ || !stream_lives_ || answers_.size() >= kMaxWaitingAnswers) {
+    --open_queries_;
+    return;
+  }
+  answers_.push_back(std::move(answer));
+  changed_.NotifyOne();
+}
+
+Outbox::StreamId Outbox::stream() const {
+  MutexLock lock(mutex_);
+  return stream_;
+}
+
+uint64_t Outbox::BeginStream() {
+  MutexLock lock(mutex_);
+  ++stream_;
+  stream_lives_ = true;
+  return reports_.BeginStream();
+}
+
+void Outbox::ResendUntaken() {
+  MutexLock lock(mutex_);
+  reports_.ResendUntaken();
+}
+
+void Outbox::Taken(uint64_t number) {
+  MutexLock lock(mutex_);
+  reports_.Taken(number);
+  changed_.NotifyOne();
+}
+
+std::optional<Outgoing> Outbox::Next() {
+  MutexLock lock(mutex_);
+  while (stream_lives_) {
+    if (std::optional<Outgoing> next = TakeNext()) return next;
+    changed_.Wait(mutex_);
+  }
+  return std::nullopt;
+}
+
+std::optional<Outgoing> Outbox::TakeNext() {
+  if (!refusals_.empty()) {
+    Refusal refusal = std::move(refusals_.front());
+    refusals_.pop_front();
+    return refusal;
+  }
+  if (!answers_.empty()) {
+    v1::Answer answer = std::move(answers_.front());
+    answers_.pop_front();
+    --open_queries_;
+    return answer;
+  }
+  if (reports_.HasToSend()) return reports_.NextToSend();
+  // A heartbeat tells of a batch that earlier reports must not be overtaken by.
+  if (heartbeat_.has_value() && reports_.all_sent()) return *std::exchange(heartbeat_, std::nullopt);
+  return std::nullopt;
+}
+
+void Outbox::EndStream() {
+  MutexLock lock(mutex_);
+  stream_lives_ = false;
+  open_queries_ -= answers_.size();
+  answers_.clear();
+  changed_.NotifyAll();
+}
+
+bool Outbox::Congested() const {
+  MutexLock lock(mutex_);
+  return reports_.congested();
+}
+
+bool Outbox::LastReportAdded() const {
+  MutexLock lock(mutex_);
+  return last_report_added_;
+}
+
+bool Outbox::LastReportTaken() const {
+  MutexLock lock(mutex_);
+  return last_report_added_ && reports_.empty();
+}
+
+}  // namespace pilothouse::trainer

@@ -1,0 +1,85 @@
+// Everything on its way to the service: reports, refusals, answers and heartbeats.
+#ifndef PILOTHOUSE_TRAINER_CHANNEL_OUTBOX_H_
+#define PILOTHOUSE_TRAINER_CHANNEL_OUTBOX_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "pilothouse/v1/trainer_channel.pb.h"
+#include "proto/support/mutex.h"
+#include "trainer/channel/report_buffer.h"
+#include "trainer/loop/report.h"
+
+namespace pilothouse::trainer {
+
+// Refusals that wait; the oldest goes when there are more.
+inline constexpr size_t kMaxWaitingRefusals = 2048;
+// Queries that are being answered, or whose answers wait to be sent, before others are refused; and answers that wait,
+// refusals included, before others are dropped.
+inline constexpr size_t kMaxOpenQueries = 32;
+inline constexpr size_t kMaxWaitingAnswers = 1024;
+
+using Outgoing = std::variant<std::vector<NumberedReport>, Refusal, v1::Answer, Heartbeat>;
+
+// Filled by the training thread and by those who answer; emptied by the thread that writes to the stream. Reports and
+// refusals outlive a stream, answers do not: the queries they answer belong to it. Thread-safe; the calls of the
+// filling side never wait for the emptying side.
+class Outbox final : public ReportSink {
+ public:
+  // Names the stream a query came by.
+  using StreamId = uint64_t;
+
+  // The size of a state vector. REQUIRES: nothing was added yet.
+  void set_state_bytes(int64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void OnReport(Report report) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnHeartbeat(const Heartbeat& heartbeat) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnRefusal(Refusal refusal) override ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A query came. False: too many are open, refuse it. Either way AddAnswer is to be called for it once.
+  bool OpenQuery() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Drops the answer if `stream` has ended.
+  void AddAnswer(StreamId stream, v1::Answer answer) ABSL_LOCKS_EXCLUDED(mutex_);
+  StreamId stream() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A stream begins: returns what its Hello is to say as last_report. The stream ends with EndStream.
+  uint64_t BeginStream() ABSL_LOCKS_EXCLUDED(mutex_);
+  // What was sent before and not taken is sent again, in this stream.
+  void ResendUntaken() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Taken(uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What to write next; waits for it. nullopt when the stream has ended.
+  std::optional<Outgoing> Next() ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndStream() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // So much waits to be taken, all of it things that are never left out, that nothing which causes more of it is to be
+  // let in.
+  bool Congested() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The run's last report, STOPPED, has been added; it and all others were taken.
+  bool LastReportAdded() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool LastReportTaken() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  std::optional<Outgoing> TakeNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  ReportBuffer reports_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Refusal> refusals_ ABSL_GUARDED_BY(mutex_);
+  std::deque<v1::Answer> answers_ ABSL_GUARDED_BY(mutex_);
+  // The newest; older ones say nothing any more.
+  std::optional<Heartbeat> heartbeat_ ABSL_GUARDED_BY(mutex_);
+  size_t open_queries_ ABSL_GUARDED_BY(mutex_) = 0;
+  StreamId stream_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stream_lives_ ABSL_GUARDED_BY(mutex_) = false;
+  bool last_report_added_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_CHANNEL_OUTBOX_H_

@@ -1,0 +1,110 @@
+#include "trainer/channel/outbox.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "proto/support/error.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+Report StatusAt(RunStatus status) {
+  Report report;
+  report.kind = StatusReport{status, IdleReason::kNone, "", 0, -1};
+  return report;
+}
+
+v1::Answer Numbered(uint64_t query_id) {
+  v1::Answer answer;
+  answer.set_query_id(query_id);
+  return answer;
+}
+
+TEST(Outbox, GivesRefusalsAndAnswersBeforeReportsAndAHeartbeatLast) {
+  Outbox outbox;
+  outbox.BeginStream();
+  outbox.OnHeartbeat({7, 0.5, {}});
+  outbox.OnHeartbeat({8, 0.5, {}});
+  outbox.OnReport(StatusAt(RunStatus::kIdle));
+  ASSERT_TRUE(outbox.OpenQuery());
+  outbox.AddAnswer(outbox.stream(), Numbered(1));
+  outbox.OnRefusal({"a", absl::InternalError("no")});
+  EXPECT_TRUE(std::holds_alternative<Refusal>(*outbox.Next()));
+  EXPECT_TRUE(std::holds_alternative<v1::Answer>(*outbox.Next()));
+  EXPECT_TRUE(std::holds_alternative<std::vector<NumberedReport>>(*outbox.Next()));
+  const std::optional<Outgoing> last = outbox.Next();
+  EXPECT_EQ(std::get<Heartbeat>(*last).batch, 8) << "the newest only";
+}
+
+TEST(Outbox, DropsAnswersToQueriesOfAStreamThatHasEnded) {
+  Outbox outbox;
+  outbox.BeginStream();
+  const Outbox::StreamId first = outbox.stream();
+  ASSERT_TRUE(outbox.OpenQuery());
+  ASSERT_TRUE(outbox.OpenQuery());
+  outbox.AddAnswer(first, Numbered(1));
+  outbox.EndStream();
+  EXPECT_FALSE(outbox.Next().has_value());
+  outbox.BeginStream();
+  outbox.AddAnswer(first, Numbered(2));
+  outbox.OnRefusal({"a", absl::InternalError("no")});
+  EXPECT_TRUE(std::holds_alternative<Refusal>(*outbox.Next()));
+  // Nothing but this report is left.
+  outbox.OnReport(StatusAt(RunStatus::kIdle));
+  EXPECT_TRUE(std::holds_alternative<std::vector<NumberedReport>>(*outbox.Next()));
+}
+
+TEST(Outbox, OpensNoMoreQueriesThanItsBoundAndMakesRoomWhenOneIsAnswered) {
+  Outbox outbox;
+  outbox.BeginStream();
+  for (size_t i = 0; i < kMaxOpenQueries; ++i) EXPECT_TRUE(outbox.OpenQuery());
+  EXPECT_FALSE(outbox.OpenQuery());
+  for (int i = 0; i < 2; ++i) {
+    outbox.AddAnswer(outbox.stream(), Numbered(1));
+    EXPECT_TRUE(outbox.Next().has_value());
+  }
+  EXPECT_TRUE(outbox.OpenQuery());
+}
+
+TEST(Outbox, KeepsTheNewestRefusalsWhenThereAreTooMany) {
+  Outbox outbox;
+  for (size_t i = 0; i <= kMaxWaitingRefusals; ++i) outbox.OnRefusal({std::to_string(i), absl::InternalError("no")});
+  outbox.BeginStream();
+  EXPECT_EQ(std::get<Refusal>(*outbox.Next()).request_id, "1");
+}
+
+TEST(Outbox, WakesWhoeverWaitsWhenSomethingComesAndWhenTheStreamEnds) {
+  Outbox outbox;
+  outbox.BeginStream();
+  int given = 0;
+  std::thread writer([&] {
+    while (outbox.Next().has_value()) ++given;
+  });
+  outbox.OnReport(StatusAt(RunStatus::kStopped));
+  // What was not given yet cannot be taken.
+  while (!outbox.LastReportTaken()) {
+    outbox.Taken(1);
+    std::this_thread::yield();
+  }
+  outbox.EndStream();
+  writer.join();
+  EXPECT_EQ(given, 1);
+}
+
+TEST(Outbox, KnowsWhenTheLastReportOfARunWasTaken) {
+  Outbox outbox;
+  outbox.BeginStream();
+  outbox.OnReport(StatusAt(RunStatus::kStopping));
+  EXPECT_FALSE(outbox.LastReportAdded());
+  outbox.OnReport(StatusAt(RunStatus::kStopped));
+  EXPECT_TRUE(outbox.LastReportAdded());
+  ASSERT_TRUE(outbox.Next().has_value());
+  outbox.Taken(1);
+  EXPECT_FALSE(outbox.LastReportTaken());
+  outbox.Taken(2);
+  EXPECT_TRUE(outbox.LastReportTaken());
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer

@@ -1,0 +1,84 @@
+// The reports that the service has not taken yet, numbered without holes, and bounded.
+#ifndef PILOTHOUSE_TRAINER_CHANNEL_REPORT_BUFFER_H_
+#define PILOTHOUSE_TRAINER_CHANNEL_REPORT_BUFFER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "trainer/loop/report.h"
+
+namespace pilothouse::trainer {
+
+// Beyond so many reports, or so many bytes of state vectors, losses or scheduled states are thinned: every second of
+// those that were never sent goes. Changes and losses at the target stay, and so do states that were asked for.
+inline constexpr size_t kMaxBufferedReports = 16384;
+inline constexpr int64_t kMaxBufferedStateBytes = 64 << 20;
+// What one message carries at most (but one report at least).
+inline constexpr size_t kMaxReportsPerMessage = 512;
+inline constexpr int64_t kMaxStateBytesPerMessage = 4 << 20;
+// How much may be sent before some of it is taken.
+inline constexpr uint64_t kMaxUntakenReports = 4096;
+
+struct NumberedReport {
+  uint64_t number = 0;
+  std::shared_ptr<const Report> report;
+};
+
+// A report has its number from its place: the first that waits comes after the newest that was taken. So one that was
+// never sent can be left out, and nobody sees a hole. Those that were sent, in this stream or an earlier one, keep
+// their numbers, since the service may have journaled them. Not thread-safe.
+class ReportBuffer {
+ public:
+  // The size of a state vector. REQUIRES: no state was added yet.
+  void set_state_bytes(int64_t bytes) { state_bytes_ = bytes; }
+
+  void Add(Report report);
+
+  // A stream to the service begins. Returns the number of the newest report that waits, 0 if none does; as long as the
+  // stream lives there will be a report of that number.
+  uint64_t BeginStream();
+  // The next to send is the first that was not taken.
+  void ResendUntaken() { sent_ = taken_; }
+  // The next reports to send; empty when there are none, or too many were sent and not taken.
+  std::vector<NumberedReport> NextToSend();
+  // Reports up to this number are durable and are forgotten.
+  void Taken(uint64_t number);
+
+  bool empty() const { return reports_.empty(); }
+  // Whether NextToSend would return something.
+  bool HasToSend() const;
+  // Whether every report was sent.
+  bool all_sent() const { return sent_ == newest(); }
+  // Twice the bounds: thinning does not help any more.
+  bool congested() const {
+    return reports_.size() > 2 * kMaxBufferedReports || buffered_state_bytes_ > 2 * kMaxBufferedStateBytes;
+  }
+  size_t size() const { return reports_.size(); }
+
+ private:
+  uint64_t newest() const { return taken_ + reports_.size(); }
+  int64_t StateBytes(const Report& report) const;
+  // Drops every second of the reports that may go, keeping the newest.
+  void Thin(const std::function<bool(const Report&)>& may_go);
+
+  int64_t state_bytes_ = 0;
+  // Number taken_ + 1 first.
+  std::deque<std::shared_ptr<const Report>> reports_;
+  int64_t buffered_state_bytes_ = 0;
+  // After a thinning so many reports are added before the next: otherwise a buffer full of what may not go would be
+  // searched at each of them.
+  size_t adds_before_thinning_ = 0;
+  // Numbers: of the newest that was taken, sent in this stream, sent in any stream, promised in BeginStream.
+  uint64_t taken_ = 0;
+  uint64_t sent_ = 0;
+  uint64_t ever_sent_ = 0;
+  uint64_t promised_ = 0;
+};
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_CHANNEL_REPORT_BUFFER_H_

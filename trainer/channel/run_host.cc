@@ -1,0 +1,131 @@
+#include "trainer/channel/run_host.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+#include "trainer/channel/log.h"
+#include "trainer/channel/messages.h"
+#include "trainer/channel/predict.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+constexpr std::chrono::milliseconds kRetryInterval{1};
+
+absl::Status Congested() {
+  return MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "",
+                   "Too many changes wait for the service to record them; try again shortly.",
+                   {{"limit", absl::StrCat(kMaxBufferedReports)}});
+}
+
+absl::Status TooManyQueries() {
+  return MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "",
+                   absl::StrCat("The trainer is answering ", kMaxOpenQueries, " questions already; try again shortly."),
+                   {{"limit", absl::StrCat(kMaxOpenQueries)}});
+}
+
+}  // namespace
+
+RunHost::RunHost(RunBuilder builder) : builder_(std::move(builder)) {}
+
+RunHost::~RunHost() {
+  if (!training_thread_.joinable()) return;
+  RequestStop("The trainer ended.");
+  training_thread_.join();
+}
+
+absl::Status RunHost::Build(const v1::Welcome& welcome) {
+  absl::StatusOr<BuiltRun> built = builder_(welcome);
+  if (!built.ok()) return built.status();
+  run_ = *std::move(built);
+  outbox_.set_state_bytes(run_->learner->facts().parameters * run_->bytes_per_parameter);
+  return absl::OkStatus();
+}
+
+v1::Prepared RunHost::Describe() const { return ToMessage(run_->learner->facts(), run_->loop.knobs); }
+
+void RunHost::Start() {
+  if (loop_.has_value()) return;
+  loop_.emplace(run_->loop, *run_->learner, mailbox_, outbox_, clock_);
+  training_thread_ = std::thread([this] {
+    loop_->Run();
+    Log("stopped");
+  });
+}
+
+void RunHost::RequestStop(absl::string_view message) {
+  // One id, so that asking twice is asking once.
+  const Control stop{absl::StrCat("trainer-", getpid(), "-stop"), StopChange{std::string(message)}, std::nullopt,
+                     "trainer", std::string(message)};
+  while (ReasonOf(mailbox_.Put(stop)) == v1::ERROR_REASON_TOO_MANY_CONTROLS)
+    std::this_thread::sleep_for(kRetryInterval);
+}
+
+void RunHost::OnControl(const v1::Control& message) {
+  absl::StatusOr<Control> control = FromMessage(message);
+  absl::Status status = control.status();
+  if (status.ok() && outbox_.Congested()) status = Congested();
+  if (status.ok()) status = mailbox_.Put(*std::move(control));
+  if (!status.ok()) outbox_.OnRefusal({message.request_id(), std::move(status)});
+}
+
+void RunHost::OnQuery(v1::Query message) {
+  const bool answerable = outbox_.OpenQuery();
+  const auto open = std::make_shared<const OpenQuery>(OpenQuery{outbox_.stream(), std::move(message)});
+  if (!answerable) return RefuseQuery(open, TooManyQueries());
+  tasks_.Post([this, open] { AskLoop(open); });
+}
+
+absl::Status RunHost::CheckQuery(const v1::Query& query) const {
+  const LearnerFacts& facts = run_->learner->facts();
+  switch (query.kind_case()) {
+    case v1::Query::kState:
+      return query.state().include_state_vector() ? CheckStateSize(facts.parameters) : absl::OkStatus();
+    case v1::Query::kPredict:
+      return CheckPredict(query.predict(), facts.inputs, facts.outputs);
+    case v1::Query::KIND_NOT_SET:
+      break;
+  }
+  return MakeError(v1::ERROR_REASON_SPEC_INVALID, "query", "The trainer knows no such question.");
+}
+
+void RunHost::AskLoop(const OpenQueryPtr& open) {
+  absl::Status status = CheckQuery(open->query);
+  if (status.ok()) {
+    Query query;
+    query.include_model = open->query.has_predict() || open->query.state().include_state_vector();
+    query.report_state = open->query.state().include_state_vector() && !outbox_.Congested();
+    // Copying parameters is the training thread's work, computing with them and packing them is not.
+    query.answer = [this, open](absl::StatusOr<RunSnapshot> snapshot) {
+      tasks_.Post([this, open, snapshot = std::move(snapshot)] { Answer(open, snapshot); });
+    };
+    status = mailbox_.Put(std::move(query));
+  }
+  if (!status.ok()) RefuseQuery(open, status);
+}
+
+void RunHost::Answer(const OpenQueryPtr& open, const absl::StatusOr<RunSnapshot>& snapshot) {
+  if (!snapshot.ok()) return RefuseQuery(open, snapshot.status());
+  v1::Answer answer;
+  answer.set_query_id(open->query.query_id());
+  if (open->query.has_predict()) {
+    *answer.mutable_predict() = Predict(open->query.predict(), *snapshot->model, snapshot->batch);
+  } else {
+    *answer.mutable_state() = ToMessage(*snapshot);
+  }
+  outbox_.AddAnswer(open->stream, std::move(answer));
+}
+
+void RunHost::RefuseQuery(const OpenQueryPtr& open, const absl::Status& error) {
+  v1::Answer answer;
+  answer.set_query_id(open->query.query_id());
+  *answer.mutable_error() = ToError(error);
+  outbox_.AddAnswer(open->stream, std::move(answer));
+}
+
+}  // namespace pilothouse::trainer

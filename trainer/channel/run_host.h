@@ -1,0 +1,89 @@
+// The one run of this process: built once, trained on a thread of its own, whether or not a service is there.
+#ifndef PILOTHOUSE_TRAINER_CHANNEL_RUN_HOST_H_
+#define PILOTHOUSE_TRAINER_CHANNEL_RUN_HOST_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "pilothouse/v1/trainer_channel.pb.h"
+#include "trainer/channel/outbox.h"
+#include "trainer/channel/run_lock.h"
+#include "trainer/channel/task_thread.h"
+#include "trainer/loop/clock.h"
+#include "trainer/loop/learner.h"
+#include "trainer/loop/mailbox.h"
+#include "trainer/loop/training_loop.h"
+
+namespace pilothouse::trainer {
+
+struct BuiltRun {
+  RunLock lock;
+  std::unique_ptr<Learner> learner;
+  LoopOptions loop;
+  // Of one number of the state vector.
+  int64_t bytes_per_parameter = 0;
+};
+
+// Makes the run that a Welcome describes, or says why it cannot be.
+using RunBuilder = std::function<absl::StatusOr<BuiltRun>(const v1::Welcome&)>;
+
+// RequestStop and outbox() may be used from any thread, the rest from one thread at a time.
+class RunHost {
+ public:
+  explicit RunHost(RunBuilder builder);
+  // Stops the run, if it was started and has not ended, and waits for its end.
+  ~RunHost();
+  RunHost(const RunHost&) = delete;
+  RunHost& operator=(const RunHost&) = delete;
+
+  // Builds the run. Takes as long as reading the data does. Call until it succeeds, once at most after that.
+  absl::Status Build(const v1::Welcome& welcome);
+  bool built() const { return run_.has_value(); }
+  // What the service is to know of the run. REQUIRES: built().
+  v1::Prepared Describe() const;
+  // Begins to train; does nothing when it was called before. REQUIRES: built().
+  void Start();
+
+  // Stops the run as a control would; `message` is what its last status says. Waits for room in the mailbox.
+  void RequestStop(absl::string_view message);
+
+  // What comes from the service. Refusals and answers go to the outbox; no call waits for the training thread.
+  void OnControl(const v1::Control& message);
+  void OnQuery(v1::Query message);
+
+  Outbox& outbox() { return outbox_; }
+
+ private:
+  // A query and the stream it came by, shared by the steps of answering it.
+  struct OpenQuery {
+    Outbox::StreamId stream;
+    v1::Query query;
+  };
+  using OpenQueryPtr = std::shared_ptr<const OpenQuery>;
+
+  absl::Status CheckQuery(const v1::Query& query) const;
+  // On the task thread: checks the query, then asks the loop.
+  void AskLoop(const OpenQueryPtr& open);
+  // On the task thread.
+  void Answer(const OpenQueryPtr& open, const absl::StatusOr<RunSnapshot>& snapshot);
+  void RefuseQuery(const OpenQueryPtr& open, const absl::Status& error);
+
+  const RunBuilder builder_;
+  SystemClock clock_;
+  Mailbox mailbox_{clock_};
+  Outbox outbox_;
+  std::optional<BuiltRun> run_;
+  std::optional<TrainingLoop> loop_;
+  std::thread training_thread_;
+  // Last, so that it ends before anything its tasks use.
+  TaskThread tasks_;
+};
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_CHANNEL_RUN_HOST_H_

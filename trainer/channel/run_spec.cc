@@ -1,0 +1,238 @@
+#include "trainer/channel/run_spec.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+#include "proto/support/limits.h"
+#include "proto/support/tensor.h"
+#include "trainer/channel/log.h"
+#include "trainer/channel/messages.h"
+#include "trainer/data/dataset.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+constexpr char kSpec[] = "spec";
+constexpr double kNanosPerSecond = 1e9;
+constexpr int kMaxNanos = 999'999'999;
+
+absl::Status Invalid(absl::string_view field, absl::string_view message) {
+  return MakeError(v1::ERROR_REASON_SPEC_INVALID, field, message);
+}
+
+absl::StatusOr<Activation> FromMessage(v1::Activation activation, absl::string_view field) {
+  switch (activation) {
+    case v1::ACTIVATION_TANH:
+      return Activation::kTanh;
+    case v1::ACTIVATION_RELU:
+      return Activation::kRelu;
+    case v1::ACTIVATION_SIGMOID:
+      return Activation::kSigmoid;
+    case v1::ACTIVATION_GELU:
+      return Activation::kGelu;
+    case v1::ACTIVATION_SOFTMAX:
+      return Activation::kSoftmax;
+    default:
+      return MakeError(v1::ERROR_REASON_NET_INVALID, field,
+                       "A map layer needs an activation: tanh, ReLU, sigmoid, GELU or softmax.");
+  }
+}
+
+absl::StatusOr<std::vector<Layer>> FromMessage(const v1::LayerList& list) {
+  std::vector<Layer> layers;
+  for (const v1::Layer& message : list.layers()) {
+    const std::string field = absl::StrCat("network.layers.layers[", layers.size(), "]");
+    switch (message.kind_case()) {
+      case v1::Layer::kAffine:
+        layers.push_back(AffineLayer{message.affine().inputs(), message.affine().outputs()});
+        break;
+      case v1::Layer::kIdentity:
+        layers.push_back(IdentityLayer{});
+        break;
+      case v1::Layer::kMap: {
+        const absl::StatusOr<Activation> activation = FromMessage(message.map().activation(), field);
+        if (!activation.ok()) return activation.status();
+        layers.push_back(MapLayer{*activation});
+        break;
+      }
+      case v1::Layer::KIND_NOT_SET:
+        return MakeError(v1::ERROR_REASON_NET_INVALID, field,
+                         "A layer is affine, identity or map; this one is nothing.");
+    }
+  }
+  return layers;
+}
+
+absl::StatusOr<NetworkSpec> FormOf(const v1::NetworkSpec& message) {
+  switch (message.form_case()) {
+    case v1::NetworkSpec::kShorthand:
+      return ParseShorthand(message.shorthand());
+    case v1::NetworkSpec::kLayers: {
+      absl::StatusOr<std::vector<Layer>> layers = FromMessage(message.layers());
+      if (!layers.ok()) return layers.status();
+      return NetworkSpec{.layers = *std::move(layers), .initializer = Initializer::kScaled, .initial_state = {}};
+    }
+    case v1::NetworkSpec::FORM_NOT_SET:
+      break;
+  }
+  return Invalid("network", "A run needs a network: a shorthand such as 64x128rx10, or layers.");
+}
+
+absl::StatusOr<NetworkSpec> FromMessage(const v1::NetworkSpec& message) {
+  absl::StatusOr<NetworkSpec> network = FormOf(message);
+  if (!network.ok()) return network;
+  switch (message.initializer()) {
+    case v1::INITIALIZER_UNSPECIFIED:
+    case v1::INITIALIZER_SCALED:
+      network->initializer = Initializer::kScaled;
+      break;
+    case v1::INITIALIZER_NORMAL:
+      network->initializer = Initializer::kNormal;
+      break;
+    default:
+      return Invalid("network.initializer", "The trainer knows no such initializer; it knows scaled and normal.");
+  }
+  if (message.has_initial_state()) {
+    absl::Status status = CheckTensor(message.initial_state(), "network.initial_state");
+    if (!status.ok()) return status;
+    network->initial_state = ToNumberArray(message.initial_state());
+  }
+  if (absl::Status status = ValidateNetwork(*network); !status.ok()) return status;
+  return network;
+}
+
+absl::StatusOr<LossFunction> FromMessage(v1::LossFunction loss) {
+  switch (loss) {
+    case v1::LOSS_FUNCTION_CROSS_ENTROPY:
+      return LossFunction::kCrossEntropy;
+    case v1::LOSS_FUNCTION_BINARY_CROSS_ENTROPY:
+      return LossFunction::kBinaryCrossEntropy;
+    case v1::LOSS_FUNCTION_MSE:
+      return LossFunction::kMse;
+    case v1::LOSS_FUNCTION_HALF_MSE:
+      return LossFunction::kHalfMse;
+    default:
+      return Invalid("loss", "A loss must be chosen: cross_entropy, binary_cross_entropy, mse or half_mse.");
+  }
+}
+
+absl::StatusOr<Precision> FromMessage(v1::Precision precision) {
+  switch (precision) {
+    case v1::PRECISION_UNSPECIFIED:
+    case v1::PRECISION_FLOAT32:
+      return Precision::kFloat32;
+    case v1::PRECISION_FLOAT64:
+      return Precision::kFloat64;
+    default:
+      return Invalid("precision", "The trainer knows no such precision; it knows float32 and float64.");
+  }
+}
+
+absl::StatusOr<LearnerSpec> PlanLearner(const v1::RunSpec& spec) {
+  LearnerSpec learner;
+  absl::StatusOr<NetworkSpec> network = FromMessage(spec.network());
+  if (!network.ok()) return network.status();
+  learner.network = *std::move(network);
+  const absl::StatusOr<LossFunction> loss = FromMessage(spec.loss());
+  if (!loss.ok()) return loss.status();
+  learner.loss = *loss;
+  const absl::StatusOr<Precision> precision = FromMessage(spec.precision());
+  if (!precision.ok()) return precision.status();
+  learner.precision = *precision;
+  if (spec.has_batch_size()) {
+    if (spec.full_batch()) return Invalid("batch_size", "Give a batch_size or ask for full_batch, not both.");
+    if (spec.batch_size() < 1) return Invalid("batch_size", "A batch holds at least one example.");
+    learner.batch_size = spec.batch_size();
+  }
+  learner.full_batch = spec.full_batch();
+  learner.keep_order = spec.keep_order();
+  learner.seed = spec.seed();
+  learner.standardize = spec.data().standardize();
+  return learner;
+}
+
+absl::StatusOr<double> LossInterval(const google::protobuf::Duration& duration) {
+  const double seconds = static_cast<double>(duration.seconds()) + duration.nanos() / kNanosPerSecond;
+  const bool well_formed = duration.nanos() >= -kMaxNanos && duration.nanos() <= kMaxNanos;
+  if (well_formed && seconds >= 0 && seconds <= kMaxLossIntervalSeconds) return seconds;
+  return MakeError(
+      v1::ERROR_REASON_INTERVAL_INVALID, "report.loss_interval",
+      absl::StrCat("The loss interval lies between 0 and ", kMaxLossIntervalSeconds, " seconds; got ", seconds, "."),
+      {{"value", absl::StrCat(seconds)}});
+}
+
+absl::Status CheckEvery(int64_t every, absl::string_view field) {
+  if (every >= -kMaxTarget && every <= kMaxTarget) return absl::OkStatus();
+  return Invalid(field, absl::StrCat("Every how many batches to report is at most 2^53; got ", every, "."));
+}
+
+absl::StatusOr<Knobs> PlanKnobs(const v1::RunSpec& spec, int64_t parameters) {
+  Knobs knobs;
+  if (spec.has_eta()) knobs.eta = spec.eta();
+  if (absl::Status status = CheckEta(knobs.eta, "eta"); !status.ok()) return status;
+  const v1::ReportSpec& report = spec.report();
+  if (report.has_loss_interval()) {
+    const absl::StatusOr<double> interval = LossInterval(report.loss_interval());
+    if (!interval.ok()) return interval.status();
+    knobs.loss_interval = *interval;
+  }
+  if (absl::Status status = CheckEvery(report.loss_every(), "report.loss_every"); !status.ok()) return status;
+  if (absl::Status status = CheckEvery(report.state_every(), "report.state_every"); !status.ok()) return status;
+  knobs.loss_every = report.loss_every();
+  knobs.state_every = report.state_every();
+  absl::Status status = CheckStateEvery(knobs.state_every, parameters, "report.state_every");
+  if (!status.ok()) return status;
+  return knobs;
+}
+
+absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
+  absl::StatusOr<LearnerSpec> learner = PlanLearner(spec);
+  if (!learner.ok()) return learner.status();
+  if (spec.data().source_case() == v1::DataSpec::SOURCE_NOT_SET) {
+    return Invalid("data", "A run needs data: an uploaded dataset or a file.");
+  }
+  absl::StatusOr<Knobs> knobs = PlanKnobs(spec, ParameterCount(learner->network));
+  if (!knobs.ok()) return knobs.status();
+  return RunPlan{.learner = *std::move(learner),
+                 .target_columns = {spec.data().target_columns().begin(), spec.data().target_columns().end()},
+                 .knobs = *std::move(knobs)};
+}
+
+absl::StatusOr<std::unique_ptr<Learner>> ReadAndBuild(const v1::Welcome& welcome, const RunPlan& plan) {
+  absl::StatusOr<Dataset> data = welcome.table_path().empty()
+                                     ? ReadArrays(welcome.inputs_path(), welcome.targets_path())
+                                     : ReadTable(welcome.table_path(), plan.target_columns);
+  if (!data.ok()) return data.status();
+  Log(absl::StrCat("data read: ", data->inputs.rows, " examples of ", data->inputs.columns, " inputs and ",
+                   data->targets.columns, " targets"));
+  return MakeLearner(plan.learner, *std::move(data));
+}
+
+}  // namespace
+
+absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec) {
+  absl::StatusOr<RunPlan> plan = Plan(spec);
+  if (!plan.ok()) return WithFieldPrefix(plan.status(), kSpec);
+  return plan;
+}
+
+absl::StatusOr<BuiltRun> BuildRun(const v1::Welcome& welcome) {
+  absl::StatusOr<RunLock> lock = RunLock::Acquire(welcome.directory());
+  if (!lock.ok()) return lock.status();
+  absl::StatusOr<RunPlan> plan = PlanRun(welcome.spec());
+  if (!plan.ok()) return plan.status();
+  absl::StatusOr<std::unique_ptr<Learner>> learner = ReadAndBuild(welcome, *plan);
+  if (!learner.ok()) return WithFieldPrefix(learner.status(), kSpec);
+  const bool is_double = plan->learner.precision == Precision::kFloat64;
+  return BuiltRun{.lock = *std::move(lock),
+                  .learner = *std::move(learner),
+                  .loop = {.target = welcome.target(),
+                           .knobs = plan->knobs,
+                           .checkpoint_directory = welcome.directory() + "/checkpoints"},
+                  .bytes_per_parameter = static_cast<int64_t>(is_double ? sizeof(double) : sizeof(float))};
+}
+
+}  // namespace pilothouse::trainer

@@ -1,0 +1,34 @@
+// From a run's description as it travels to what the engine builds a run from.
+#ifndef PILOTHOUSE_TRAINER_CHANNEL_RUN_SPEC_H_
+#define PILOTHOUSE_TRAINER_CHANNEL_RUN_SPEC_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "pilothouse/v1/run.pb.h"
+#include "pilothouse/v1/trainer_channel.pb.h"
+#include "trainer/channel/run_host.h"
+#include "trainer/loop/knobs.h"
+#include "trainer/loop/supervised_learner.h"
+
+namespace pilothouse::trainer {
+
+// What a RunSpec says, defaults filled in where the engine does not do it.
+struct RunPlan {
+  LearnerSpec learner;
+  std::vector<std::string> target_columns;
+  Knobs knobs;
+};
+
+// Checks everything that can be checked without the data. Error fields begin with "spec.". Pure and thread-safe.
+// Errors: SPEC_INVALID, NET_INVALID, ETA_INVALID, INTERVAL_INVALID, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID.
+absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec);
+
+// Locks the run's directory, reads the data and builds the network. Further errors: those of ReadTable, ReadArrays and
+// MakeLearner, STATE_TOO_LARGE, and TRAINER_FAILED where another trainer holds the lock.
+absl::StatusOr<BuiltRun> BuildRun(const v1::Welcome& welcome);
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_CHANNEL_RUN_SPEC_H_

@@ -1,0 +1,190 @@
+#include "trainer/channel/run_spec.h"
+
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+v1::RunSpec GoodSpec() {
+  v1::RunSpec spec;
+  spec.mutable_network()->set_shorthand("2x2tx1t");
+  spec.mutable_data()->set_file("xor.csv");
+  spec.set_loss(v1::LOSS_FUNCTION_HALF_MSE);
+  return spec;
+}
+
+v1::RunSpec Merged(const std::string& text) {
+  v1::RunSpec change;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &change)) << text;
+  v1::RunSpec spec = GoodSpec();
+  spec.MergeFrom(change);
+  return spec;
+}
+
+TEST(PlanRun, FillsInTheDefaults) {
+  const absl::StatusOr<RunPlan> plan = PlanRun(GoodSpec());
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->knobs.eta, 0.1);
+  EXPECT_EQ(plan->knobs.loss_interval, 0.05);
+  EXPECT_EQ(plan->knobs.loss_every, 0);
+  EXPECT_EQ(plan->knobs.state_every, 0);
+  EXPECT_EQ(plan->learner.precision, Precision::kFloat32);
+  EXPECT_EQ(plan->learner.network.initializer, Initializer::kScaled);
+  EXPECT_FALSE(plan->learner.batch_size.has_value());
+  EXPECT_EQ(plan->learner.seed, 0u);
+}
+
+TEST(PlanRun, TakesOverWhatIsSaid) {
+  const absl::StatusOr<RunPlan> plan = PlanRun(Merged(R"(
+      network { layers { layers { affine { inputs: 3 outputs: 2 } } layers { identity {} }
+                         layers { map { activation: ACTIVATION_SIGMOID } } }
+                initializer: INITIALIZER_NORMAL
+                initial_state { element_type: ELEMENT_TYPE_FLOAT32 shape: 8 data: "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" } }
+      data { target_columns: "a" target_columns: "-1" standardize: true }
+      loss: LOSS_FUNCTION_BINARY_CROSS_ENTROPY eta: 0.5 batch_size: 7 keep_order: true
+      precision: PRECISION_FLOAT64 seed: 11
+      report { loss_interval { seconds: 1 nanos: 500000000 } loss_every: -1 state_every: 20 })"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->learner.network.layers.size(), 3u);
+  EXPECT_EQ(std::get<AffineLayer>(plan->learner.network.layers[0]).inputs, 3);
+  EXPECT_EQ(std::get<MapLayer>(plan->learner.network.layers[2]).activation, Activation::kSigmoid);
+  EXPECT_EQ(plan->learner.network.initializer, Initializer::kNormal);
+  EXPECT_EQ(plan->learner.network.initial_state->shape, std::vector<int64_t>({8}));
+  EXPECT_EQ(plan->target_columns, std::vector<std::string>({"a", "-1"}));
+  EXPECT_TRUE(plan->learner.standardize);
+  EXPECT_EQ(plan->learner.loss, LossFunction::kBinaryCrossEntropy);
+  EXPECT_EQ(plan->knobs.eta, 0.5);
+  EXPECT_EQ(plan->learner.batch_size, 7);
+  EXPECT_TRUE(plan->learner.keep_order);
+  EXPECT_EQ(plan->learner.precision, Precision::kFloat64);
+  EXPECT_EQ(plan->learner.seed, 11u);
+  EXPECT_EQ(plan->knobs.loss_interval, 1.5);
+  EXPECT_EQ(plan->knobs.loss_every, -1);
+  EXPECT_EQ(plan->knobs.state_every, 20);
+}
+
+struct BadSpec {
+  const char* text;
+  v1::ErrorReason reason;
+  const char* field;
+};
+
+class BadSpecTest : public testing::TestWithParam<BadSpec> {};
+
+TEST_P(BadSpecTest, IsRefusedWithReasonAndField) {
+  const v1::Error error = ToError(PlanRun(Merged(GetParam().text)).status());
+  EXPECT_EQ(error.reason(), GetParam().reason) << error.DebugString();
+  EXPECT_EQ(error.field(), GetParam().field) << error.DebugString();
+  EXPECT_FALSE(error.message().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    PlanRun, BadSpecTest,
+    testing::Values(
+        BadSpec{"network { shorthand: '' }", v1::ERROR_REASON_NET_INVALID, "spec.network.shorthand"},
+        BadSpec{"network { shorthand: '2xx1' }", v1::ERROR_REASON_NET_INVALID, "spec.network.shorthand"},
+        BadSpec{"network { layers { } }", v1::ERROR_REASON_NET_INVALID, "spec.network.layers"},
+        BadSpec{"network { layers { layers { } } }", v1::ERROR_REASON_NET_INVALID, "spec.network.layers.layers[0]"},
+        BadSpec{"network { layers { layers { affine { inputs: 1 outputs: 1 } } layers { map { } } } }",
+                v1::ERROR_REASON_NET_INVALID, "spec.network.layers.layers[1]"},
+        BadSpec{"network { initializer: 99 }", v1::ERROR_REASON_SPEC_INVALID, "spec.network.initializer"},
+        BadSpec{"network { initial_state { shape: 9 } }", v1::ERROR_REASON_ARRAY_DTYPE_INVALID,
+                "spec.network.initial_state"},
+        BadSpec{"network { initial_state { element_type: ELEMENT_TYPE_FLOAT64 shape: 9 data: 'short' } }",
+                v1::ERROR_REASON_ARRAY_SHAPE_INVALID, "spec.network.initial_state"},
+        BadSpec{"network { initial_state { element_type: ELEMENT_TYPE_FLOAT64 shape: 1 data: '12345678' } }",
+                v1::ERROR_REASON_ARRAY_SHAPE_INVALID, "spec.network.initial_state"},
+        BadSpec{"loss: 99", v1::ERROR_REASON_SPEC_INVALID, "spec.loss"},
+        BadSpec{"precision: 99", v1::ERROR_REASON_SPEC_INVALID, "spec.precision"},
+        BadSpec{"eta: 0", v1::ERROR_REASON_ETA_INVALID, "spec.eta"},
+        BadSpec{"eta: -0.1", v1::ERROR_REASON_ETA_INVALID, "spec.eta"},
+        BadSpec{"eta: nan", v1::ERROR_REASON_ETA_INVALID, "spec.eta"},
+        BadSpec{"eta: inf", v1::ERROR_REASON_ETA_INVALID, "spec.eta"},
+        BadSpec{"batch_size: 0", v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size"},
+        BadSpec{"batch_size: -5", v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size"},
+        BadSpec{"batch_size: 4 full_batch: true", v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size"},
+        BadSpec{"report { loss_interval { nanos: -1 } }", v1::ERROR_REASON_INTERVAL_INVALID,
+                "spec.report.loss_interval"},
+        BadSpec{"report { loss_interval { seconds: 3600 nanos: 1 } }", v1::ERROR_REASON_INTERVAL_INVALID,
+                "spec.report.loss_interval"},
+        BadSpec{"report { loss_interval { nanos: 1000000000 } }", v1::ERROR_REASON_INTERVAL_INVALID,
+                "spec.report.loss_interval"},
+        BadSpec{"report { loss_every: 9223372036854775807 }", v1::ERROR_REASON_SPEC_INVALID, "spec.report.loss_every"},
+        BadSpec{"report { state_every: -9223372036854775808 }", v1::ERROR_REASON_SPEC_INVALID,
+                "spec.report.state_every"},
+        BadSpec{"network { shorthand: '1000x100' } report { state_every: 1 }", v1::ERROR_REASON_STATE_TOO_LARGE,
+                "spec.report.state_every"}));
+
+TEST(PlanRun, NeedsANetworkDataAndALoss) {
+  v1::RunSpec no_network = GoodSpec();
+  no_network.clear_network();
+  EXPECT_EQ(ToError(PlanRun(no_network).status()).field(), "spec.network");
+  v1::RunSpec no_data = GoodSpec();
+  no_data.clear_data();
+  EXPECT_EQ(ToError(PlanRun(no_data).status()).field(), "spec.data");
+  v1::RunSpec no_loss = GoodSpec();
+  no_loss.clear_loss();
+  EXPECT_EQ(ToError(PlanRun(no_loss).status()).field(), "spec.loss");
+}
+
+class BuildRunTest : public testing::Test {
+ protected:
+  BuildRunTest() {
+    std::filesystem::create_directories(directory_);
+    std::ofstream(directory_ + "/xor.csv") << "-0.5,-0.5,-0.5\n-0.5,0.5,0.5\n0.5,0.5,-0.5\n0.5,-0.5,0.5\n";
+    *welcome_.mutable_spec() = GoodSpec();
+    welcome_.set_directory(directory_);
+    welcome_.set_table_path(directory_ + "/xor.csv");
+    welcome_.set_target(50);
+  }
+  ~BuildRunTest() override { std::filesystem::remove_all(directory_); }
+
+  const std::string directory_ = absl::StrCat(testing::TempDir(), "/build-run-test-", getpid());
+  v1::Welcome welcome_;
+};
+
+TEST_F(BuildRunTest, ReadsTheDataAndBuildsTheNetwork) {
+  const absl::StatusOr<BuiltRun> run = BuildRun(welcome_);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->learner->facts().examples, 4);
+  EXPECT_EQ(run->learner->facts().parameters, 9);
+  EXPECT_EQ(run->loop.target, 50);
+  EXPECT_EQ(run->loop.checkpoint_directory, directory_ + "/checkpoints");
+  EXPECT_EQ(run->bytes_per_parameter, 4);
+}
+
+TEST_F(BuildRunTest, HoldsTheRunsLock) {
+  const absl::StatusOr<BuiltRun> run = BuildRun(welcome_);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(ReasonOf(BuildRun(welcome_).status()), v1::ERROR_REASON_TRAINER_FAILED);
+}
+
+TEST_F(BuildRunTest, BlamesTheFieldOfTheSpecThatDoesNotFitTheData) {
+  welcome_.mutable_spec()->mutable_network()->set_shorthand("3x1");
+  const v1::Error width = ToError(BuildRun(welcome_).status());
+  EXPECT_EQ(width.reason(), v1::ERROR_REASON_NET_DATA_MISMATCH) << width.DebugString();
+  EXPECT_EQ(width.field().substr(0, 5), "spec.") << width.DebugString();
+  *welcome_.mutable_spec() = GoodSpec();
+  welcome_.mutable_spec()->mutable_data()->add_target_columns("label");
+  const v1::Error column = ToError(BuildRun(welcome_).status());
+  EXPECT_EQ(column.reason(), v1::ERROR_REASON_COLUMN_NOT_FOUND) << column.DebugString();
+  EXPECT_EQ(column.field(), "spec.data.target_columns");
+  *welcome_.mutable_spec() = GoodSpec();
+  welcome_.mutable_spec()->set_batch_size(5);
+  const v1::Error size = ToError(BuildRun(welcome_).status());
+  EXPECT_EQ(size.reason(), v1::ERROR_REASON_SPEC_INVALID) << size.DebugString();
+  EXPECT_EQ(size.field(), "spec.batch_size");
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer

@@ -1,0 +1,56 @@
+#include "trainer/channel/saved_query.h"
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "proto/support/error.h"
+#include "trainer/channel/messages.h"
+#include "trainer/channel/predict.h"
+#include "trainer/channel/run_spec.h"
+#include "trainer/net/network_spec.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+absl::Status AnswerState(const v1::StateQuery& query, const RunPlan& plan, const SavedModel& saved,
+                         v1::StateAnswer& answer) {
+  answer.set_batch(saved.batch);
+  answer.set_status(v1::RUN_STATUS_STOPPED);
+  if (!query.include_state_vector()) return absl::OkStatus();
+  if (absl::Status status = CheckStateSize(ParameterCount(plan.learner.network)); !status.ok()) return status;
+  *answer.mutable_state() = ToMessage(saved.model->State());
+  return absl::OkStatus();
+}
+
+absl::Status Answer(const v1::SavedQuery& query, v1::Answer& answer) {
+  v1::RunSpec spec = query.spec();
+  // How the run began does not matter any more, and a journal may not keep it.
+  spec.mutable_network()->clear_initial_state();
+  const absl::StatusOr<RunPlan> plan = PlanRun(spec);
+  if (!plan.ok()) return plan.status();
+  const NetworkSpec& network = plan->learner.network;
+  const v1::Query& question = query.query();
+  if (question.has_predict()) {
+    absl::Status status = CheckPredict(question.predict(), InputCount(network), OutputCount(network));
+    if (!status.ok()) return status;
+  }
+  const absl::StatusOr<SavedModel> saved = LoadModel(plan->learner, query.checkpoint_path());
+  if (!saved.ok()) return saved.status();
+  if (question.has_predict()) {
+    *answer.mutable_predict() = Predict(question.predict(), *saved->model, saved->batch);
+    return absl::OkStatus();
+  }
+  if (question.has_state()) return AnswerState(question.state(), *plan, *saved, *answer.mutable_state());
+  return MakeError(v1::ERROR_REASON_SPEC_INVALID, "query", "The trainer knows no such question.");
+}
+
+}  // namespace
+
+v1::Answer AnswerSaved(const v1::SavedQuery& query) {
+  v1::Answer answer;
+  const absl::Status status = Answer(query, answer);
+  if (!status.ok()) *answer.mutable_error() = ToError(status);
+  answer.set_query_id(query.query().query_id());
+  return answer;
+}
+
+}  // namespace pilothouse::trainer

@@ -1,0 +1,15 @@
+// Answering queries about a run that has ended, from the parameters it saved. No service, no connection.
+#ifndef PILOTHOUSE_TRAINER_CHANNEL_SAVED_QUERY_H_
+#define PILOTHOUSE_TRAINER_CHANNEL_SAVED_QUERY_H_
+
+#include "pilothouse/v1/trainer_channel.pb.h"
+
+namespace pilothouse::trainer {
+
+// What the query asks, or the error that kept it from being answered. A StateAnswer holds the batch, the status STOPPED
+// and, if asked for, the state vector: the rest of the run's last state is in its journal. Thread-safe.
+v1::Answer AnswerSaved(const v1::SavedQuery& query);
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_CHANNEL_SAVED_QUERY_H_

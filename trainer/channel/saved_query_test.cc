@@ -1,0 +1,84 @@
+#include "trainer/channel/saved_query.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/tensor.h"
+#include "trainer/channel/run_spec.h"
+#include "trainer/data/dataset.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+// A run of three batches, saved, and a query about it.
+class SavedQueryTest : public testing::Test {
+ protected:
+  SavedQueryTest() {
+    v1::RunSpec& spec = *query_.mutable_spec();
+    spec.mutable_network()->set_shorthand("2x2tx1t");
+    spec.mutable_data()->set_dataset_id("xor");
+    spec.set_loss(v1::LOSS_FUNCTION_HALF_MSE);
+    spec.set_precision(v1::PRECISION_FLOAT64);
+    Dataset data{{4, 2, {-0.5, -0.5, -0.5, 0.5, 0.5, 0.5, 0.5, -0.5}}, {4, 1, {-0.5, 0.5, -0.5, 0.5}}};
+    absl::StatusOr<std::unique_ptr<Learner>> learner = MakeLearner(PlanRun(spec)->learner, std::move(data));
+    for (int64_t batch = 1; batch <= 3; ++batch) (*learner)->Step(batch, 0.1);
+    model_ = (*learner)->Snapshot();
+    query_.set_checkpoint_path(saved_path_);
+    EXPECT_TRUE(model_->Save(query_.checkpoint_path(), 3).ok());
+    query_.mutable_query()->set_query_id(17);
+  }
+  ~SavedQueryTest() override { std::filesystem::remove(saved_path_); }
+
+  const std::string saved_path_ = absl::StrCat(testing::TempDir(), "/saved-query-test-", getpid(), ".safetensors");
+  v1::SavedQuery query_;
+  std::shared_ptr<const Model> model_;
+};
+
+TEST_F(SavedQueryTest, PredictsAsTheRunDid) {
+  const std::vector<double> inputs = {0.5, 0.25};
+  *query_.mutable_query()->mutable_predict()->mutable_inputs() = MakeTensor(absl::MakeConstSpan(inputs), {1, 2});
+  const v1::Answer answer = AnswerSaved(query_);
+  EXPECT_EQ(answer.query_id(), 17u);
+  EXPECT_EQ(answer.predict().batch(), 3);
+  EXPECT_EQ(ToDoubles(answer.predict().outputs()), std::get<std::vector<double>>(model_->Predict(inputs, 1).values));
+}
+
+TEST_F(SavedQueryTest, ReturnsTheSavedStateVectorWhenAskedFor) {
+  query_.mutable_query()->mutable_state();
+  EXPECT_FALSE(AnswerSaved(query_).state().has_state());
+  query_.mutable_query()->mutable_state()->set_include_state_vector(true);
+  const v1::Answer answer = AnswerSaved(query_);
+  EXPECT_EQ(answer.state().batch(), 3);
+  EXPECT_EQ(answer.state().status(), v1::RUN_STATUS_STOPPED);
+  EXPECT_EQ(ToDoubles(answer.state().state()), std::get<std::vector<double>>(model_->State().values));
+}
+
+TEST_F(SavedQueryTest, DoesNotNeedTheStateTheRunBeganFrom) {
+  v1::Tensor& initial = *query_.mutable_spec()->mutable_network()->mutable_initial_state();
+  initial.set_element_type(v1::ELEMENT_TYPE_FLOAT64);
+  initial.add_shape(9);
+  query_.mutable_query()->mutable_state();
+  EXPECT_TRUE(AnswerSaved(query_).has_state());
+}
+
+TEST_F(SavedQueryTest, SaysWhatIsWrongInTheAnswer) {
+  EXPECT_EQ(AnswerSaved(query_).error().reason(), v1::ERROR_REASON_SPEC_INVALID) << "no question";
+  query_.mutable_query()->mutable_predict();
+  EXPECT_EQ(AnswerSaved(query_).error().reason(), v1::ERROR_REASON_ARRAY_DTYPE_INVALID);
+  query_.mutable_query()->mutable_state();
+  query_.set_checkpoint_path(testing::TempDir() + "/nowhere.safetensors");
+  const v1::Answer missing = AnswerSaved(query_);
+  EXPECT_EQ(missing.error().reason(), v1::ERROR_REASON_NO_PARAMETERS);
+  EXPECT_EQ(missing.query_id(), 17u);
+  query_.mutable_spec()->mutable_network()->set_shorthand("2x");
+  EXPECT_EQ(AnswerSaved(query_).error().reason(), v1::ERROR_REASON_NET_INVALID);
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer
