@@ -31,7 +31,8 @@ follow_log() {
   done
 }
 
-# logged NAME TITLE COMMAND…: runs a command with its output in build/logs/NAME.log. On failure the log's end is shown.
+# logged NAME TITLE COMMAND…: runs a command with its output in build/logs/NAME.log. On failure the log's end is shown:
+# FAILURE_LINES of it, without the lines that match FAILURE_NOISE.
 logged() {
   local title=$2 log=$logs/$1.log start=$SECONDS status=0 follower
   shift 2
@@ -44,7 +45,8 @@ logged() {
   wait "$follower" 2>/dev/null || true
   if [[ -t 1 ]]; then printf '\r\033[K'; fi
   if ((status)); then
-    tail -n "${FAILURE_LINES:-40}" "$log" | cut -c 1-300 | sed 's/^/   | /' >&2
+    { grep -avE "${FAILURE_NOISE:-^$}" "$log" || true; } | tail -n "${FAILURE_LINES:-40}" | cut -c 1-300 |
+      sed 's/^/   | /' >&2
     complain "   FAILED: $title ($((SECONDS - start)) s). All of it: $log"
     return "$status"
   fi
