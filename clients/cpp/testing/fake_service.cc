@@ -226,7 +226,8 @@ class FakeService final : public v1::TrainingControl::Service {
       for (const v1::Gap& gap : house_.gaps_) *message.add_gaps() = gap;
       house_.gaps_.clear();
       if (message.ByteSizeLong() > 0 || HasEnded(run.run)) return HasEnded(run.run);
-      if (house_.stopping_ || !house_.changed_.WaitUntil(house_.mutex_, now + patience)) break;
+      if (house_.stopping_) return false;
+      if (!house_.changed_.WaitUntil(house_.mutex_, now + patience)) break;
     }
     SetHeartbeat(run.run, message);
     return false;
