@@ -57,12 +57,16 @@ def _upload_file(connection: Connection, path: Path, timeout: float | None) -> D
     if path.suffix.lower() == ".npy":
         raise ValueError(f"{path} is an array, not a CSV file: load it with numpy and give data=(X, y)")
 
+    size = path.stat().st_size
+    if size == 0:
+        raise DataMalformed(f"{path} is empty.", field="data")
+
     def pieces() -> Iterator[Part]:
         with path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
                 yield pb.DATASET_PART_TABLE, chunk
 
-    header = pb.DatasetHeader(format=pb.DATASET_FORMAT_CSV, total_bytes=path.stat().st_size)
+    header = pb.DatasetHeader(format=pb.DATASET_FORMAT_CSV, total_bytes=size)
     return _send(connection, header, pieces, timeout)
 
 
