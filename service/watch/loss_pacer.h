@@ -2,6 +2,7 @@
 #ifndef PILOTHOUSE_SERVICE_WATCH_LOSS_PACER_H_
 #define PILOTHOUSE_SERVICE_WATCH_LOSS_PACER_H_
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 
@@ -17,12 +18,12 @@ class LossPacer {
 
   // Whether `event` is to be sent. A loss is not if it was reported less than min_interval after the last one that was;
   // times of reporting are compared, so that history and live events are thinned alike. A loss at the target always is,
-  // and every other kind, and a loss from before the last one (somebody has set the clock back).
+  // one that is NaN or infinite, every other kind, and a loss from before the last one (somebody has set the clock back).
   bool Passes(const v1::Event& event) {
     if (!event.has_loss()) return true;
     const absl::Time time = absl::FromUnixSeconds(event.time().seconds()) + absl::Nanoseconds(event.time().nanos());
     const bool soon = last_.has_value() && time >= *last_ && time - *last_ < min_interval_;
-    if (soon && !event.loss().at_target()) return false;
+    if (soon && !event.loss().at_target() && std::isfinite(event.loss().value())) return false;
     last_ = time;
     return true;
   }

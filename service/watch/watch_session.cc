@@ -63,10 +63,8 @@ WatchSession::Step WatchSession::Next(SteadyTime now, absl::Time wall_time) {
 }
 
 void WatchSession::TakePage(const JournalPage& page) {
-  for (const auto& event : page.events) {
-    if (event->sequence() > cursor_) Consider(*event);
-  }
-  cursor_ = std::max(cursor_, page.through);
+  for (const auto& event : page.events) Consider(*event);
+  cursor_ = page.through;
 }
 
 EventHub::Slice WatchSession::ReadRing(SteadyTime now) {

@@ -66,6 +66,7 @@ class WatchSession {
   // `now` paces, `wall_time` is told in heartbeats.
   Step Next(SteadyTime now, absl::Time wall_time);
 
+  // REQUIRES: `page` is what was asked for last.
   void TakePage(const JournalPage& page);
 
   EventKindSet kinds() const { return options_.kinds; }

@@ -83,6 +83,7 @@ class FakeWatcher {
         return true;
       }
       if (const auto* page = std::get_if<WatchSession::ReadPage>(&step)) {
+        EXPECT_GT(page->due, run_.now);
         session_.TakePage(run_.Page(page->after, session_.kinds()));
         continue;
       }
@@ -341,6 +342,18 @@ TEST_P(LagTest, BringsAWatcherThatLagsToNowAndTellsWhatItMissed) {
 // Within the ring; beyond it, where the journal has to help; and with more kept events than one message holds.
 INSTANTIATE_TEST_SUITE_P(Backlogs, LagTest, testing::Values(400, 4000, 10'000, 80'000));
 
+TEST(WatchSession, TellsALongLagInOneGap) {
+  FakeRun run;
+  FakeWatcher watcher(run, Everything());
+  watcher.TakeAll();
+  run.PublishLosses(1, 50'000, milliseconds(10));
+  watcher.TakeAll();
+  EXPECT_EQ(watcher.messages.size(), 2u);
+  ASSERT_EQ(watcher.gaps.size(), 1u);
+  EXPECT_EQ(watcher.gaps[0].first(), 1u);
+  EXPECT_EQ(watcher.gaps[0].last(), 50'000u - kKeptEvents);
+}
+
 TEST(WatchSession, DoesNotTakeABurstForALag) {
   FakeRun run;
   FakeWatcher watcher(run, Everything());
@@ -369,6 +382,7 @@ TEST(WatchSession, SendsAllOfTheHistoryAskedForHoweverSlowlyItIsTaken) {
     run.PublishLosses(next, next + 99, milliseconds(100));
     next += 100;
   }
+  EXPECT_EQ(watcher.heartbeats, 0) << "there was always something better to send";
   watcher.TakeAll();
   ExpectSentOrTold(watcher, 1, next - 1);
   const std::vector<uint64_t> history = Range(1, 6000);
