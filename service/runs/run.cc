@@ -19,12 +19,10 @@ absl::Status InboxFull() {
 }  // namespace
 
 Run::Run(std::string run_id, RunPlace place, std::shared_ptr<EventHub> hub, std::unique_ptr<RunKeeper> keeper,
-         absl::AnyInvocable<void(RunKeeper&)> begin, std::function<void(Run&, bool)> on_end)
+         std::function<void(Run&, bool)> on_end)
     : run_id_(std::move(run_id)), place_(std::move(place)), hub_(std::move(hub)), alive_(true) {
-  thread_ =
-      std::thread([this, keeper = std::move(keeper), begin = std::move(begin), on_end = std::move(on_end)]() mutable {
-        Main(std::move(keeper), std::move(begin), std::move(on_end));
-      });
+  thread_ = std::thread(
+      [this, keeper = std::move(keeper), on_end = std::move(on_end)]() mutable { Main(std::move(keeper), on_end); });
 }
 
 Run::Run(std::string run_id, RunPlace place, std::shared_ptr<EventHub> hub)
@@ -37,9 +35,7 @@ bool Run::alive() const {
   return alive_;
 }
 
-void Run::Main(std::unique_ptr<RunKeeper> keeper, absl::AnyInvocable<void(RunKeeper&)> begin,
-               std::function<void(Run&, bool)> on_end) {
-  begin(*keeper);
+void Run::Main(std::unique_ptr<RunKeeper> keeper, const std::function<void(Run&, bool)>& on_end) {
   auto last_tick = std::chrono::steady_clock::now();
   while (true) {
     Work work = Next(keeper->interval());

@@ -31,10 +31,10 @@ inline constexpr size_t kMaxInboxRequests = 4096;
 
 class Run : public std::enable_shared_from_this<Run> {
  public:
-  // A run that lives, with its keeper; `begin` is the first thing the run's thread does with it. When the run has ended
-  // and its trainer is gone, `on_end` is called on the run's thread, as its last act.
+  // A run that lives, with its keeper, which was launched or awaits its trainer's return. When the run has ended and
+  // its trainer is gone, `on_end` is called on the run's thread, as its last act.
   Run(std::string run_id, RunPlace place, std::shared_ptr<EventHub> hub, std::unique_ptr<RunKeeper> keeper,
-      absl::AnyInvocable<void(RunKeeper&)> begin, std::function<void(Run&, bool refused)> on_end);
+      std::function<void(Run&, bool refused)> on_end);
   // A run that has ended: `hub` holds its last state and is closed.
   Run(std::string run_id, RunPlace place, std::shared_ptr<EventHub> hub);
   // Joins the thread. Not from the run's own thread.
@@ -66,8 +66,7 @@ class Run : public std::enable_shared_from_this<Run> {
  private:
   using Work = absl::AnyInvocable<void(RunKeeper&, RunKeeper::Time)>;
 
-  void Main(std::unique_ptr<RunKeeper> keeper, absl::AnyInvocable<void(RunKeeper&)> begin,
-            std::function<void(Run&, bool)> on_end);
+  void Main(std::unique_ptr<RunKeeper> keeper, const std::function<void(Run&, bool)>& on_end);
   // The next piece of work; null when the keeper's interval has passed first.
   Work Next(std::chrono::milliseconds interval) ABSL_LOCKS_EXCLUDED(mutex_);
   enum class Posted { kYes, kFull, kEnded };

@@ -66,6 +66,7 @@ void RunKeeper::OnAttach(std::shared_ptr<TrainerLink> link, const v1::Hello& hel
   }
   if (link_ != nullptr) OnDetach(link_.get(), now);
   link_ = std::move(link);
+  trainer_pid_ = hello.process_id();
   backlog_through_ = hello.last_report();
   prepared_ = prepared_ || hello.prepared();
   SendWelcome();
@@ -111,8 +112,8 @@ void RunKeeper::OnMessage(const TrainerLink* link, v1::AttachRequest message, Ti
       OnPrepared(message.prepared());
       break;
     case v1::AttachRequest::kSpecRefused:
-      // The trainer ends by itself; there is nothing more to read.
       FinishStart(FromError(message.spec_refused()));
+      link_->Close(absl::OkStatus());
       return;
     case v1::AttachRequest::kReports:
       OnReports(message.reports());
@@ -388,7 +389,12 @@ absl::AnyInvocable<void()> RunKeeper::TakeRefusal() {
 }
 
 void RunKeeper::Kill() {
-  if (child_.has_value()) child_->Signal(SIGKILL);
+  if (child_.has_value()) {
+    child_->Signal(SIGKILL);
+  } else if (trainer_pid_ > 0 && IsLocked(place_.lock_path())) {
+    // A former service's child. While it holds its lock, the process id is still its own.
+    kill(static_cast<pid_t>(trainer_pid_), SIGKILL);
+  }
 }
 
 void RunKeeper::Abandon() {

@@ -132,6 +132,8 @@ class RunKeeper {
 
   std::optional<ChildProcess> child_;
   std::shared_ptr<TrainerLink> link_;
+  // As its Hello said; 0: none came.
+  int64_t trainer_pid_ = 0;
   // The trainer said Prepared, in this connection or an earlier one.
   bool prepared_ = false;
   // Reports up to this number were made before the trainer attached; until they are journaled no control is forwarded.

@@ -34,6 +34,9 @@ constexpr char kMetaToken[] = "trainer_token";
 // wrong.
 constexpr int kMaxNameDraws = 100;
 constexpr size_t kTokenBytes = 16;
+// When all runs are to stop: how often they are told, and how long killed trainers are given to be gone.
+constexpr std::chrono::milliseconds kAskAgainAfter{250};
+constexpr std::chrono::seconds kDeathPatience{5};
 
 std::string RandomBytes(size_t count) {
   std::string bytes(count, '\0');
@@ -145,11 +148,12 @@ absl::StatusOr<std::shared_ptr<Run>> RunRegistry::Reopen(const std::string& run_
 }
 
 std::shared_ptr<Run> RunRegistry::MakeLive(RunPlace place, v1::RunSpec spec, std::unique_ptr<Journal> journal,
-                                           v1::Run run, absl::AnyInvocable<void(RunKeeper&)> begin) {
+                                           v1::Run run, const std::function<void(RunKeeper&)>& begin) {
   const std::string run_id = run.run_id();
   auto hub = std::make_shared<EventHub>(run_id);
   auto keeper = std::make_unique<RunKeeper>(place, std::move(spec), std::move(journal), hub, std::move(run));
-  return std::make_shared<Run>(run_id, std::move(place), std::move(hub), std::move(keeper), std::move(begin),
+  begin(*keeper);
+  return std::make_shared<Run>(run_id, std::move(place), std::move(hub), std::move(keeper),
                                [this](Run& ended, bool refused) { OnEnd(ended, refused); });
 }
 
@@ -299,11 +303,17 @@ void RunRegistry::Control(const std::string& run_id, v1::Control control, Contro
 void RunRegistry::Query(const std::string& run_id, const v1::Query& query, QueryCallback callback) {
   const absl::StatusOr<std::shared_ptr<Run>> run = Find(run_id);
   if (!run.ok()) return callback(run.status());
-  if ((*run)->AskQuery(query, callback)) return;
-  const bool queued = pool_.Submit([this, run = *run, query, callback] {
-    callback(AnswerEndedQuery(run->place(), options_.trainer_program, query));
-  });
-  if (!queued) callback(Busy());
+  const auto ask_saved = [this, run = *run, query, callback] {
+    const bool queued = pool_.Submit(
+        [this, run, query, callback] { callback(AnswerEndedQuery(run->place(), options_.trainer_program, query)); });
+    if (!queued) callback(Busy());
+  };
+  const auto from_trainer = [callback, ask_saved](absl::StatusOr<v1::Answer> answer) {
+    // A run that ended a moment ago, or while it was being asked, still answers: from what it saved.
+    if (ReasonOf(answer.status()) == v1::ERROR_REASON_RUN_ENDED) return ask_saved();
+    callback(std::move(answer));
+  };
+  if (!(*run)->AskQuery(query, from_trainer)) ask_saved();
 }
 
 std::vector<v1::Run> RunRegistry::List() const {
@@ -345,18 +355,24 @@ bool RunRegistry::AwaitNoneAlive(std::chrono::steady_clock::time_point deadline)
 }
 
 void RunRegistry::StopAll(std::chrono::seconds patience) {
-  for (const std::shared_ptr<Run>& run : LiveRuns()) {
-    v1::Control stop;
-    stop.mutable_change()->mutable_stop();
-    stop.set_request_id(absl::StrCat("service-", absl::BytesToHexString(RandomBytes(kTokenBytes))));
-    stop.set_origin("pilothoused");
-    stop.set_note("the service is shutting down");
-    // What became of it, the run's status tells.
-    run->AskControl(stop, [](const absl::StatusOr<ControlOutcome>&) {});
+  v1::Control stop;
+  stop.mutable_change()->mutable_stop();
+  stop.set_request_id(absl::StrCat("service-", absl::BytesToHexString(RandomBytes(kTokenBytes))));
+  stop.set_origin("pilothoused");
+  stop.set_note("the service is shutting down");
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  bool all_ended = false;
+  while (!all_ended && std::chrono::steady_clock::now() < deadline) {
+    // Again and again, with one request_id, because a run that is LOST or being started just now cannot be asked. What
+    // became of it, the run's status tells.
+    for (const std::shared_ptr<Run>& run : LiveRuns()) {
+      run->AskControl(stop, [](const absl::StatusOr<ControlOutcome>&) {});
+    }
+    all_ended = AwaitNoneAlive(std::min(deadline, std::chrono::steady_clock::now() + kAskAgainAfter));
   }
-  if (AwaitNoneAlive(std::chrono::steady_clock::now() + patience)) return;
+  if (all_ended) return;
   for (const std::shared_ptr<Run>& run : LiveRuns()) run->Kill();
-  AwaitNoneAlive(std::chrono::steady_clock::now() + std::chrono::seconds(5));
+  AwaitNoneAlive(std::chrono::steady_clock::now() + kDeathPatience);
 }
 
 void RunRegistry::Shutdown(bool stop_runs, std::chrono::seconds patience) {

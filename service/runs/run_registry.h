@@ -82,8 +82,9 @@ class RunRegistry {
                            const StartCallback& callback);
   absl::StatusOr<std::shared_ptr<Run>> Create(const v1::StartRunRequest& request, const std::string& run_id,
                                               DataPaths data, StartCallback callback);
+  // `begin` sets the keeper to work, before the run can be found.
   std::shared_ptr<Run> MakeLive(RunPlace place, v1::RunSpec spec, std::unique_ptr<Journal> journal, v1::Run run,
-                                absl::AnyInvocable<void(RunKeeper&)> begin);
+                                const std::function<void(RunKeeper&)>& begin);
   void OnEnd(Run& run, bool refused) ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<std::shared_ptr<Run>> LiveRuns() const ABSL_LOCKS_EXCLUDED(mutex_);
   void StopAll(std::chrono::seconds patience) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -18,7 +18,8 @@ class LossPacer {
 
   // Whether `event` is to be sent. A loss is not if it was reported less than min_interval after the last one that was;
   // times of reporting are compared, so that history and live events are thinned alike. A loss at the target always is,
-  // one that is NaN or infinite, every other kind, and a loss from before the last one (somebody has set the clock back).
+  // one that is NaN or infinite, every other kind, and a loss from before the last one (somebody has set the clock
+  // back).
   bool Passes(const v1::Event& event) {
     if (!event.has_loss()) return true;
     const absl::Time time = absl::FromUnixSeconds(event.time().seconds()) + absl::Nanoseconds(event.time().nanos());

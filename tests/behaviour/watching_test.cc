@@ -192,11 +192,12 @@ TEST_F(Watching, AReturningWatcherContinuesAfterItsSequenceWithNothingLostAndNot
     ASSERT_TRUE(first.WaitForEvent([](const auto& event) { return event.batch() >= 100; }).has_value());
     for (const auto& event : first.events()) last = event.sequence();
   }
+  ASSERT_TRUE(service_.BatchTo(run->run_id(), 6000).ok());
   auto request = FromNow(run->run_id());
   request.set_after_sequence(last);
   request.mutable_min_interval();
   Watcher second(service_.stub(), request);
-  ASSERT_TRUE(second.WaitForIdle(3000));
+  ASSERT_TRUE(second.WaitForIdle(6000));
   for (const auto& event : second.events()) EXPECT_EQ(event.sequence(), ++last);
 }
 

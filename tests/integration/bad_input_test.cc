@@ -106,7 +106,7 @@ TEST_F(BadInput, ASpecThatLacksOrContradictsSomethingIsRefused) {
         spec.clear_full_batch();
         spec.set_batch_size(0);
       },
-      v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size", "1");
+      v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size", "at least one");
   ExpectRefused(
       "interval", [](v1::RunSpec& spec) { spec.mutable_report()->mutable_loss_interval()->set_seconds(-1); },
       v1::ERROR_REASON_INTERVAL_INVALID, "spec.report.loss_interval", "0");
@@ -115,23 +115,23 @@ TEST_F(BadInput, ASpecThatLacksOrContradictsSomethingIsRefused) {
         "eta", [eta](v1::RunSpec& spec) { spec.set_eta(eta); }, v1::ERROR_REASON_ETA_INVALID, "spec.eta", "eta");
   }
   ExpectRefused(
-      "softmax for mse",
+      "ReLU before a binary cross-entropy",
       [](v1::RunSpec& spec) {
         spec.mutable_network()->set_shorthand("2x2x1r");
         spec.mutable_network()->clear_initial_state();
         spec.set_loss(v1::LOSS_FUNCTION_BINARY_CROSS_ENTROPY);
       },
-      v1::ERROR_REASON_NET_LOSS_MISMATCH, "spec.network", "sigmoid");
+      v1::ERROR_REASON_NET_LOSS_MISMATCH, "spec.loss", "sigmoid");
 }
 
 TEST_F(BadInput, ATableThatIsNoTableOfNumbersIsRefusedWithLineAndColumn) {
   const auto malformed = v1::ERROR_REASON_DATA_MALFORMED;
-  ExpectTableRefused("ragged", "1,2,0\n1,2\n", malformed, "line 2");
+  ExpectTableRefused("ragged", "1,2,0\n1,2\n", malformed, "Line 2");
   ExpectTableRefused("text", "1,2,0\n1,cat,0\n", malformed, "column 2");
-  ExpectTableRefused("nan", "1,2,0\n1,nan,0\n", malformed, "line 2");
+  ExpectTableRefused("nan", "1,2,0\n1,nan,0\n", malformed, "Line 2");
   ExpectTableRefused("infinite", "1,inf,0\n", malformed, "column 2");
   ExpectTableRefused("header only", "a,b,c\n", malformed, "no rows");
-  ExpectTableRefused("empty cell", "1,,0\n", malformed, "column 2");
+  ExpectTableRefused("empty cell", "1,2,0\n1,,0\n", malformed, "column 2");
 }
 
 TEST_F(BadInput, AnUploadWithNothingInItIsRefused) {

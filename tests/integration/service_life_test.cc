@@ -44,18 +44,16 @@ TEST(ServiceLife, ARunThatWasLeftIdleIsIdleAtTheSamePlace) {
     ASSERT_TRUE(watcher.WaitForIdle(50));
   }
   service.Restart();
-  Watcher watcher(service.stub(), FromNow(run));
-  // Either the trainer is back already, or its return is an event.
-  const auto idle = watcher.WaitForMessage([](const auto& message) {
-    if (message.snapshot().status() == v1::RUN_STATUS_IDLE) return true;
-    for (const auto& event : message.events()) {
-      if (event.status().status() == v1::RUN_STATUS_IDLE) return true;
-    }
-    return false;
+  Watcher watcher(service.stub(), FromTheStart(run));
+  bool lost = false;
+  const auto idle_again = watcher.WaitForEvent([&](const auto& event) {
+    lost = lost || event.status().status() == v1::RUN_STATUS_LOST;
+    return lost && event.status().status() == v1::RUN_STATUS_IDLE;
   });
-  ASSERT_TRUE(idle.has_value());
+  ASSERT_TRUE(idle_again.has_value());
   EXPECT_EQ(service.State(run)->run().batch(), 50);
-  EXPECT_TRUE(service.BatchTo(run, 60).ok());
+  const auto receipt = service.BatchTo(run, 60);
+  EXPECT_TRUE(receipt.ok()) << receipt.status();
 }
 
 TEST(ServiceLife, EndedRunsAreFoundAgain) {
