@@ -130,7 +130,7 @@ absl::StatusOr<NpyHeader> ReadNpyHeader(InputFile& file) {
   std::string start(kMagicBytes + 2, '\0');
   if (absl::Status status = ReadExactly(file, start); !status.ok()) return status;
   if (!absl::StartsWith(start, kNpyMagic)) return Refuse("it does not begin as an NPY file does");
-  const int version = start[kMagicBytes];
+  const auto version = static_cast<unsigned char>(start[kMagicBytes]);
   if (version < 1 || version > 3) return Refuse("its version is unknown");
   std::string length_bytes(version == 1 ? 2 : 4, '\0');
   if (absl::Status status = ReadExactly(file, length_bytes); !status.ok()) return status;

@@ -16,11 +16,11 @@ TEST(Standardization, GivesMeanZeroAndDeviationOne) {
   EXPECT_DOUBLE_EQ(measured->mean[1], 25);
   EXPECT_DOUBLE_EQ(measured->deviation[1], std::sqrt(125.0));
   Standardize(*measured, absl::MakeSpan(table.values));
-  for (int column = 0; column < 2; ++column) {
+  for (size_t column = 0; column < 2; ++column) {
     double sum = 0;
     double squares = 0;
-    for (int row = 0; row < 4; ++row) {
-      const double value = table.values[static_cast<size_t>(2 * row + column)];
+    for (size_t row = 0; row < 4; ++row) {
+      const double value = table.values[2 * row + column];
       sum += value;
       squares += value * value;
     }
