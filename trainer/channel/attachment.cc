@@ -132,13 +132,13 @@ void Attachment::Drain() {
 void Attachment::ReadAll() {
   v1::AttachResponse message;
   while (stream_->Read(&message)) {
-    if (Handle(std::move(message))) continue;
+    if (Handle(message)) continue;
     BreakOff();
     Drain();
   }
 }
 
-bool Attachment::Handle(v1::AttachResponse message) {
+bool Attachment::Handle(v1::AttachResponse& message) {
   switch (message.content_case()) {
     case v1::AttachResponse::kControl:
       host_.OnControl(message.control());

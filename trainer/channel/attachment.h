@@ -57,7 +57,8 @@ class Attachment {
   bool Greet();
   bool Prepare(const v1::Welcome& welcome);
   void RefuseSpec(const absl::Status& error);
-  bool Handle(v1::AttachResponse message);
+  // Uses the message up.
+  bool Handle(v1::AttachResponse& message);
   void Taken(uint64_t number);
 
   void ReadAll();

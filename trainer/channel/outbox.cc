@@ -37,18 +37,10 @@ void Outbox::OnRefusal(Refusal refusal) {
   changed_.NotifyOne();
 }
 
-bool Outbox::OpenQuery() {
+void Outbox::AddAnswer(StreamId stream, v1::Answer answer, QueryTicket ticket) {
   MutexLock lock(mutex_);
-  return ++open_queries_ <= kMaxOpenQueries;
-}
-
-void Outbox::AddAnswer(StreamId stream, v1::Answer answer) {
-  MutexLock lock(mutex_);
-  if (stream != stream_ || !stream_lives_ || answers_.size() >= kMaxWaitingAnswers) {
-    --open_queries_;
-    return;
-  }
-  answers_.push_back(std::move(answer));
+  if (stream != stream_ || !stream_lives_ || answers_.size() >= kMaxWaitingAnswers) return;
+  answers_.emplace_back(std::move(answer), std::move(ticket));
   changed_.NotifyOne();
 }
 
@@ -91,9 +83,8 @@ std::optional<Outgoing> Outbox::TakeNext() {
     return refusal;
   }
   if (!answers_.empty()) {
-    v1::Answer answer = std::move(answers_.front());
+    v1::Answer answer = std::move(answers_.front().first);
     answers_.pop_front();
-    --open_queries_;
     return answer;
   }
   if (reports_.HasToSend()) return reports_.NextToSend();
@@ -105,7 +96,6 @@ std::optional<Outgoing> Outbox::TakeNext() {
 void Outbox::EndStream() {
   MutexLock lock(mutex_);
   stream_lives_ = false;
-  open_queries_ -= answers_.size();
   answers_.clear();
   changed_.NotifyAll();
 }

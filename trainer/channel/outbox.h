@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
 #include "proto/support/mutex.h"
+#include "trainer/channel/query_budget.h"
 #include "trainer/channel/report_buffer.h"
 #include "trainer/loop/report.h"
 
@@ -19,9 +21,8 @@ namespace pilothouse::trainer {
 
 // Refusals that wait; the oldest goes when there are more.
 inline constexpr size_t kMaxWaitingRefusals = 2048;
-// Queries that are being answered, or whose answers wait to be sent, before others are refused; and answers that wait,
-// refusals included, before others are dropped.
-inline constexpr size_t kMaxOpenQueries = 32;
+// Answers that wait, refusals of queries included, before more are dropped. Their size is bounded by the budget that
+// their tickets belong to.
 inline constexpr size_t kMaxWaitingAnswers = 1024;
 
 using Outgoing = std::variant<std::vector<NumberedReport>, Refusal, v1::Answer, Heartbeat>;
@@ -41,10 +42,8 @@ class Outbox final : public ReportSink {
   void OnHeartbeat(const Heartbeat& heartbeat) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnRefusal(Refusal refusal) override ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // A query came. False: too many are open, refuse it. Either way AddAnswer is to be called for it once.
-  bool OpenQuery() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Drops the answer if `stream` has ended.
-  void AddAnswer(StreamId stream, v1::Answer answer) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Keeps `ticket` until the answer is sent or dropped; it is dropped if `stream` has ended.
+  void AddAnswer(StreamId stream, v1::Answer answer, QueryTicket ticket) ABSL_LOCKS_EXCLUDED(mutex_);
   StreamId stream() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A stream begins: returns what its Hello is to say as last_report. The stream ends with EndStream.
@@ -71,10 +70,9 @@ class Outbox final : public ReportSink {
   CondVar changed_;
   ReportBuffer reports_ ABSL_GUARDED_BY(mutex_);
   std::deque<Refusal> refusals_ ABSL_GUARDED_BY(mutex_);
-  std::deque<v1::Answer> answers_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::pair<v1::Answer, QueryTicket>> answers_ ABSL_GUARDED_BY(mutex_);
   // The newest; older ones say nothing any more.
   std::optional<Heartbeat> heartbeat_ ABSL_GUARDED_BY(mutex_);
-  size_t open_queries_ ABSL_GUARDED_BY(mutex_) = 0;
   StreamId stream_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stream_lives_ ABSL_GUARDED_BY(mutex_) = false;
   bool last_report_added_ ABSL_GUARDED_BY(mutex_) = false;

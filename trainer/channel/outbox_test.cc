@@ -27,8 +27,7 @@ TEST(Outbox, GivesRefusalsAndAnswersBeforeReportsAndAHeartbeatLast) {
   outbox.OnHeartbeat({7, 0.5, {}});
   outbox.OnHeartbeat({8, 0.5, {}});
   outbox.OnReport(StatusAt(RunStatus::kIdle));
-  ASSERT_TRUE(outbox.OpenQuery());
-  outbox.AddAnswer(outbox.stream(), Numbered(1));
+  outbox.AddAnswer(outbox.stream(), Numbered(1), nullptr);
   outbox.OnRefusal({"a", absl::InternalError("no")});
   EXPECT_TRUE(std::holds_alternative<Refusal>(*outbox.Next()));
   EXPECT_TRUE(std::holds_alternative<v1::Answer>(*outbox.Next()));
@@ -41,13 +40,11 @@ TEST(Outbox, DropsAnswersToQueriesOfAStreamThatHasEnded) {
   Outbox outbox;
   outbox.BeginStream();
   const Outbox::StreamId first = outbox.stream();
-  ASSERT_TRUE(outbox.OpenQuery());
-  ASSERT_TRUE(outbox.OpenQuery());
-  outbox.AddAnswer(first, Numbered(1));
+  outbox.AddAnswer(first, Numbered(1), nullptr);
   outbox.EndStream();
   EXPECT_FALSE(outbox.Next().has_value());
   outbox.BeginStream();
-  outbox.AddAnswer(first, Numbered(2));
+  outbox.AddAnswer(first, Numbered(2), nullptr);
   outbox.OnRefusal({"a", absl::InternalError("no")});
   EXPECT_TRUE(std::holds_alternative<Refusal>(*outbox.Next()));
   // Nothing but this report is left.
@@ -55,16 +52,19 @@ TEST(Outbox, DropsAnswersToQueriesOfAStreamThatHasEnded) {
   EXPECT_TRUE(std::holds_alternative<std::vector<NumberedReport>>(*outbox.Next()));
 }
 
-TEST(Outbox, OpensNoMoreQueriesThanItsBoundAndMakesRoomWhenOneIsAnswered) {
+TEST(Outbox, KeepsTheTicketOfAnAnswerUntilItIsSentOrDropped) {
   Outbox outbox;
   outbox.BeginStream();
-  for (size_t i = 0; i < kMaxOpenQueries; ++i) EXPECT_TRUE(outbox.OpenQuery());
-  EXPECT_FALSE(outbox.OpenQuery());
-  for (int i = 0; i < 2; ++i) {
-    outbox.AddAnswer(outbox.stream(), Numbered(1));
-    EXPECT_TRUE(outbox.Next().has_value());
-  }
-  EXPECT_TRUE(outbox.OpenQuery());
+  QueryBudget budget;
+  QueryTicket ticket = budget.Reserve(kMaxOpenQueryBytes);
+  outbox.AddAnswer(outbox.stream(), Numbered(1), std::move(ticket));
+  EXPECT_EQ(budget.Reserve(1), nullptr);
+  ASSERT_TRUE(outbox.Next().has_value());
+  ticket = budget.Reserve(kMaxOpenQueryBytes);
+  ASSERT_NE(ticket, nullptr);
+  outbox.AddAnswer(outbox.stream(), Numbered(2), std::move(ticket));
+  outbox.EndStream();
+  EXPECT_NE(budget.Reserve(kMaxOpenQueryBytes), nullptr);
 }
 
 TEST(Outbox, KeepsTheNewestRefusalsWhenThereAreTooMany) {

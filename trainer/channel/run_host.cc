@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "proto/support/limits.h"
 #include "trainer/channel/log.h"
 #include "trainer/channel/messages.h"
 #include "trainer/channel/predict.h"
@@ -25,7 +27,7 @@ absl::Status Congested() {
 
 absl::Status TooManyQueries() {
   return MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "",
-                   absl::StrCat("The trainer is answering ", kMaxOpenQueries, " questions already; try again shortly."),
+                   "The trainer is answering as many questions as it can; try again shortly.",
                    {{"limit", absl::StrCat(kMaxOpenQueries)}});
 }
 
@@ -75,10 +77,23 @@ void RunHost::OnControl(const v1::Control& message) {
 }
 
 void RunHost::OnQuery(v1::Query message) {
-  const bool answerable = outbox_.OpenQuery();
-  const auto open = std::make_shared<const OpenQuery>(OpenQuery{outbox_.stream(), std::move(message)});
-  if (!answerable) return RefuseQuery(open, TooManyQueries());
+  QueryTicket ticket = budget_.Reserve(CostOf(message));
+  const auto open =
+      std::make_shared<const OpenQuery>(OpenQuery{outbox_.stream(), std::move(message), std::move(ticket)});
+  if (open->ticket == nullptr) return RefuseQuery(open, TooManyQueries());
   tasks_.Post([this, open] { AskLoop(open); });
+}
+
+int64_t RunHost::CostOf(const v1::Query& query) const {
+  const auto asked = static_cast<int64_t>(query.ByteSizeLong());
+  const LearnerFacts& facts = run_->learner->facts();
+  const int64_t state = facts.parameters * run_->bytes_per_parameter;
+  // With a copy of the parameters in either case.
+  if (query.state().include_state_vector()) return asked + 2 * state;
+  if (!query.has_predict()) return asked;
+  const int64_t most_rows = asked / (facts.inputs * static_cast<int64_t>(sizeof(float))) + 1;
+  const int64_t answer = std::min<int64_t>(kMaxMessageBytes, most_rows * facts.outputs * run_->bytes_per_parameter);
+  return asked + state + answer;
 }
 
 absl::Status RunHost::CheckQuery(const v1::Query& query) const {
@@ -118,14 +133,14 @@ void RunHost::Answer(const OpenQueryPtr& open, const absl::StatusOr<RunSnapshot>
   } else {
     *answer.mutable_state() = ToMessage(*snapshot);
   }
-  outbox_.AddAnswer(open->stream, std::move(answer));
+  outbox_.AddAnswer(open->stream, std::move(answer), open->ticket);
 }
 
 void RunHost::RefuseQuery(const OpenQueryPtr& open, const absl::Status& error) {
   v1::Answer answer;
   answer.set_query_id(open->query.query_id());
   *answer.mutable_error() = ToError(error);
-  outbox_.AddAnswer(open->stream, std::move(answer));
+  outbox_.AddAnswer(open->stream, std::move(answer), open->ticket);
 }
 
 }  // namespace pilothouse::trainer

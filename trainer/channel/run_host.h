@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
 #include "trainer/channel/outbox.h"
+#include "trainer/channel/query_budget.h"
 #include "trainer/channel/run_lock.h"
 #include "trainer/channel/task_thread.h"
 #include "trainer/loop/clock.h"
@@ -59,13 +60,16 @@ class RunHost {
   Outbox& outbox() { return outbox_; }
 
  private:
-  // A query and the stream it came by, shared by the steps of answering it.
+  // A query and the stream it came by, shared by the steps of answering it. Without a ticket it can only be refused.
   struct OpenQuery {
     Outbox::StreamId stream;
     v1::Query query;
+    QueryTicket ticket;
   };
   using OpenQueryPtr = std::shared_ptr<const OpenQuery>;
 
+  // Bytes that the query and its answer take at most.
+  int64_t CostOf(const v1::Query& query) const;
   absl::Status CheckQuery(const v1::Query& query) const;
   // On the task thread: checks the query, then asks the loop.
   void AskLoop(const OpenQueryPtr& open);
@@ -77,6 +81,7 @@ class RunHost {
   SystemClock clock_;
   Mailbox mailbox_{clock_};
   Outbox outbox_;
+  QueryBudget budget_;
   std::optional<BuiltRun> run_;
   std::optional<TrainingLoop> loop_;
   std::thread training_thread_;
