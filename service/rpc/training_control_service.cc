@@ -139,7 +139,7 @@ grpc::ServerWriteReactor<v1::WatchTrainingResponse>* TrainingControlService::Wat
     grpc::CallbackServerContext*, const v1::WatchTrainingRequest* request) {
   absl::StatusOr<std::shared_ptr<Run>> run = runs_.Find(request->run_id());
   if (!run.ok()) return RefuseWatch(run.status());
-  return StartWatch(*request, (*run)->hub(), (*run)->place().journal_path(), watches_, pool_);
+  return StartWatch(*request, (*run)->hub(), (*run)->place().journal_path(), watches_, history_pool_);
 }
 
 grpc::ServerUnaryReactor* TrainingControlService::SetEta(grpc::CallbackServerContext*, const v1::SetEtaRequest* request,

@@ -15,8 +15,10 @@ namespace pilothouse::service {
 // Thread-safe. Everything given to it must outlive the server it is registered with.
 class TrainingControlService final : public v1::TrainingControl::CallbackService {
  public:
-  TrainingControlService(RunRegistry& runs, const DatasetStore& datasets, WatchRegistry& watches, WorkPool& pool)
-      : runs_(runs), datasets_(datasets), watches_(watches), pool_(pool) {}
+  // `pool` is for starts and uploads, `history_pool` for watchers that read the journal.
+  TrainingControlService(RunRegistry& runs, const DatasetStore& datasets, WatchRegistry& watches, WorkPool& pool,
+                         WorkPool& history_pool)
+      : runs_(runs), datasets_(datasets), watches_(watches), pool_(pool), history_pool_(history_pool) {}
 
   grpc::ServerUnaryReactor* StartRun(grpc::CallbackServerContext* context, const v1::StartRunRequest* request,
                                      v1::StartRunResponse* response) override;
@@ -44,6 +46,7 @@ class TrainingControlService final : public v1::TrainingControl::CallbackService
   const DatasetStore& datasets_;
   WatchRegistry& watches_;
   WorkPool& pool_;
+  WorkPool& history_pool_;
 };
 
 }  // namespace pilothouse::service

@@ -1,8 +1,10 @@
 #include "service/runs/run_registry.h"
 
+#include <fcntl.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <google/protobuf/util/time_util.h>
 #include <openssl/rand.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -49,6 +51,14 @@ uint64_t RandomNumber() {
   const std::string bytes = RandomBytes(sizeof(number));
   std::memcpy(&number, bytes.data(), sizeof(number));
   return number;
+}
+
+// Makes a new entry of the directory durable; the journal has synced everything below it.
+void SyncDirectory(const std::string& directory) {
+  const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  fsync(fd);
+  close(fd);
 }
 
 absl::Status AlreadyExists(const std::string& run_id) {
@@ -243,6 +253,7 @@ absl::StatusOr<std::shared_ptr<Run>> RunRegistry::Create(const v1::StartRunReque
     fs::remove_all(place.directory, error);
     return stored;
   }
+  SyncDirectory(RunsDirectory());
   absl::StatusOr<v1::Run> run = (*journal)->LoadRun();
   if (!run.ok()) return run.status();
   run->set_target(request.target());

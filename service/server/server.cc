@@ -29,8 +29,10 @@ namespace fs = std::filesystem;
 constexpr char kUnixPrefix[] = "unix:";
 // A unix socket's path has at most 107 characters.
 constexpr size_t kMaxSocketPath = 107;
-// Threads for work that blocks, and what may wait for them.
+// Threads for work that blocks, and what may wait for them. Watchers that read history have their own, so that no
+// number of them holds up a start or an upload.
 constexpr int kPoolThreads = 4;
+constexpr int kHistoryThreads = 2;
 constexpr size_t kMaxPooledWork = 4096;
 // What is left of calls when the service ends has so long to finish.
 constexpr std::chrono::seconds kDrainTime{2};
@@ -141,6 +143,7 @@ absl::Status Server::Open() {
   if (!datasets.ok()) return datasets.status();
   datasets_ = *std::move(datasets);
   pool_ = std::make_unique<WorkPool>(kPoolThreads, kMaxPooledWork);
+  history_pool_ = std::make_unique<WorkPool>(kHistoryThreads, kMaxPooledWork);
   watches_ = std::make_unique<WatchRegistry>();
   return absl::OkStatus();
 }
@@ -174,7 +177,7 @@ absl::Status Server::ListenForTrainers(const std::string& address) {
 }
 
 absl::Status Server::ListenForClients() {
-  training_control_ = std::make_unique<TrainingControlService>(*runs_, *datasets_, *watches_, *pool_);
+  training_control_ = std::make_unique<TrainingControlService>(*runs_, *datasets_, *watches_, *pool_, *history_pool_);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -205,6 +208,7 @@ void Server::Shutdown(bool stop_runs) {
   if (client_server_ != nullptr) client_server_->Shutdown(deadline);
   if (trainer_server_ != nullptr) trainer_server_->Shutdown(deadline);
   if (watches_ != nullptr) watches_->AwaitNone();
+  if (history_pool_ != nullptr) history_pool_->Shutdown();
   if (pool_ != nullptr) pool_->Shutdown();
 }
 
