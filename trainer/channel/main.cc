@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <iterator>
@@ -98,8 +99,11 @@ int AnswerSavedQuery() {
 }
 
 std::string TakeToken() {
-  const char* token = getenv(kTokenVariable);
-  std::string taken = token == nullptr ? "" : token;
+  char* token = getenv(kTokenVariable);
+  if (token == nullptr) return "";
+  std::string taken = token;
+  // Wiped as well: /proc shows the environment as it was at the start.
+  std::fill(token, token + taken.size(), '\0');
   unsetenv(kTokenVariable);
   return taken;
 }

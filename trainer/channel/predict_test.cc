@@ -13,7 +13,7 @@
 namespace pilothouse::trainer {
 namespace {
 
-v1::PredictQuery Of(std::vector<double> values, std::vector<int64_t> shape) {
+v1::PredictQuery Of(const std::vector<double>& values, const std::vector<int64_t>& shape) {
   v1::PredictQuery query;
   *query.mutable_inputs() = MakeTensor(values, shape);
   return query;

@@ -8,7 +8,6 @@
 namespace pilothouse::trainer {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 

@@ -85,7 +85,7 @@ void TrainingLoop::End() {
   ReportStatus(RunStatus::kStopping, IdleReason::kNone, "");
   ReportLossOnce();
   for (const Control& control : schedule_.TakeAll()) Refuse(control, RunEnded());
-  for (Letter& letter : mailbox_.Close()) Handle(std::move(letter));
+  for (const Letter& letter : mailbox_.Close()) Handle(letter);
   const absl::Status saved = SaveParameters();
   std::string message = *stop_message_;
   if (!saved.ok()) {
@@ -99,18 +99,18 @@ void TrainingLoop::End() {
 void TrainingLoop::HandleControls() {
   for (const Control& control : schedule_.TakeDue(batch_)) Apply(control);
   if (mailbox_.empty()) return;
-  for (Letter& letter : mailbox_.Take(kMaxLettersPerBoundary)) Handle(std::move(letter));
+  for (const Letter& letter : mailbox_.Take(kMaxLettersPerBoundary)) Handle(letter);
 }
 
-void TrainingLoop::Handle(Letter letter) {
+void TrainingLoop::Handle(const Letter& letter) {
   if (const Query* query = std::get_if<Query>(&letter)) {
     Answer(*query);
   } else {
-    Accept(std::get<Control>(std::move(letter)));
+    Accept(std::get<Control>(letter));
   }
 }
 
-void TrainingLoop::Accept(Control control) {
+void TrainingLoop::Accept(const Control& control) {
   if (schedule_.Knows(control.request_id)) return;
   if (stopping()) return Refuse(control, RunEnded());
   if (absl::Status status = Check(control.change); !status.ok()) return Refuse(control, std::move(status));

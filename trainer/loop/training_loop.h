@@ -55,8 +55,8 @@ class TrainingLoop {
   void End();
 
   void HandleControls();
-  void Handle(Letter letter);
-  void Accept(Control control);
+  void Handle(const Letter& letter);
+  void Accept(const Control& control);
   void Apply(const Control& control);
   // Make the change and report it; an error has changed nothing.
   absl::Status Apply(const Control& control, const KnobChange& change);
