@@ -1,5 +1,6 @@
 #include "clients/cpp/pilot/describe.h"
 
+#include <cmath>
 #include <cstdint>
 
 #include "absl/strings/ascii.h"
@@ -19,9 +20,17 @@ std::string By(const std::string& origin) { return origin.empty() ? "" : absl::S
 
 std::string Count(double value) { return FormatCount(static_cast<int64_t>(value)); }
 
+// A bound that is as far as numbers go is none to a person.
+std::string Bound(double bound) {
+  constexpr double kFar = 1e15;
+  constexpr double kNear = 1e-300;
+  if (std::abs(bound) >= kFar) return "any";
+  return bound > 0 && bound < kNear ? "above 0" : FormatNumber(bound);
+}
+
 std::string StatusEventText(const v1::StatusReport& status) {
   std::string text = absl::StrCat("status ", StatusText(status.status(), status.idle_reason()));
-  if (!status.message().empty()) absl::StrAppend(&text, "  ", Printable(status.message()));
+  if (!status.message().empty()) absl::StrAppend(&text, "  ", PrintableLines(status.message(), " | "));
   return text;
 }
 
@@ -126,7 +135,9 @@ std::string RunPage(const v1::Run& run) {
       {"eta", FormatNumber(run.eta())},
       {"started", FormatDateTime(run.create_time())},
   };
-  if (!run.status_message().empty()) rows.insert(rows.begin() + 2, {"", Printable(run.status_message())});
+  if (!run.status_message().empty()) {
+    rows.insert(rows.begin() + 2, {"", PrintableLines(run.status_message(), " | ")});
+  }
   if (run.has_end_time()) rows.push_back({"ended", FormatDateTime(run.end_time())});
   const v1::RunFacts& facts = run.facts();
   if (facts.parameters() > 0) {
@@ -139,8 +150,8 @@ std::string RunPage(const v1::Run& run) {
   if (run.knobs_size() == 0) return page;
   std::vector<std::vector<std::string>> knobs = {{"knob", "value", "from", "to", ""}};
   for (const v1::Knob& knob : run.knobs()) {
-    knobs.push_back({Printable(knob.name()), FormatNumber(knob.value()), FormatNumber(knob.minimum()),
-                     FormatNumber(knob.maximum()), Printable(knob.description())});
+    knobs.push_back({Printable(knob.name()), FormatNumber(knob.value()), Bound(knob.minimum()), Bound(knob.maximum()),
+                     Printable(knob.description())});
   }
   return absl::StrCat(page, "\n", FormatTable(knobs, {false, true, true, true, false}, kIndent));
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "clients/cpp/pilot/curve.h"
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/text.h"
@@ -98,11 +99,12 @@ void AddTitle(const RunView& view, absl::Time now, Page& page) {
   }
   page.Flow(pieces);
   if (view.lost_since().has_value()) {
-    page.Flow({{absl::StrCat("connection lost ", FormatSpan(now - *view.lost_since()), " ago, retrying in ",
-                             FormatSpan(view.retry_at() - now)),
-                kYellow}});
+    page.Flow({{absl::StrCat("connection lost ", FormatSpan(now - *view.lost_since()), " ago"), kYellow},
+               {absl::StrCat("retrying in ", FormatSpan(view.retry_at() - now)), kYellow}});
   }
-  if (!run.status_message().empty()) page.Flow({{Printable(run.status_message()), kPlain}});
+  for (const absl::string_view line : absl::StrSplit(run.status_message(), '\n', absl::SkipWhitespace())) {
+    page.Flow({{Printable(line), kPlain}});
+  }
 }
 
 void AddProgress(const RunView& view, const PanelStyle& style, Page& page) {

@@ -94,7 +94,8 @@ void RunView::NoteProgress(absl::Time time, int64_t batch) {
 }
 
 std::optional<double> RunView::BatchesPerSecond() const {
-  if (run_.status() != v1::RUN_STATUS_TRAINING || progress_.size() < 2) return std::nullopt;
+  const bool training = run_.status() == v1::RUN_STATUS_TRAINING && !lost_since_.has_value();
+  if (!training || progress_.size() < 2) return std::nullopt;
   const absl::Duration time = progress_.back().time - progress_.front().time;
   const int64_t batches = progress_.back().batch - progress_.front().batch;
   if (time < absl::Milliseconds(100) || batches < 0) return std::nullopt;

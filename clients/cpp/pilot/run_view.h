@@ -36,7 +36,7 @@ class RunView {
   bool ended() const { return HasEnded(run_.status()); }
   bool has_snapshot() const { return has_snapshot_; }
 
-  // Batches per second of the last few seconds in which the run reported. Nothing: not training, or not known yet.
+  // Batches per second of the last few seconds in which the run reported. Nothing: not training, or not known.
   std::optional<double> BatchesPerSecond() const;
   // At that speed. Nothing: not known.
   std::optional<absl::Duration> TimeToTarget() const;

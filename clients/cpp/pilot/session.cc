@@ -45,8 +45,8 @@ absl::Status Ambiguous(const std::vector<v1::Run>& runs) {
 }  // namespace
 
 std::string ErrorText(const absl::Status& status) {
-  std::string text =
-      Printable(status.message().empty() ? absl::StatusCodeToString(status.code()) : std::string(status.message()));
+  const std::string message(status.message());
+  const std::string text = message.empty() ? absl::StatusCodeToString(status.code()) : PrintableLines(message, "\n  ");
   if (ReasonOf(status) == v1::ERROR_REASON_UNSPECIFIED) return text;
   const v1::Error error = ToError(status);
   return absl::StrCat(text, " [", ReasonName(error.reason()), error.field().empty() ? "" : ", ",

@@ -1,6 +1,8 @@
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "clients/cpp/pilot/commands.h"
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/json_output.h"
@@ -19,9 +21,13 @@ std::string StartedText(const v1::Run& run, bool watched) {
                                   FormatCount(facts.parameters()), " parameters\n\n", LayerTable(facts));
   if (watched) return text;
   absl::StrAppend(&text, "\nNext:\n");
-  if (run.target() == 0) absl::StrAppend(&text, "  pilot batch-to ", id, " 5000   train up to batch 5000\n");
-  absl::StrAppend(&text, "  pilot watch ", id, "   see how it goes\n  pilot stop ", id, "   end it");
-  return text;
+  std::vector<std::vector<std::string>> next;
+  if (run.target() == 0) next.push_back({absl::StrCat("pilot batch-to ", id, " 5000"), "train up to batch 5000"});
+  next.push_back({absl::StrCat("pilot watch ", id), "see how it goes"});
+  next.push_back({absl::StrCat("pilot set-eta ", id, " 0.01"), "change the learning rate"});
+  next.push_back({absl::StrCat("pilot stop ", id), "end it, keeping what it has learnt"});
+  absl::StrAppend(&text, FormatTable(next, {false, false}, "  "));
+  return std::string(absl::StripSuffix(text, "\n"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 
 namespace pilothouse::client {
 namespace {
@@ -107,6 +108,14 @@ std::string Printable(absl::string_view text) {
     }
   }
   return safe;
+}
+
+std::string PrintableLines(absl::string_view text, absl::string_view separator) {
+  std::string lines;
+  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipWhitespace())) {
+    absl::StrAppend(&lines, lines.empty() ? "" : separator, Printable(line));
+  }
+  return lines;
 }
 
 int DisplayWidth(absl::string_view text) {

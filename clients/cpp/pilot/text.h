@@ -29,6 +29,8 @@ absl::Time ToTime(const google::protobuf::Timestamp& time);
 
 // Text from elsewhere, made safe for a terminal: control characters and broken UTF-8 become '?'.
 std::string Printable(absl::string_view text);
+// The same for text of several lines, with `separator` between them.
+std::string PrintableLines(absl::string_view text, absl::string_view separator);
 // How many columns of a terminal valid UTF-8 takes.
 int DisplayWidth(absl::string_view text);
 // The longest beginning that fits into `width` columns; the last is "…" where something was cut.

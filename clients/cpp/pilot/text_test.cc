@@ -35,6 +35,7 @@ TEST(Text, FromElsewhereCannotControlTheTerminal) {
   EXPECT_EQ(Printable("Ωλ 学习"), "Ωλ 学习");
   EXPECT_EQ(Printable("\xff\xe2\x82"), "???");
   EXPECT_EQ(Printable("x\u202ey"), "x?y");
+  EXPECT_EQ(PrintableLines("a\x1b\n\nb\n", " | "), "a? | b");
 }
 
 TEST(Text, IsCutAtAWidthInColumns) {
