@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
-#include "service/journal/log.h"
+#include "proto/support/log.h"
 #include "service/runs/run_summary.h"
 
 namespace pilothouse::service {

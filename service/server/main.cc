@@ -14,13 +14,13 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "service/journal/log.h"
+#include "proto/support/log.h"
 #include "service/server/server.h"
 
 namespace {
 
 namespace fs = std::filesystem;
-using pilothouse::service::Log;
+using pilothouse::Log;
 using pilothouse::service::Server;
 using pilothouse::service::ServerOptions;
 

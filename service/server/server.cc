@@ -19,7 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/support/limits.h"
-#include "service/journal/log.h"
+#include "proto/support/log.h"
 
 namespace pilothouse::service {
 namespace {

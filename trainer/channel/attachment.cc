@@ -12,7 +12,7 @@
 #include "proto/support/error.h"
 #include "proto/support/grpc_error.h"
 #include "proto/support/limits.h"
-#include "trainer/channel/log.h"
+#include "proto/support/log.h"
 #include "trainer/channel/messages.h"
 
 namespace pilothouse::trainer {

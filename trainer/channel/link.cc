@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "proto/support/log.h"
 #include "proto/support/mutex.h"
-#include "trainer/channel/log.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -131,6 +131,10 @@ std::optional<LinkEnd> Link::End(const absl::Status& status) const {
   }
   if (!progress_.started) return orphaned_ ? std::optional(LinkEnd::kNoService) : std::nullopt;
   if (host_.outbox().LastReportTaken()) return LinkEnd::kStopped;
+  if (host_.directory_removed()) {
+    Log("the run's directory was removed, and there is no service to go on for");
+    return LinkEnd::kRemoved;
+  }
   if (!ended_since_.has_value()) return std::nullopt;
   if (!IsFinal(status) && now_ - *ended_since_ < options_.last_patience) return std::nullopt;
   Log(absl::StrCat("the last reports were not taken: ", status.ToString()));

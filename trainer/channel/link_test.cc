@@ -323,6 +323,20 @@ TEST_F(LinkTest, EndsWhenTheServiceNoLongerExpectsAStoppedTrainer) {
   EXPECT_EQ(WaitForEnd(), LinkEnd::kStopped);
 }
 
+TEST_F(LinkTest, EndsWhenTheServiceIsAwayAndTheRunsDirectoryWasRemoved) {
+  std::filesystem::create_directories(directory_);
+  StartTrainer([this](const v1::Welcome& welcome) {
+    absl::StatusOr<BuiltRun> run = Build(welcome);
+    run->lock = *RunLock::Acquire(directory_);
+    return run;
+  });
+  Welcome();
+  ReadUntil(IsIdle);
+  std::filesystem::remove_all(directory_);
+  BreakStream();
+  EXPECT_EQ(WaitForEnd(), LinkEnd::kRemoved);
+}
+
 TEST_F(LinkTest, StopsAndSavesARunThatNoServiceComesBackFor) {
   options_.orphan_timeout = milliseconds(50);
   options_.last_patience = milliseconds(50);

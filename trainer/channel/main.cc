@@ -15,8 +15,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
+#include "proto/support/log.h"
 #include "trainer/channel/link.h"
-#include "trainer/channel/log.h"
 #include "trainer/channel/run_host.h"
 #include "trainer/channel/run_spec.h"
 #include "trainer/channel/saved_query.h"
@@ -142,6 +142,7 @@ int ExitCode(LinkEnd end) {
     case LinkEnd::kStopped:
       return EXIT_SUCCESS;
     case LinkEnd::kNoService:
+    case LinkEnd::kRemoved:
       return kExitFailed;
     case LinkEnd::kSpecRefused:
       return kExitSpecRefused;

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
-#include "trainer/channel/log.h"
+#include "proto/support/log.h"
 #include "trainer/channel/messages.h"
 #include "trainer/channel/predict.h"
 

@@ -45,6 +45,8 @@ class RunHost {
   // Builds the run. Takes as long as reading the data does. Call until it succeeds, once at most after that.
   absl::Status Build(const v1::Welcome& welcome);
   bool built() const { return run_.has_value(); }
+  // Somebody has removed the run's directory.
+  bool directory_removed() const { return built() && run_->lock.removed(); }
   // What the service is to know of the run. REQUIRES: built().
   v1::Prepared Describe() const;
   // Begins to train; does nothing when it was called before. REQUIRES: built().

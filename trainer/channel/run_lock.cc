@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -51,6 +52,11 @@ absl::StatusOr<RunLock> RunLock::Acquire(const std::string& directory) {
 
 RunLock::~RunLock() {
   if (file_ >= 0) close(file_);
+}
+
+bool RunLock::removed() const {
+  struct stat info = {};
+  return file_ >= 0 && fstat(file_, &info) == 0 && info.st_nlink == 0;
 }
 
 }  // namespace pilothouse::trainer

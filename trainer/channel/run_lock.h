@@ -25,6 +25,9 @@ class RunLock {
     return *this;
   }
 
+  // The file was removed, and with it, most likely, the run's directory: there is nothing left to train for.
+  bool removed() const;
+
  private:
   explicit RunLock(int file) : file_(file) {}
 

@@ -23,6 +23,16 @@ TEST(RunLock, IsHeldByOneAtATimeAndGivenUpAtTheEnd) {
   std::filesystem::remove_all(directory);
 }
 
+TEST(RunLock, SeesThatItsDirectoryWasRemoved) {
+  const std::string directory = absl::StrCat(testing::TempDir(), "/run-lock-removed-", getpid());
+  std::filesystem::create_directories(directory);
+  const absl::StatusOr<RunLock> lock = RunLock::Acquire(directory);
+  ASSERT_TRUE(lock.ok()) << lock.status();
+  EXPECT_FALSE(lock->removed());
+  std::filesystem::remove_all(directory);
+  EXPECT_TRUE(lock->removed());
+}
+
 TEST(RunLock, SaysWhenThereIsNoSuchDirectory) {
   EXPECT_EQ(ReasonOf(RunLock::Acquire("/nowhere/at/all").status()), v1::ERROR_REASON_TRAINER_FAILED);
 }

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
+#include "proto/support/log.h"
 #include "proto/support/tensor.h"
-#include "trainer/channel/log.h"
 #include "trainer/channel/messages.h"
 #include "trainer/data/dataset.h"
 
