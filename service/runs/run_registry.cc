@@ -319,12 +319,15 @@ void RunRegistry::Query(const std::string& run_id, const v1::Query& query, Query
         [this, run, query, callback] { callback(AnswerEndedQuery(run->place(), options_.trainer_program, query)); });
     if (!queued) callback(Busy());
   };
-  const auto from_trainer = [callback, ask_saved](absl::StatusOr<v1::Answer> answer) {
+  const bool needs_parameters = query.has_predict() || query.state().include_state_vector();
+  const auto from_trainer = [callback, ask_saved, needs_parameters](absl::StatusOr<v1::Answer> answer) {
     // A run that ended a moment ago, or while it was being asked, still answers: from what it saved.
-    if (ReasonOf(answer.status()) == v1::ERROR_REASON_RUN_ENDED) return ask_saved();
+    if (needs_parameters && ReasonOf(answer.status()) == v1::ERROR_REASON_RUN_ENDED) return ask_saved();
     callback(std::move(answer));
   };
-  if (!(*run)->AskQuery(query, from_trainer)) ask_saved();
+  if ((*run)->AskQuery(query, from_trainer)) return;
+  if (needs_parameters) return ask_saved();
+  callback(RunEnded((*run)->Now()));
 }
 
 std::vector<v1::Run> RunRegistry::List() const {

@@ -52,7 +52,8 @@ class RunRegistry {
   // RUN_NOT_FOUND, blaming "run_id".
   absl::StatusOr<std::shared_ptr<Run>> Find(const std::string& run_id) const;
 
-  // Answered by the run's trainer, or from its journal and saved parameters once it has ended.
+  // Answered by the run's trainer, or from its journal and saved parameters once it has ended. A query that needs no
+  // parameters is then RUN_ENDED: Find and Now() say all there is.
   void Control(const std::string& run_id, v1::Control control, ControlCallback callback);
   void Query(const std::string& run_id, const v1::Query& query, QueryCallback callback);
 

@@ -207,13 +207,13 @@ TEST(WatchSession, SendsOnlyTheKindsAskedFor) {
   EXPECT_THAT(watcher.sequences, ElementsAre(10'001, 10'003));
 }
 
-TEST(WatchSession, LeavesOutLossesReportedTooSoonButNotTheOneAtTheTarget) {
+TEST(WatchSession, LeavesOutLossesReportedTooSoonButNotTheOneAtTheTargetOrThatDiverged) {
   FakeRun run;
   WatchOptions options = Everything();
   options.min_interval = absl::Milliseconds(50);
   FakeWatcher watcher(run, options);
-  const auto loss_at = [](uint64_t sequence, int64_t reported_ms, bool at_target = false) {
-    v1::Event event = LossEvent(sequence, std::nan(""), at_target);
+  const auto loss_at = [](uint64_t sequence, int64_t reported_ms, bool at_target = false, double value = 0.5) {
+    v1::Event event = LossEvent(sequence, value, at_target);
     *event.mutable_time() = google::protobuf::util::TimeUtil::MillisecondsToTimestamp(reported_ms);
     return event;
   };
@@ -226,8 +226,10 @@ TEST(WatchSession, LeavesOutLossesReportedTooSoonButNotTheOneAtTheTarget) {
   run.Publish(loss_at(7, 1101));
   run.Publish(loss_at(8, 10));  // somebody set the clock back
   run.Publish(loss_at(9, 60));
+  run.Publish(loss_at(10, 61, /*at_target=*/false, std::nan("")));
+  run.Publish(loss_at(11, 62, /*at_target=*/false, -HUGE_VAL));
   watcher.TakeAll();
-  EXPECT_THAT(watcher.sequences, ElementsAre(1, 3, 4, 6, 8, 9));
+  EXPECT_THAT(watcher.sequences, ElementsAre(1, 3, 4, 6, 8, 9, 10, 11));
   EXPECT_THAT(watcher.gaps, IsEmpty());
 }
 
