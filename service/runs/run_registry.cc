@@ -107,7 +107,8 @@ std::string RunRegistry::RunsDirectory() const { return options_.data_directory 
 
 RunPlace RunRegistry::PlaceOf(const std::string& run_id, std::string token, DataPaths data) const {
   return {.directory = absl::StrCat(RunsDirectory(), "/", run_id),
-          .trainer_command = {options_.trainer_program, "--service", options_.trainer_address, "--run", run_id},
+          .trainer_command = {options_.trainer_program, "--service", options_.trainer_address, "--run", run_id,
+                              "--orphan-timeout", absl::FormatDuration(options_.orphan_timeout)},
           .token = std::move(token),
           .data = std::move(data)};
 }

@@ -13,6 +13,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "pilothouse/v1/training_control.pb.h"
 #include "proto/support/mutex.h"
 #include "service/journal/work_pool.h"
@@ -23,6 +24,7 @@ namespace pilothouse::service {
 
 // Runs with a trainer of their own at once.
 inline constexpr size_t kMaxLiveRuns = 256;
+inline constexpr absl::Duration kOrphanTimeout = absl::Hours(24);
 
 struct RegistryOptions {
   // Absolute path of the service's data directory; runs live in <data>/runs/<run_id>/.
@@ -32,6 +34,8 @@ struct RegistryOptions {
   // What trainers dial, as gRPC writes it ("unix:/…").
   std::string trainer_address;
   size_t max_live_runs = kMaxLiveRuns;
+  // How long a trainer goes on without any service before it saves its parameters and ends.
+  absl::Duration orphan_timeout = kOrphanTimeout;
 };
 
 // Thread-safe. Callbacks as in Run.

@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "proto/support/log.h"
 #include "service/server/server.h"
 
@@ -29,6 +30,7 @@ constexpr int kExitUsage = 2;
 
 struct Settings {
   ServerOptions server;
+  std::string orphan_timeout;
   std::string address_file;
   bool stop_runs_on_exit = false;
   bool exit_with_parent = false;
@@ -45,6 +47,14 @@ std::string DefaultDataDirectory() {
 std::string DefaultTrainer() {
   std::error_code error;
   return (fs::read_symlink("/proc/self/exe", error).parent_path() / "pilothouse-trainer").string();
+}
+
+// For CLI11: what is wrong with a duration, or nothing.
+std::string CheckDuration(const std::string& text) {
+  absl::Duration duration;
+  const bool valid =
+      absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration() && duration < absl::Hours(876'000);
+  return valid ? "" : absl::StrCat("a duration such as 24h or 90m is expected, not ", text);
 }
 
 void Declare(CLI::App& app, Settings& settings) {
@@ -66,6 +76,11 @@ void Declare(CLI::App& app, Settings& settings) {
       ->check(CLI::PositiveNumber);
   app.add_option("--max-runs", settings.server.max_live_runs, "Most runs alive at once (default: 256)")
       ->check(CLI::PositiveNumber);
+  app.add_option(
+         "--orphan-timeout", settings.orphan_timeout,
+         "How long a run goes on training without any service before it saves its parameters and ends, such as\n"
+         "90m (default: 24h)")
+      ->check(CheckDuration);
   app.add_flag("--stop-runs-on-exit", settings.stop_runs_on_exit,
                "Stop all runs, saving their parameters, before ending");
   app.add_flag("--exit-with-parent", settings.exit_with_parent, "End when the process that started this one is gone");
@@ -107,6 +122,9 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  if (!settings.orphan_timeout.empty()) {
+    absl::ParseDuration(settings.orphan_timeout, &settings.server.orphan_timeout);
   }
   // Everything under the data directory is its owner's alone.
   umask(077);

@@ -157,7 +157,8 @@ absl::Status Server::Listen() {
   absl::StatusOr<std::unique_ptr<RunRegistry>> runs = RunRegistry::Open({.data_directory = options_.data_directory,
                                                                          .trainer_program = options_.trainer_program,
                                                                          .trainer_address = trainer_address,
-                                                                         .max_live_runs = options_.max_live_runs},
+                                                                         .max_live_runs = options_.max_live_runs,
+                                                                         .orphan_timeout = options_.orphan_timeout},
                                                                         *datasets_, *pool_);
   if (!runs.ok()) return runs.status();
   runs_ = *std::move(runs);

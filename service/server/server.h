@@ -15,6 +15,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "service/journal/work_pool.h"
 #include "service/rpc/trainer_channel_service.h"
 #include "service/rpc/training_control_service.h"
@@ -38,6 +39,7 @@ struct ServerOptions {
   std::string trainer_program;
   int64_t max_dataset_bytes = kDefaultMaxDatasetBytes;
   size_t max_live_runs = kMaxLiveRuns;
+  absl::Duration orphan_timeout = kOrphanTimeout;
 };
 
 // OK if `listen` is reachable from this machine only; otherwise a sentence that says why and what to do instead.

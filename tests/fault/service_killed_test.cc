@@ -42,7 +42,7 @@ class KillableService {
   // Returns when it serves, or after 30 s.
   void Start() {
     auto process = service::ChildProcess::Start({PILOTHOUSED, "--data", directory_, "--listen", Address(), "--trainer",
-                                                 PILOTHOUSE_TRAINER, "--stop-runs-on-exit"},
+                                                 PILOTHOUSE_TRAINER, "--stop-runs-on-exit", "--orphan-timeout", "2m"},
                                                 {}, directory_ + "/pilothoused.log");
     ASSERT_TRUE(process.ok()) << process.status();
     process_ = *std::move(process);

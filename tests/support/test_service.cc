@@ -75,6 +75,8 @@ void TestService::StartServer() {
   options.listen = "127.0.0.1:0";
   options.trainer_program = PILOTHOUSE_TRAINER;
   options.max_dataset_bytes = max_dataset_bytes_;
+  // Should a test be killed, its trainers do not stay for a day.
+  options.orphan_timeout = absl::Minutes(2);
   auto server = service::Server::Start(options);
   if (!server.ok()) {
     std::cerr << "the service under test does not start: " << server.status() << "\n";
