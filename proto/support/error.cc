@@ -32,6 +32,7 @@ absl::StatusCode CodeOf(v1::ErrorReason reason) {
     case v1::ERROR_REASON_BATCH_ALREADY_PASSED:
     case v1::ERROR_REASON_STATE_TOO_LARGE:
     case v1::ERROR_REASON_NO_PARAMETERS:
+    case v1::ERROR_REASON_SAVE_FAILED:
       return absl::StatusCode::kFailedPrecondition;
     case v1::ERROR_REASON_DATASET_TOO_LARGE:
     case v1::ERROR_REASON_REQUEST_TOO_LARGE:

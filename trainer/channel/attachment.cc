@@ -26,8 +26,15 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& service) {
   return grpc::CreateCustomChannel(service, grpc::InsecureChannelCredentials(), arguments);
 }
 
+// An error of this run, for the client it goes to.
+void NameRun(const std::string& run_id, v1::Error& error) {
+  if (error.reason() == v1::ERROR_REASON_RUN_ENDED) (*error.mutable_metadata())["run_id"] = run_id;
+}
+
 // A message for what the outbox gives.
 struct RequestMaker {
+  const std::string& run_id;
+
   v1::AttachRequest operator()(const std::vector<NumberedReport>& reports) const {
     v1::AttachRequest request;
     request.mutable_reports();
@@ -37,11 +44,13 @@ struct RequestMaker {
   v1::AttachRequest operator()(const Refusal& refusal) const {
     v1::AttachRequest request;
     *request.mutable_control_refused() = ToMessage(refusal);
+    NameRun(run_id, *request.mutable_control_refused()->mutable_error());
     return request;
   }
   v1::AttachRequest operator()(v1::Answer& answer) const {
     v1::AttachRequest request;
     *request.mutable_answer() = std::move(answer);
+    if (request.answer().has_error()) NameRun(run_id, *request.mutable_answer()->mutable_error());
     return request;
   }
   v1::AttachRequest operator()(const Heartbeat& heartbeat) const {
@@ -163,7 +172,7 @@ void Attachment::Taken(uint64_t number) {
 
 void Attachment::WriteAll() {
   while (std::optional<Outgoing> next = outbox_.Next()) {
-    if (!stream_->Write(std::visit(RequestMaker(), *next))) return;
+    if (!stream_->Write(std::visit(RequestMaker{identity_.run_id}, *next))) return;
   }
 }
 

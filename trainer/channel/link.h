@@ -29,7 +29,7 @@ struct LinkOptions {
 };
 
 enum class LinkEnd {
-  kStopped,      // the run was stopped
+  kStopped,      // the run has ended; its last status says how
   kNoService,    // there was never a service that wanted this trainer
   kSpecRefused,  // the run could not be built, and the service was told so
   kRemoved,      // the run's directory is gone, and no service is there: the run goes with it

@@ -58,6 +58,9 @@ class LinkTest : public testing::Test {
     ++builds_;
     auto learner = std::make_unique<FakeLearner>();
     learner->on_step = [this](int64_t batch) { trained_ = batch; };
+    learner->on_predict = on_predict_;
+    learner->can_save = can_save_;
+    learner->learner_facts.parameters = parameters_;
     return BuiltRun{.lock = {},
                     .learner = std::move(learner),
                     .loop = {.target = welcome.target(), .knobs = {}, .checkpoint_directory = directory_},
@@ -106,6 +109,25 @@ class LinkTest : public testing::Test {
     fill(*response.mutable_control()->mutable_change());
     session_->Send(response);
   }
+  void SendStateQuery(uint64_t id, bool include_state_vector) {
+    v1::AttachResponse query;
+    query.mutable_query()->set_query_id(id);
+    query.mutable_query()->mutable_state()->set_include_state_vector(include_state_vector);
+    session_->Send(query);
+  }
+  void SendPredictQuery(uint64_t id, int64_t rows) {
+    v1::AttachResponse query;
+    query.mutable_query()->set_query_id(id);
+    const std::vector<double> inputs(static_cast<size_t>(2 * rows), 1);
+    *query.mutable_query()->mutable_predict()->mutable_inputs() = MakeTensor(inputs, {rows, 2});
+    session_->Send(query);
+  }
+  // The next answer; other messages on the way are left out.
+  v1::Answer ReadAnswer() {
+    std::optional<v1::AttachRequest> request = session_->Read();
+    while (request.has_value() && !request->has_answer()) request = session_->Read();
+    return request.has_value() ? request->answer() : v1::Answer();
+  }
   void SendStop() {
     SendControl("stop", [](v1::Change& change) { change.mutable_stop(); });
   }
@@ -130,6 +152,10 @@ class LinkTest : public testing::Test {
   // Reports of the last message that ReadUntil has read but not returned.
   std::deque<v1::Report> unread_;
   int builds_ = 0;
+  // Of the learner.
+  std::function<void(int64_t rows)> on_predict_;
+  bool can_save_ = true;
+  int64_t parameters_ = 1;
   std::atomic<int64_t> trained_{0};
 };
 
@@ -272,6 +298,87 @@ TEST_F(LinkTest, AnswersWhatStateTheRunIsInAndWhatItPredicts) {
   EXPECT_EQ(refused.answer().query_id(), 3u);
   EXPECT_EQ(refused.answer().error().reason(), v1::ERROR_REASON_ARRAY_SHAPE_INVALID);
   StopTrainer();
+}
+
+TEST_F(LinkTest, AnswersStatesWhileItPredictsAndGivesUpAPredictionWhoseStreamHasEnded) {
+  std::atomic<bool> may_predict{false};
+  std::atomic<int> slices{0};
+  on_predict_ = [&](int64_t) {
+    ++slices;
+    while (!may_predict) std::this_thread::yield();
+  };
+  // So many that a slice is one block.
+  parameters_ = 1 << 20;
+  StartTrainer();
+  Welcome();
+  ReadUntil(IsIdle);
+  SendPredictQuery(1, 100 * kPredictBlockRows);
+  while (slices == 0) std::this_thread::yield();
+  SendStateQuery(2, /*include_state_vector=*/false);
+  EXPECT_EQ(ReadAnswer().query_id(), 2u);
+  SendStateQuery(3, /*include_state_vector=*/true);
+  const v1::Answer state = ReadAnswer();
+  EXPECT_EQ(state.query_id(), 3u);
+  EXPECT_TRUE(state.state().has_state());
+  BreakStream();
+  Welcome();
+  may_predict = true;
+  SendPredictQuery(4, 1);
+  EXPECT_EQ(ReadAnswer().query_id(), 4u);
+  EXPECT_EQ(slices, 2) << "one of the first prediction, one of the second";
+  StopTrainer();
+}
+
+TEST_F(LinkTest, TellsOfARunThatHasEndedWhichItIs) {
+  StartTrainer();
+  Welcome();
+  ReadUntil(IsIdle);
+  SendStop();
+  SendControl("late", [](v1::Change& change) { change.mutable_target()->set_more(1); });
+  std::optional<v1::AttachRequest> refused = session_->Read();
+  while (refused.has_value() && !refused->has_control_refused()) refused = session_->Read();
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->control_refused().error().reason(), v1::ERROR_REASON_RUN_ENDED);
+  EXPECT_EQ(refused->control_refused().error().metadata().at("run_id"), "my-run");
+  session_->End(grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "This run has ended."));
+  EXPECT_EQ(WaitForEnd(), LinkEnd::kStopped);
+}
+
+TEST_F(LinkTest, GoesOnAfterAStopThatCannotSaveAndFailsWhenTheProcessMustEnd) {
+  can_save_ = false;
+  StartTrainer();
+  Welcome();
+  ReadUntil(IsIdle);
+  SendStop();
+  std::optional<v1::AttachRequest> refused = session_->Read();
+  while (refused.has_value() && !refused->has_control_refused()) refused = session_->Read();
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->control_refused().error().reason(), v1::ERROR_REASON_SAVE_FAILED);
+  SendControl("on", [](v1::Change& change) { change.mutable_target()->set_more(10); });
+  EXPECT_EQ(ReadUntil(IsControl).back().event().control().value(), 60);
+  host_->RequestStop("The trainer was told to terminate.");
+  const v1::Report failed =
+      ReadUntil([](const auto& report) { return IsStatus(report, v1::RUN_STATUS_FAILED); }).back();
+  EXPECT_THAT(failed.event().status().message(), testing::HasSubstr("no space left on device."));
+  session_->SendTaken(failed.number());
+  session_->End(grpc::Status::OK);
+  EXPECT_EQ(WaitForEnd(), LinkEnd::kStopped);
+}
+
+TEST_F(LinkTest, GivesEachStopOfItsOwnAnIdOfItsOwn) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 2; ++i) {
+    StartTrainer();
+    Welcome();
+    ReadUntil(IsIdle);
+    host_->RequestStop("The trainer was told to terminate.");
+    ids.push_back(ReadUntil(IsControl).back().event().control().request_id());
+    session_->SendTaken(ReadUntil(IsStopped).back().number());
+    session_->End(grpc::Status::OK);
+    EXPECT_EQ(WaitForEnd(), LinkEnd::kStopped);
+  }
+  EXPECT_THAT(ids, testing::Each(testing::StartsWith("trainer-")));
+  EXPECT_NE(ids[0], ids[1]) << "two processes may have had the same number";
 }
 
 TEST_F(LinkTest, ReportsAStateThatWasAskedForBesidesAnsweringIt) {

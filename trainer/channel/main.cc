@@ -46,7 +46,7 @@ Usage:
 The environment variable PILOTHOUSE_TRAINER_TOKEN holds what the trainer identifies itself with.
 The log goes to standard error. SIGTERM stops the run and saves its parameters; SIGINT and SIGHUP are ignored.
 
-Exit codes: 0 the run was stopped, 1 no service takes this trainer, 2 usage, 3 the run cannot be built.
+Exit codes: 0 the run has ended, 1 no service takes this trainer, 2 usage, 3 the run cannot be built.
 )";
 
 struct Arguments {

@@ -6,6 +6,7 @@
 
 #include "proto/support/error.h"
 #include "proto/support/tensor.h"
+#include "proto/support/text.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -31,6 +32,8 @@ v1::RunStatus ToMessage(RunStatus status) {
       return v1::RUN_STATUS_STOPPING;
     case RunStatus::kStopped:
       return v1::RUN_STATUS_STOPPED;
+    case RunStatus::kFailed:
+      return v1::RUN_STATUS_FAILED;
   }
   return v1::RUN_STATUS_UNSPECIFIED;
 }
@@ -93,7 +96,7 @@ struct EventWriter {
     v1::StatusReport& message = *event.mutable_status();
     message.set_status(ToMessage(status.status));
     message.set_idle_reason(ToMessage(status.idle_reason));
-    message.set_message(status.message);
+    message.set_message(ValidUtf8(status.message));
     message.set_target(status.target);
     message.set_loss(status.loss);
   }

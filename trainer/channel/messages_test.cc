@@ -52,6 +52,13 @@ TEST(Messages, CarryEveryKindOfControlInAndOutUnchanged) {
   ExpectReportedAsItCame(control);
 }
 
+TEST(Messages, HoldNoBytesThatAreNotText) {
+  const v1::Event event =
+      EventOf(StatusReport{RunStatus::kFailed, IdleReason::kNone, "Opening caf\xe9 failed.", 0, -1});
+  EXPECT_EQ(event.status().status(), v1::RUN_STATUS_FAILED);
+  EXPECT_EQ(event.status().message(), "Opening caf? failed.");
+}
+
 TEST(Messages, RefuseAControlWithoutAChange) {
   EXPECT_EQ(ReasonOf(FromMessage(v1::Control()).status()), v1::ERROR_REASON_SPEC_INVALID);
   v1::Control no_goal;

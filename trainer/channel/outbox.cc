@@ -7,7 +7,7 @@ namespace {
 
 bool IsLast(const Report& report) {
   const auto* status = std::get_if<StatusReport>(&report.kind);
-  return status != nullptr && status->status == RunStatus::kStopped;
+  return status != nullptr && (status->status == RunStatus::kStopped || status->status == RunStatus::kFailed);
 }
 
 }  // namespace
@@ -47,6 +47,11 @@ void Outbox::AddAnswer(StreamId stream, v1::Answer answer, QueryTicket ticket) {
 Outbox::StreamId Outbox::stream() const {
   MutexLock lock(mutex_);
   return stream_;
+}
+
+bool Outbox::Lives(StreamId stream) const {
+  MutexLock lock(mutex_);
+  return stream == stream_ && stream_lives_;
 }
 
 uint64_t Outbox::BeginStream() {

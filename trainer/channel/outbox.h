@@ -45,6 +45,8 @@ class Outbox final : public ReportSink {
   // Keeps `ticket` until the answer is sent or dropped; it is dropped if `stream` has ended.
   void AddAnswer(StreamId stream, v1::Answer answer, QueryTicket ticket) ABSL_LOCKS_EXCLUDED(mutex_);
   StreamId stream() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether an answer to that stream still has somewhere to go.
+  bool Lives(StreamId stream) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A stream begins: returns what its Hello is to say as last_report. The stream ends with EndStream.
   uint64_t BeginStream() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -59,7 +61,7 @@ class Outbox final : public ReportSink {
   // let in.
   bool Congested() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The run's last report, STOPPED, has been added; it and all others were taken.
+  // The run's last report, STOPPED or FAILED, has been added; it and all others were taken.
   bool LastReportAdded() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool LastReportTaken() const ABSL_LOCKS_EXCLUDED(mutex_);
 

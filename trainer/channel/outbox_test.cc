@@ -41,9 +41,12 @@ TEST(Outbox, DropsAnswersToQueriesOfAStreamThatHasEnded) {
   outbox.BeginStream();
   const Outbox::StreamId first = outbox.stream();
   outbox.AddAnswer(first, Numbered(1), nullptr);
+  EXPECT_TRUE(outbox.Lives(first));
   outbox.EndStream();
+  EXPECT_FALSE(outbox.Lives(first));
   EXPECT_FALSE(outbox.Next().has_value());
   outbox.BeginStream();
+  EXPECT_FALSE(outbox.Lives(first));
   outbox.AddAnswer(first, Numbered(2), nullptr);
   outbox.OnRefusal({"a", absl::InternalError("no")});
   EXPECT_TRUE(std::holds_alternative<Refusal>(*outbox.Next()));
@@ -90,6 +93,12 @@ TEST(Outbox, WakesWhoeverWaitsWhenSomethingComesAndWhenTheStreamEnds) {
   outbox.EndStream();
   writer.join();
   EXPECT_EQ(given, 1);
+}
+
+TEST(Outbox, TakesAFailureForTheLastReportAsWell) {
+  Outbox outbox;
+  outbox.OnReport(StatusAt(RunStatus::kFailed));
+  EXPECT_TRUE(outbox.LastReportAdded());
 }
 
 TEST(Outbox, KnowsWhenTheLastReportOfARunWasTaken) {

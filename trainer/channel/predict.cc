@@ -1,5 +1,6 @@
 #include "trainer/channel/predict.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -18,6 +19,9 @@ constexpr char kInputs[] = "inputs";
 // Beside the outputs themselves.
 constexpr int64_t kAnswerOverheadBytes = 4096;
 
+// Multiply-adds of a slice, roughly: some tens of milliseconds.
+constexpr int64_t kSliceWork = int64_t{1} << 28;
+
 int64_t RowsOf(const v1::Tensor& inputs) { return inputs.shape_size() == 2 ? inputs.shape(0) : 1; }
 
 absl::Status CheckShape(const v1::Tensor& inputs, int64_t network_inputs) {
@@ -31,6 +35,21 @@ absl::Status CheckShape(const v1::Tensor& inputs, int64_t network_inputs) {
                    absl::StrCat("This network takes inputs of shape ", expected, ", with at least one row, or [",
                                 network_inputs, "] for a single one; got ", got, "."),
                    {{"expected", expected}, {"got", got}});
+}
+
+// Rows of a slice: whole blocks, one at least.
+int64_t SliceRows(int64_t parameters) {
+  const int64_t blocks = kSliceWork / (std::max<int64_t>(parameters, 1) * kPredictBlockRows);
+  return std::max<int64_t>(blocks, 1) * kPredictBlockRows;
+}
+
+// `count` rows from `first` on. REQUIRES: there are so many.
+v1::Tensor Rows(const v1::Tensor& inputs, int64_t first, int64_t count) {
+  const size_t row_bytes = inputs.data().size() / static_cast<size_t>(RowsOf(inputs));
+  v1::Tensor rows;
+  rows.set_element_type(inputs.element_type());
+  rows.set_data(inputs.data().substr(static_cast<size_t>(first) * row_bytes, static_cast<size_t>(count) * row_bytes));
+  return rows;
 }
 
 absl::Status TooLarge(absl::string_view what, int64_t limit) {
@@ -64,6 +83,26 @@ v1::PredictAnswer Predict(const v1::PredictQuery& query, const Model& model, int
   *answer.mutable_outputs() = ToMessage(model.Predict(ToDoubles(query.inputs()), RowsOf(query.inputs())));
   answer.set_batch(batch);
   return answer;
+}
+
+SlicedPrediction::SlicedPrediction(const v1::PredictQuery& query, std::shared_ptr<const Model> model, int64_t batch,
+                                   int64_t parameters)
+    : query_(query), model_(std::move(model)), rows_(RowsOf(query.inputs())), slice_rows_(SliceRows(parameters)) {
+  answer_.set_batch(batch);
+}
+
+void SlicedPrediction::Advance() {
+  const int64_t rows = std::min(slice_rows_, rows_ - next_row_);
+  v1::Tensor outputs = ToMessage(model_->Predict(ToDoubles(Rows(query_.inputs(), next_row_, rows)), rows));
+  next_row_ += rows;
+  v1::Tensor& all = *answer_.mutable_outputs();
+  if (all.shape_size() == 0) {
+    all = std::move(outputs);
+    all.set_shape(0, rows_);
+    all.mutable_data()->reserve(all.data().size() / static_cast<size_t>(rows) * static_cast<size_t>(rows_));
+  } else {
+    all.mutable_data()->append(outputs.data());
+  }
 }
 
 absl::Status CheckStateSize(int64_t parameters) {

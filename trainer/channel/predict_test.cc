@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "proto/support/error.h"
@@ -30,6 +32,22 @@ TEST(Predict, AnswersRowsAndASingleRow) {
   ASSERT_TRUE(CheckPredict(one, 2, 2).ok());
   const v1::Tensor outputs = Predict(one, model, 3).outputs();
   EXPECT_EQ(std::vector<int64_t>(outputs.shape().begin(), outputs.shape().end()), std::vector<int64_t>({1, 2}));
+}
+
+TEST(SlicedPrediction, GivesInSlicesWhatIsComputedAtOnce) {
+  const auto model = std::make_shared<FakeModel>(/*batch=*/3, /*can_save=*/true);
+  const int64_t rows = 2 * kPredictBlockRows + 1;
+  std::vector<float> values(2 * rows);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  v1::PredictQuery query;
+  *query.mutable_inputs() = MakeTensor(values, {rows, 2});
+  for (const auto& [parameters, expected_slices] : {std::pair(int64_t{1}, 1), std::pair(int64_t{1} << 40, 3)}) {
+    SlicedPrediction prediction(query, model, 3, parameters);
+    int slices = 0;
+    for (; !prediction.done(); ++slices) prediction.Advance();
+    EXPECT_EQ(slices, expected_slices);
+    EXPECT_EQ(prediction.Take().SerializeAsString(), Predict(query, *model, 3).SerializeAsString());
+  }
 }
 
 TEST(Predict, RefusesWrongShapesTypesAndNumbersThatAreNotFinite) {

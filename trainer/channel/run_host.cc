@@ -12,7 +12,6 @@
 #include "proto/support/limits.h"
 #include "proto/support/log.h"
 #include "trainer/channel/messages.h"
-#include "trainer/channel/predict.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -33,7 +32,10 @@ absl::Status TooManyQueries() {
 
 }  // namespace
 
-RunHost::RunHost(RunBuilder builder) : builder_(std::move(builder)) {}
+RunHost::RunHost(RunBuilder builder)
+    : builder_(std::move(builder)),
+      stop_id_(absl::StrCat("trainer-", getpid(), "-", std::chrono::system_clock::now().time_since_epoch().count(),
+                            "-stop")) {}
 
 RunHost::~RunHost() {
   if (!training_thread_.joinable()) return;
@@ -55,15 +57,15 @@ void RunHost::Start() {
   if (loop_.has_value()) return;
   loop_.emplace(run_->loop, *run_->learner, mailbox_, outbox_, clock_);
   training_thread_ = std::thread([this] {
-    loop_->Run();
-    Log("stopped");
+    const StatusReport last = loop_->Run();
+    Log(absl::StrCat(last.status == RunStatus::kFailed ? "failed" : "stopped", last.message.empty() ? "" : ": ",
+                     last.message));
   });
 }
 
 void RunHost::RequestStop(absl::string_view message) {
-  // One id, so that asking twice is asking once.
-  const Control stop{absl::StrCat("trainer-", getpid(), "-stop"), StopChange{std::string(message)}, std::nullopt,
-                     "trainer", std::string(message)};
+  const Control stop{stop_id_, StopChange{std::string(message), /*must_end=*/true}, std::nullopt, "trainer",
+                     std::string(message)};
   while (ReasonOf(mailbox_.Put(stop)) == v1::ERROR_REASON_TOO_MANY_CONTROLS)
     std::this_thread::sleep_for(kRetryInterval);
 }
@@ -81,7 +83,15 @@ void RunHost::OnQuery(v1::Query message) {
   const auto open =
       std::make_shared<const OpenQuery>(OpenQuery{outbox_.stream(), std::move(message), std::move(ticket)});
   if (open->ticket == nullptr) return RefuseQuery(open, TooManyQueries());
-  tasks_.Post([this, open] { AskLoop(open); });
+  switch (open->query.kind_case()) {
+    case v1::Query::kState:
+      return AskForState(open);
+    case v1::Query::kPredict:
+      return predictions_.Post([this, open] { AskForModel(open); });
+    case v1::Query::KIND_NOT_SET:
+      break;
+  }
+  RefuseQuery(open, MakeError(v1::ERROR_REASON_SPEC_INVALID, "query", "The trainer knows no such question."));
 }
 
 int64_t RunHost::CostOf(const v1::Query& query) const {
@@ -96,44 +106,62 @@ int64_t RunHost::CostOf(const v1::Query& query) const {
   return asked + state + answer;
 }
 
-absl::Status RunHost::CheckQuery(const v1::Query& query) const {
-  const LearnerFacts& facts = run_->learner->facts();
-  switch (query.kind_case()) {
-    case v1::Query::kState:
-      return query.state().include_state_vector() ? CheckStateSize(facts.parameters) : absl::OkStatus();
-    case v1::Query::kPredict:
-      return CheckPredict(query.predict(), facts.inputs, facts.outputs);
-    case v1::Query::KIND_NOT_SET:
-      break;
+void RunHost::AskForState(const OpenQueryPtr& open) {
+  Query query;
+  if (!open->query.state().include_state_vector()) {
+    // A few numbers: not worth another thread.
+    query.answer = [this, open](const RunSnapshot& snapshot) { AnswerState(open, snapshot); };
+    return AskLoop(open, std::move(query));
   }
-  return MakeError(v1::ERROR_REASON_SPEC_INVALID, "query", "The trainer knows no such question.");
+  absl::Status status = CheckStateSize(run_->learner->facts().parameters);
+  if (!status.ok()) return RefuseQuery(open, status);
+  query.include_model = true;
+  query.report_state = !outbox_.Congested();
+  // Copying parameters is the training thread's work, packing them is not.
+  query.answer = [this, open](RunSnapshot snapshot) {
+    states_.Post([this, open, snapshot = std::move(snapshot)] { AnswerState(open, snapshot); });
+  };
+  AskLoop(open, std::move(query));
 }
 
-void RunHost::AskLoop(const OpenQueryPtr& open) {
-  absl::Status status = CheckQuery(open->query);
-  if (status.ok()) {
-    Query query;
-    query.include_model = open->query.has_predict() || open->query.state().include_state_vector();
-    query.report_state = open->query.state().include_state_vector() && !outbox_.Congested();
-    // Copying parameters is the training thread's work, computing with them and packing them is not.
-    query.answer = [this, open](absl::StatusOr<RunSnapshot> snapshot) {
-      tasks_.Post([this, open, snapshot = std::move(snapshot)] { Answer(open, snapshot); });
-    };
-    status = mailbox_.Put(std::move(query));
-  }
-  if (!status.ok()) RefuseQuery(open, status);
-}
-
-void RunHost::Answer(const OpenQueryPtr& open, const absl::StatusOr<RunSnapshot>& snapshot) {
-  if (!snapshot.ok()) return RefuseQuery(open, snapshot.status());
+void RunHost::AnswerState(const OpenQueryPtr& open, const RunSnapshot& snapshot) {
+  if (!outbox_.Lives(open->stream)) return;
   v1::Answer answer;
   answer.set_query_id(open->query.query_id());
-  if (open->query.has_predict()) {
-    *answer.mutable_predict() = Predict(open->query.predict(), *snapshot->model, snapshot->batch);
-  } else {
-    *answer.mutable_state() = ToMessage(*snapshot);
-  }
+  *answer.mutable_state() = ToMessage(snapshot);
   outbox_.AddAnswer(open->stream, std::move(answer), open->ticket);
+}
+
+void RunHost::AskForModel(const OpenQueryPtr& open) {
+  if (!outbox_.Lives(open->stream)) return;
+  const LearnerFacts& facts = run_->learner->facts();
+  absl::Status status = CheckPredict(open->query.predict(), facts.inputs, facts.outputs);
+  if (!status.ok()) return RefuseQuery(open, status);
+  Query query;
+  query.include_model = true;
+  query.answer = [this, open](RunSnapshot snapshot) {
+    predictions_.Post([this, open, snapshot = std::move(snapshot)] { BeginPrediction(open, snapshot); });
+  };
+  AskLoop(open, std::move(query));
+}
+
+void RunHost::BeginPrediction(const OpenQueryPtr& open, const RunSnapshot& snapshot) {
+  ContinuePrediction(open, std::make_shared<SlicedPrediction>(open->query.predict(), snapshot.model, snapshot.batch,
+                                                              run_->learner->facts().parameters));
+}
+
+void RunHost::ContinuePrediction(const OpenQueryPtr& open, const std::shared_ptr<SlicedPrediction>& prediction) {
+  if (!outbox_.Lives(open->stream)) return;
+  prediction->Advance();
+  if (!prediction->done()) return predictions_.Post([this, open, prediction] { ContinuePrediction(open, prediction); });
+  v1::Answer answer;
+  answer.set_query_id(open->query.query_id());
+  *answer.mutable_predict() = prediction->Take();
+  outbox_.AddAnswer(open->stream, std::move(answer), open->ticket);
+}
+
+void RunHost::AskLoop(const OpenQueryPtr& open, Query query) {
+  if (absl::Status status = mailbox_.Put(std::move(query)); !status.ok()) RefuseQuery(open, status);
 }
 
 void RunHost::RefuseQuery(const OpenQueryPtr& open, const absl::Status& error) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -12,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
 #include "trainer/channel/outbox.h"
+#include "trainer/channel/predict.h"
 #include "trainer/channel/query_budget.h"
 #include "trainer/channel/run_lock.h"
 #include "trainer/channel/task_thread.h"
@@ -52,7 +54,8 @@ class RunHost {
   // Begins to train; does nothing when it was called before. REQUIRES: built().
   void Start();
 
-  // Stops the run as a control would; `message` is what its last status says. Waits for room in the mailbox.
+  // Stops the run as a control would, but even if its parameters cannot be saved; `message` is what its last status
+  // says. Asking twice is asking once. Waits for room in the mailbox.
   void RequestStop(absl::string_view message);
 
   // What comes from the service. Refusals and answers go to the outbox; no call waits for the training thread.
@@ -72,14 +75,20 @@ class RunHost {
 
   // Bytes that the query and its answer take at most.
   int64_t CostOf(const v1::Query& query) const;
-  absl::Status CheckQuery(const v1::Query& query) const;
-  // On the task thread: checks the query, then asks the loop.
-  void AskLoop(const OpenQueryPtr& open);
-  // On the task thread.
-  void Answer(const OpenQueryPtr& open, const absl::StatusOr<RunSnapshot>& snapshot);
+  void AskForState(const OpenQueryPtr& open);
+  void AnswerState(const OpenQueryPtr& open, const RunSnapshot& snapshot);
+  // On the prediction thread, as are the next two. Checks the inputs, then asks the loop for the parameters.
+  void AskForModel(const OpenQueryPtr& open);
+  void BeginPrediction(const OpenQueryPtr& open, const RunSnapshot& snapshot);
+  // Computes a slice and lets the others have their turn before the next; gives up when nobody waits any more.
+  void ContinuePrediction(const OpenQueryPtr& open, const std::shared_ptr<SlicedPrediction>& prediction);
+  void AskLoop(const OpenQueryPtr& open, Query query);
   void RefuseQuery(const OpenQueryPtr& open, const absl::Status& error);
 
   const RunBuilder builder_;
+  // Of the control that RequestStop makes: one for the process, and never that of an earlier process of the same
+  // number.
+  const std::string stop_id_;
   SystemClock clock_;
   Mailbox mailbox_{clock_};
   Outbox outbox_;
@@ -87,8 +96,9 @@ class RunHost {
   std::optional<BuiltRun> run_;
   std::optional<TrainingLoop> loop_;
   std::thread training_thread_;
-  // Last, so that it ends before anything its tasks use.
-  TaskThread tasks_;
+  // Last, so that they end before anything their tasks use. Two, so that no state waits for a prediction.
+  TaskThread states_;
+  TaskThread predictions_;
 };
 
 }  // namespace pilothouse::trainer

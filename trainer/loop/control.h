@@ -9,7 +9,6 @@
 #include <string>
 #include <variant>
 
-#include "absl/status/statusor.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/learner.h"
 
@@ -35,6 +34,8 @@ struct TargetChange {
 struct StopChange {
   // What the run's last status says about it. Empty: nothing.
   std::string message;
+  // End even if the parameters cannot be saved: the process must. Otherwise such a stop is refused.
+  bool must_end = false;
 };
 
 using Change = std::variant<KnobChange, TargetChange, StopChange>;
@@ -49,7 +50,7 @@ struct Control {
   std::string note;
 };
 
-enum class RunStatus { kTraining, kIdle, kStopping, kStopped };
+enum class RunStatus { kTraining, kIdle, kStopping, kStopped, kFailed };
 enum class IdleReason { kNone, kTargetReached, kPaused, kDiverged };
 
 // The run between two batches.
@@ -69,9 +70,8 @@ struct Query {
   // With include_model: also report the state vector, unless it is too large for an event or was reported at this
   // batch.
   bool report_state = false;
-  // Called once, on the training thread unless the run has ended: it must not block. An error says that the run has
-  // ended.
-  std::function<void(absl::StatusOr<RunSnapshot>)> answer;
+  // Called once, on the training thread: it must not block.
+  std::function<void(RunSnapshot)> answer;
 };
 
 }  // namespace pilothouse::trainer

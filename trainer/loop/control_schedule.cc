@@ -9,7 +9,7 @@ namespace pilothouse::trainer {
 
 absl::Status ControlSchedule::Wait(Control control) {
   if (waiting_.size() >= kMaxWaitingControls) {
-    return MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "at_batch",
+    return MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "options.at_batch",
                      absl::StrCat("Already ", kMaxWaitingControls, " controls wait for their batch; try again later."),
                      {{"limit", absl::StrCat(kMaxWaitingControls)}});
   }

@@ -18,11 +18,13 @@ namespace pilothouse::trainer {
 // Its state vector is [batch]; its predictions are the inputs times the batch.
 class FakeModel final : public Model {
  public:
-  FakeModel(int64_t batch, bool can_save) : batch_(batch), can_save_(can_save) {}
+  FakeModel(int64_t batch, bool can_save, std::function<void(int64_t rows)> on_predict = nullptr)
+      : batch_(batch), can_save_(can_save), on_predict_(std::move(on_predict)) {}
 
   NumberArray State() const override { return {{1}, std::vector<double>{static_cast<double>(batch_)}}; }
 
   NumberArray Predict(absl::Span<const double> inputs, int64_t rows) const override {
+    if (on_predict_ != nullptr) on_predict_(rows);
     std::vector<double> outputs(inputs.begin(), inputs.end());
     for (double& output : outputs) output *= static_cast<double>(batch_);
     return {{rows, rows > 0 ? static_cast<int64_t>(inputs.size()) / rows : 0}, std::move(outputs)};
@@ -37,6 +39,7 @@ class FakeModel final : public Model {
  private:
   int64_t batch_;
   bool can_save_;
+  std::function<void(int64_t)> on_predict_;
 };
 
 class FakeLearner final : public Learner {
@@ -45,6 +48,8 @@ class FakeLearner final : public Learner {
   std::function<void(int64_t batch)> on_step = [](int64_t) {};
   std::function<double(int64_t batch)> loss = [](int64_t batch) { return 1.0 / static_cast<double>(batch); };
   bool can_save = true;
+  // Called at the beginning of each prediction, on whatever thread.
+  std::function<void(int64_t rows)> on_predict;
   LearnerFacts learner_facts{
       .examples = 4, .inputs = 2, .outputs = 2, .parameters = 1, .batches_per_epoch = 1, .layers = {}};
 
@@ -57,7 +62,7 @@ class FakeLearner final : public Learner {
 
   std::shared_ptr<const Model> Snapshot() const override {
     ++snapshots_;
-    return std::make_shared<FakeModel>(batch_, can_save);
+    return std::make_shared<FakeModel>(batch_, can_save, on_predict);
   }
 
   const LearnerFacts& facts() const override { return learner_facts; }

@@ -58,7 +58,7 @@ double Knobs::Get(absl::string_view name) const {
 }
 
 absl::Status Knobs::Check(absl::string_view name, double value, int64_t parameters) const {
-  if (name == kEta) return CheckEta(value, "eta");
+  if (name == kEta) return CheckEta(value, "value");
   const std::vector<KnobFacts> facts = Facts();
   for (const KnobFacts& knob : facts) {
     if (knob.name != name) continue;

@@ -33,6 +33,7 @@ TEST(Knobs, TakeOnlyAFiniteEtaAboveZero) {
   for (const double eta : {0.0, -0.0, -1.0, std::nan(""), HUGE_VAL, -HUGE_VAL}) {
     EXPECT_EQ(ReasonOf(knobs.Check("eta", eta, 100)), v1::ERROR_REASON_ETA_INVALID) << eta;
   }
+  EXPECT_EQ(ToError(knobs.Check("eta", -1, 100)).field(), "value") << "a knob's change has no field of another name";
 }
 
 TEST(Knobs, NameTheKnobsThereAreWhenAskedForAnother) {

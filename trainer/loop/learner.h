@@ -31,6 +31,9 @@ struct LearnerFacts {
   std::vector<LayerFacts> layers;
 };
 
+// Rows that are predicted together. Predictions in pieces of whole multiples of it give the same bits as one for all.
+inline constexpr int64_t kPredictBlockRows = 256;
+
 // Parameters at one batch and what they compute. Immutable, so safe to use from any thread.
 class Model {
  public:

@@ -36,6 +36,8 @@ inline std::string Name(RunStatus status) {
       return "STOPPING";
     case RunStatus::kStopped:
       return "STOPPED";
+    case RunStatus::kFailed:
+      return "FAILED";
   }
   return "?";
 }
@@ -103,7 +105,7 @@ class LoopTest : public testing::Test {
 
   ~LoopTest() override { std::filesystem::remove_all(directory); }
 
-  void Run() { TrainingLoop(options, learner, mailbox, sink, clock).Run(); }
+  StatusReport Run() { return TrainingLoop(options, learner, mailbox, sink, clock).Run(); }
 
   void Put(std::string id, Change change, std::optional<int64_t> at_batch = std::nullopt) {
     EXPECT_TRUE(mailbox.Put(Control{std::move(id), std::move(change), at_batch, "", ""}).ok());
@@ -116,12 +118,13 @@ class LoopTest : public testing::Test {
     clock.At(time, [this] { Stop(); });
   }
 
-  // Reports of everything but losses, from the second on (the first is the status at the beginning), up to the stop.
+  // Reports of everything but losses, from the second on (the first is the status at the beginning), up to the first
+  // stop.
   std::vector<std::string> Changes() const {
     std::vector<std::string> changes;
     for (size_t i = 1; i < sink.reports.size(); ++i) {
       const std::string text = Describe(sink.reports[i]);
-      if (text.find("control stop") != std::string::npos) break;
+      if (text.find("STOPPING") != std::string::npos) break;
       if (!std::holds_alternative<LossReport>(sink.reports[i].kind)) changes.push_back(text);
     }
     return changes;

@@ -8,14 +8,20 @@
 
 namespace pilothouse::trainer {
 
-absl::Status RunEnded() {
-  return MakeError(v1::ERROR_REASON_RUN_ENDED, "", "The run was stopped; it takes no more controls.",
-                   {{"status", "STOPPED"}});
+absl::Status RunEnded(RunStatus status) {
+  if (status == RunStatus::kFailed) {
+    return MakeError(v1::ERROR_REASON_RUN_ENDED, "", "The run has failed; it takes no more controls.",
+                     {{"status", "FAILED"}});
+  }
+  const bool stopping = status == RunStatus::kStopping;
+  return MakeError(v1::ERROR_REASON_RUN_ENDED, "",
+                   absl::StrCat("The run ", stopping ? "is being" : "was", " stopped; it takes no more controls."),
+                   {{"status", stopping ? "STOPPING" : "STOPPED"}});
 }
 
 absl::Status Mailbox::Put(Letter letter) {
   MutexLock lock(mutex_);
-  if (closed_) return RunEnded();
+  if (closed_.has_value()) return RunEnded(*closed_);
   if (letters_.size() >= kMailboxCapacity) {
     return MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "",
                      absl::StrCat("Already ", kMailboxCapacity, " controls wait for this run; try again shortly."),
@@ -37,9 +43,9 @@ void Mailbox::WaitUntil(TimePoint deadline) {
   if (letters_.empty()) clock_.WaitUntil(mutex_, has_letter_or_closed_, deadline);
 }
 
-std::vector<Letter> Mailbox::Close() {
+std::vector<Letter> Mailbox::Close(RunStatus status) {
   MutexLock lock(mutex_);
-  closed_ = true;
+  closed_ = status;
   return TakeLocked(letters_.size());
 }
 

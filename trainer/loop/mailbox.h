@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -27,7 +28,7 @@ class Mailbox {
   explicit Mailbox(Clock& clock) : clock_(clock) {}
 
   // Puts a letter behind the others and wakes the training thread if it waits. TOO_MANY_CONTROLS when the mailbox is
-  // full, RUN_ENDED when it is closed; a refused query is not answered.
+  // full, RunEnded() when it is closed; a refused query is not answered.
   absl::Status Put(Letter letter) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Costs one load. What another thread has put is seen a moment later at the latest.
@@ -39,8 +40,8 @@ class Mailbox {
   // Returns when there is a letter or `deadline` has passed; may return sooner without cause.
   void WaitUntil(TimePoint deadline) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Takes no more letters, and returns those that were left.
-  std::vector<Letter> Close() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Takes no more letters, since the run ends as `status`, and returns those that were left.
+  std::vector<Letter> Close(RunStatus status) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   std::vector<Letter> TakeLocked(size_t most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -51,11 +52,12 @@ class Mailbox {
   Mutex mutex_;
   CondVar has_letter_or_closed_;
   std::deque<Letter> letters_ ABSL_GUARDED_BY(mutex_);
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  // Why it is closed. Unset: it is not.
+  std::optional<RunStatus> closed_ ABSL_GUARDED_BY(mutex_);
 };
 
-// The refusal of whatever comes to a run that has ended.
-absl::Status RunEnded();
+// The refusal of whatever comes to a run that is ending or has ended. REQUIRES: kStopping, kStopped or kFailed.
+absl::Status RunEnded(RunStatus status);
 
 }  // namespace pilothouse::trainer
 

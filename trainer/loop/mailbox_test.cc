@@ -39,9 +39,11 @@ TEST(Mailbox, RefusesLettersWhenItIsClosedAndGivesBackWhatWasLeft) {
   SystemClock clock;
   Mailbox mailbox(clock);
   ASSERT_TRUE(mailbox.Put(Numbered(1)).ok());
-  EXPECT_EQ(mailbox.Close().size(), 1u);
+  EXPECT_EQ(mailbox.Close(RunStatus::kFailed).size(), 1u);
   EXPECT_TRUE(mailbox.empty());
-  EXPECT_EQ(ReasonOf(mailbox.Put(Numbered(2))), v1::ERROR_REASON_RUN_ENDED);
+  const absl::Status refused = mailbox.Put(Numbered(2));
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_RUN_ENDED);
+  EXPECT_EQ(ToError(refused).metadata().at("status"), "FAILED");
 }
 
 TEST(Mailbox, WakesAWaitingThreadAtOnce) {

@@ -12,9 +12,6 @@
 namespace pilothouse::trainer {
 namespace {
 
-// Rows that are predicted at once: what a prediction needs does not grow with how much is asked.
-constexpr int64_t kPredictRows = 256;
-
 constexpr char kMean[] = "standardize.mean";
 constexpr char kDeviation[] = "standardize.deviation";
 
@@ -104,11 +101,11 @@ template <typename T>
 NumberArray SupervisedModel<T>::Predict(absl::Span<const double> inputs, int64_t rows) const {
   const NetworkPlan& plan = frame_->plan;
   std::vector<T> outputs(static_cast<size_t>(rows * plan.outputs));
-  Network<T> network(plan, std::min(rows, kPredictRows));
+  Network<T> network(plan, std::min(rows, kPredictBlockRows));
   std::vector<double> block;
   Matrix<T> block_inputs;
-  for (int64_t begin = 0; begin < rows; begin += kPredictRows) {
-    const int64_t count = std::min(kPredictRows, rows - begin);
+  for (int64_t begin = 0; begin < rows; begin += kPredictBlockRows) {
+    const int64_t count = std::min(kPredictBlockRows, rows - begin);
     const auto source =
         inputs.subspan(static_cast<size_t>(begin * plan.inputs), static_cast<size_t>(count * plan.inputs));
     block.assign(source.begin(), source.end());

@@ -15,7 +15,7 @@ namespace pilothouse::trainer {
 namespace {
 
 absl::Status BatchAlreadyPassed(int64_t at_batch, int64_t batch) {
-  return MakeError(v1::ERROR_REASON_BATCH_ALREADY_PASSED, "at_batch",
+  return MakeError(v1::ERROR_REASON_BATCH_ALREADY_PASSED, "options.at_batch",
                    absl::StrCat("The run is at batch ", batch, " already; nothing can take effect at batch ", at_batch,
                                 " any more."),
                    {{"at_batch", absl::StrCat(at_batch)}, {"batch", absl::StrCat(batch)}});
@@ -25,6 +25,22 @@ std::string DivergenceMessage(int64_t batch, double loss) {
   return absl::StrCat("The loss became ", loss, " at batch ", batch,
                       ", so that batch's update was not made. A lower eta ",
                       "may help; a resume or a new target continues.");
+}
+
+std::string NotSaved(const absl::Status& cause) {
+  return absl::StrCat("The parameters could not be saved: ", cause.message());
+}
+
+absl::Status SaveFailed(const absl::Status& cause) {
+  return MakeError(v1::ERROR_REASON_SAVE_FAILED, "",
+                   absl::StrCat("The parameters cannot be saved, so the run was not stopped; it goes on. Free room or ",
+                                "mend its directory, then stop it again. The cause: ", cause.message()),
+                   {{"cause", std::string(cause.message())}});
+}
+
+// Two texts, of which either may be empty, as one.
+std::string Join(absl::string_view first, absl::string_view second) {
+  return absl::StrCat(first, first.empty() || second.empty() ? "" : " ", second);
 }
 
 RunStatus StatusFor(IdleReason reason) { return reason == IdleReason::kNone ? RunStatus::kTraining : RunStatus::kIdle; }
@@ -40,7 +56,7 @@ TrainingLoop::TrainingLoop(LoopOptions options, Learner& learner, Mailbox& mailb
       knobs_(std::move(options.knobs)),
       target_(options.target) {}
 
-void TrainingLoop::Run() {
+StatusReport TrainingLoop::Run() {
   now_ = clock_.Now();
   const IdleReason reason = target_.IdleReasonAt(batch_);
   ReportStatus(StatusFor(reason), reason, "");
@@ -57,7 +73,7 @@ void TrainingLoop::Run() {
       Wait();
     }
   }
-  End();
+  return End();
 }
 
 void TrainingLoop::Train() {
@@ -81,19 +97,11 @@ void TrainingLoop::Wait() {
   now_ = clock_.Now();
 }
 
-void TrainingLoop::End() {
-  ReportStatus(RunStatus::kStopping, IdleReason::kNone, "");
+StatusReport TrainingLoop::End() {
   ReportLossOnce();
-  for (const Control& control : schedule_.TakeAll()) Refuse(control, RunEnded());
-  for (const Letter& letter : mailbox_.Close()) Handle(letter);
-  const absl::Status saved = SaveParameters();
-  std::string message = *stop_message_;
-  if (!saved.ok()) {
-    absl::StrAppend(&message, message.empty() ? "" : " ",
-                    "The parameters could not be saved: ", std::string(saved.message()));
-  }
-  now_ = clock_.Now();
-  ReportStatus(RunStatus::kStopped, IdleReason::kNone, std::move(message));
+  for (const Control& control : schedule_.TakeAll()) Refuse(control, RunEnded(RunStatus::kStopping));
+  for (const Letter& letter : mailbox_.Close(ending_->status)) Handle(letter);
+  return ReportStatus(ending_->status, IdleReason::kNone, ending_->message);
 }
 
 void TrainingLoop::HandleControls() {
@@ -112,7 +120,7 @@ void TrainingLoop::Handle(const Letter& letter) {
 
 void TrainingLoop::Accept(const Control& control) {
   if (schedule_.Knows(control.request_id)) return;
-  if (stopping()) return Refuse(control, RunEnded());
+  if (stopping()) return Refuse(control, RunEnded(RunStatus::kStopping));
   if (absl::Status status = Check(control.change); !status.ok()) return Refuse(control, std::move(status));
   const int64_t at_batch = control.at_batch.value_or(batch_);
   if (at_batch < batch_) return Refuse(control, BatchAlreadyPassed(at_batch, batch_));
@@ -129,7 +137,7 @@ absl::Status TrainingLoop::Check(const Change& change) const {
 }
 
 void TrainingLoop::Apply(const Control& control) {
-  if (stopping()) return Refuse(control, RunEnded());
+  if (stopping()) return Refuse(control, RunEnded(RunStatus::kStopping));
   absl::Status status = std::visit([&](const auto& change) { return Apply(control, change); }, control.change);
   if (!status.ok()) return Refuse(control, std::move(status));
   schedule_.RememberApplied(control.request_id);
@@ -150,7 +158,17 @@ absl::Status TrainingLoop::Apply(const Control& control, const TargetChange& cha
 }
 
 absl::Status TrainingLoop::Apply(const Control& control, const StopChange& change) {
-  stop_message_ = change.message;
+  ReportStatus(RunStatus::kStopping, IdleReason::kNone, "");
+  const absl::Status saved = SaveParameters();
+  // What saving took is not to be taken for the time of batches.
+  now_ = clock_.Now();
+  if (!saved.ok() && !change.must_end) {
+    ReportChangedStatus(
+        absl::StrCat("The run was not stopped, since its parameters cannot be saved: ", saved.message()));
+    return SaveFailed(saved);
+  }
+  ending_ = saved.ok() ? Ending{RunStatus::kStopped, change.message}
+                       : Ending{RunStatus::kFailed, Join(change.message, NotSaved(saved))};
   const auto final_batch = static_cast<double>(batch_);
   Emit(ControlReport{control, final_batch, final_batch});
   return absl::OkStatus();
@@ -199,19 +217,22 @@ void TrainingLoop::ReportState(bool asked) {
   policy_.OnState(batch_);
 }
 
-void TrainingLoop::ReportChangedStatus() {
+void TrainingLoop::ReportChangedStatus(absl::string_view why) {
   const IdleReason reason = target_.IdleReasonAt(batch_);
   const RunStatus status = StatusFor(reason);
   if (status == status_ && reason == idle_reason_) return;
   // Where a run comes to rest, its loss is known.
   if (status == RunStatus::kIdle) ReportLossOnce();
-  ReportStatus(status, reason, reason == IdleReason::kDiverged ? DivergenceMessage(batch_, loss_) : "");
+  const std::string message = reason == IdleReason::kDiverged ? DivergenceMessage(batch_, loss_) : "";
+  ReportStatus(status, reason, Join(message, why));
 }
 
-void TrainingLoop::ReportStatus(RunStatus status, IdleReason reason, std::string message) {
+StatusReport TrainingLoop::ReportStatus(RunStatus status, IdleReason reason, std::string message) {
   status_ = status;
   idle_reason_ = reason;
-  Emit(StatusReport{status, reason, std::move(message), target_.batch(), loss_});
+  StatusReport report{status, reason, std::move(message), target_.batch(), loss_};
+  Emit(report);
+  return report;
 }
 
 void TrainingLoop::BreakSilence() {

@@ -9,6 +9,8 @@
 #include <string>
 #include <variant>
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "trainer/loop/clock.h"
 #include "trainer/loop/clock_pacer.h"
 #include "trainer/loop/control.h"
@@ -40,19 +42,22 @@ class TrainingLoop {
   // Everything referred to outlives the loop.
   TrainingLoop(LoopOptions options, Learner& learner, Mailbox& mailbox, ReportSink& sink, Clock& clock);
 
-  // Returns after a stop, when the parameters are saved, the last status (STOPPED) is reported and the mailbox closed.
-  // Controls that still wait then are refused with RUN_ENDED. Call once.
+  // Returns the last status after a stop, when it is reported and the mailbox closed: STOPPED if the parameters are
+  // saved, FAILED if they could not be. Controls that still wait then are refused with RUN_ENDED. Call once.
+  //
+  // Only a stop that must end the run ends it without saving. Any other is refused with SAVE_FAILED then, and the run
+  // goes on; STOPPING was reported meanwhile.
   //
   // At a boundary things happen, and are reported, in this order: the loss of the batch just trained; controls whose
   // batch this is; letters from the mailbox; a scheduled state; the change of status that all this led to.
-  void Run();
+  StatusReport Run();
 
  private:
   // Trains until something is due, a letter comes or the loss is no longer finite; one batch at least.
   void Train();
   // Sleeps until a letter comes or a heartbeat is due.
   void Wait();
-  void End();
+  StatusReport End();
 
   void HandleControls();
   void Handle(const Letter& letter);
@@ -70,14 +75,15 @@ class TrainingLoop {
   void ReportLossOnce();
   void ReportDueState();
   void ReportState(bool asked);
-  void ReportChangedStatus();
-  void ReportStatus(RunStatus status, IdleReason reason, std::string message);
+  // Adds `why` to what the status itself has to say.
+  void ReportChangedStatus(absl::string_view why = "");
+  StatusReport ReportStatus(RunStatus status, IdleReason reason, std::string message);
   void BreakSilence();
   void Emit(std::variant<LossReport, StatusReport, ControlReport, StateReport> kind,
             std::optional<Knobs> changed_knobs = std::nullopt);
   void Refuse(const Control& control, absl::Status error);
 
-  bool stopping() const { return stop_message_.has_value(); }
+  bool stopping() const { return ending_.has_value(); }
   absl::Status SaveParameters();
   // A copy of the parameters after this batch, made once per batch.
   std::shared_ptr<const Model> Parameters();
@@ -99,8 +105,12 @@ class TrainingLoop {
   // As last reported.
   RunStatus status_ = RunStatus::kIdle;
   IdleReason idle_reason_ = IdleReason::kNone;
-  // Set once a stop was applied: what the last status is to say.
-  std::optional<std::string> stop_message_;
+  // Set once a stop was applied: STOPPED or FAILED, and what the last status says about it.
+  struct Ending {
+    RunStatus status = RunStatus::kStopped;
+    std::string message;
+  };
+  std::optional<Ending> ending_;
   // The time at this boundary.
   TimePoint now_;
   // Parameters() of this batch. Null: nobody has asked yet.

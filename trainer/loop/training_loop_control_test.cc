@@ -105,6 +105,7 @@ TEST_F(LoopTest, RefusesAControlForABatchThatHasPassed) {
   Run();
   EXPECT_THAT(RefusalReasons(), ElementsAre(v1::ERROR_REASON_BATCH_ALREADY_PASSED));
   EXPECT_EQ(ToError(sink.refusals[0].error).metadata().at("batch"), "50");
+  EXPECT_EQ(ToError(sink.refusals[0].error).field(), "options.at_batch");
   EXPECT_THAT(Changes(), ElementsAre("50 IDLE TARGET_REACHED"));
 }
 
@@ -133,7 +134,7 @@ TEST_F(LoopTest, RefusesWhatNoRunCanTakeAndIsUntouched) {
 TEST_F(LoopTest, RefusesToReportStatesTooLargeForAnEvent) {
   learner.learner_facts.parameters = kMaxStateEventParameters + 1;
   Put("every", KnobChange{"state_every", 10});
-  ASSERT_TRUE(mailbox.Put(Query{true, true, [](auto answer) { EXPECT_NE(answer->model, nullptr); }}).ok());
+  ASSERT_TRUE(mailbox.Put(Query{true, true, [](const RunSnapshot& answer) { EXPECT_NE(answer.model, nullptr); }}).ok());
   StopAt(milliseconds(2));
   Run();
   EXPECT_THAT(RefusalReasons(), ElementsAre(v1::ERROR_REASON_STATE_TOO_LARGE));
@@ -187,7 +188,7 @@ TEST_F(LoopTest, StopsWithTheFinalBatchAndLossAndTheParametersSaved) {
   Run();
   std::vector<std::string> last;
   for (size_t i = sink.reports.size() - 4; i < sink.reports.size(); ++i) last.push_back(Describe(sink.reports[i]));
-  EXPECT_THAT(last, ElementsAre("30 control stop = 30", "30 STOPPING", "30 loss", "30 STOPPED"));
+  EXPECT_THAT(last, ElementsAre("30 STOPPING", "30 control stop = 30", "30 loss", "30 STOPPED"));
   EXPECT_EQ(LastStatus().loss, 1.0 / 30);
   EXPECT_EQ(LastStatus().message, "");
   int64_t saved_batch = 0;
@@ -195,13 +196,52 @@ TEST_F(LoopTest, StopsWithTheFinalBatchAndLossAndTheParametersSaved) {
   EXPECT_EQ(saved_batch, 30);
 }
 
-TEST_F(LoopTest, SaysWhenItCouldNotSaveTheParameters) {
+TEST_F(LoopTest, RefusesAStopThatCannotSaveAndTrainsOnUntilItCan) {
+  options.target = 1000;
   learner.can_save = false;
-  Put("stop", StopChange{"The trainer was told to terminate."});
+  during.emplace(30, [this] { Stop(); });
+  during.emplace(60, [this] {
+    learner.can_save = true;
+    Stop();
+  });
+  EXPECT_EQ(Run().status, RunStatus::kStopped);
+  ASSERT_THAT(RefusalReasons(), ElementsAre(v1::ERROR_REASON_SAVE_FAILED));
+  const v1::Error refusal = ToError(sink.refusals[0].error);
+  EXPECT_EQ(refusal.metadata().at("cause"), "no space left on device.");
+  EXPECT_THAT(refusal.message(), HasSubstr("Free room or mend its directory, then stop it again."));
+  std::vector<std::string> reports;
+  for (const Report& report : sink.reports) reports.push_back(Describe(report));
+  EXPECT_THAT(reports, ElementsAre("0 TRAINING", "1 loss", "30 STOPPING", "30 TRAINING", "51 loss", "60 STOPPING",
+                                   "60 control stop = 60", "60 loss", "60 STOPPED"));
+  EXPECT_THAT(std::get<StatusReport>(sink.reports[3].kind).message, HasSubstr("no space left on device."));
+  EXPECT_EQ(LastStatus().message, "");
+}
+
+TEST_F(LoopTest, IsIdleForTheSameReasonAfterAStopThatCannotSave) {
+  options.target = 10;
+  learner.can_save = false;
+  clock.At(milliseconds(100), [this] { Stop(); });
+  clock.At(milliseconds(200), [this] {
+    learner.can_save = true;
+    BatchTo("on", 20);
+  });
+  clock.At(milliseconds(300), [this] { Stop(); });
   Run();
-  EXPECT_EQ(Describe(sink.reports.back()), "0 STOPPED");
+  std::vector<std::string> reports;
+  for (size_t i = 4; i < sink.reports.size(); ++i) reports.push_back(Describe(sink.reports[i]));
+  EXPECT_THAT(reports, ElementsAre("10 STOPPING", "10 IDLE TARGET_REACHED", "10 control on = 20", "10 TRAINING",
+                                   "11 loss", "20 loss at target", "20 IDLE TARGET_REACHED", "20 STOPPING",
+                                   "20 control stop = 20", "20 STOPPED"));
+}
+
+TEST_F(LoopTest, FailsWhenItMustEndAndCannotSaveTheParameters) {
+  learner.can_save = false;
+  Put("stop", StopChange{"The trainer was told to terminate.", /*must_end=*/true});
+  EXPECT_EQ(Run().status, RunStatus::kFailed);
+  EXPECT_EQ(Describe(sink.reports.back()), "0 FAILED");
   EXPECT_THAT(LastStatus().message, HasSubstr("told to terminate"));
   EXPECT_THAT(LastStatus().message, HasSubstr("could not be saved: no space left on device."));
+  EXPECT_THAT(RefusalReasons(), IsEmpty());
 }
 
 TEST_F(LoopTest, RefusesWhateverComesAfterAStop) {
@@ -212,7 +252,8 @@ TEST_F(LoopTest, RefusesWhateverComesAfterAStop) {
   Run();
   EXPECT_THAT(RefusalReasons(),
               ElementsAre(v1::ERROR_REASON_RUN_ENDED, v1::ERROR_REASON_RUN_ENDED, v1::ERROR_REASON_RUN_ENDED));
-  EXPECT_EQ(ReasonOf(mailbox.Put(Query{})), v1::ERROR_REASON_RUN_ENDED);
+  EXPECT_EQ(ToError(sink.refusals[0].error).metadata().at("status"), "STOPPING");
+  EXPECT_EQ(ToError(mailbox.Put(Query{})).metadata().at("status"), "STOPPED");
 }
 
 TEST_F(LoopTest, StopsAtTheBatchAStopNames) {

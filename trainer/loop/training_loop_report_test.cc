@@ -175,7 +175,7 @@ TEST_F(LoopTest, LabelsAStateWithTheLossOfItsOwnBatch) {
 TEST_F(LoopTest, AnswersQueriesBetweenBatchesWithASnapshot) {
   options.target = 50;
   std::vector<RunSnapshot> answers;
-  const auto keep = [&](absl::StatusOr<RunSnapshot> snapshot) { answers.push_back(*std::move(snapshot)); };
+  const auto keep = [&](RunSnapshot snapshot) { answers.push_back(std::move(snapshot)); };
   during.emplace(30, [&] {
     ASSERT_TRUE(mailbox.Put(Query{false, false, keep}).ok());
     ASSERT_TRUE(mailbox.Put(Query{true, false, keep}).ok());

@@ -14,7 +14,7 @@ Dataset DatasetNotFound DatasetTooLarge DeadlineExceeded EtaInvalid Event EventK
 Gap Heartbeat House HouseClosed Identity IdleReason Internal IntervalInvalid JournalFailed Knob KnobOutOfRange
 KnobUnknown LabelOutOfRange Layer LocalServiceFailed LossEvent Map NetDataMismatch NetInvalid NetLossMismatch
 NoParameters PilothouseError Receipt RequestIdInvalid RequestIdReused RequestTooLarge Run RunAlreadyExists RunEnded
-RunIdInvalid RunNotFound RunStatus SequenceOutOfRange ServiceStopping Snapshot SpecInvalid State StateEvent
+RunIdInvalid RunNotFound RunStatus SaveFailed SequenceOutOfRange ServiceStopping Snapshot SpecInvalid State StateEvent
 StateTooLarge StatusEvent Stopped TargetInvalid TooManyControls TooManyRuns TooManyWatchers TrainerFailed
 TrainerUnavailable Unreachable Watch __version__ connect local
 """

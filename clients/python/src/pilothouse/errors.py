@@ -282,6 +282,12 @@ class Internal(PilothouseError):
     REASON = "INTERNAL"
 
 
+class SaveFailed(PilothouseError):
+    """The parameters cannot be saved, so the run was not stopped; it goes on. Metadata: cause."""
+
+    REASON = "SAVE_FAILED"
+
+
 #: The class of each reason.
 BY_REASON: Mapping[str, type[PilothouseError]] = {
     kind.REASON: kind for kind in PilothouseError.__subclasses__() if kind.REASON
