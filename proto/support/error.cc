@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/types/optional.h"
+#include "proto/support/text.h"
 
 namespace pilothouse {
 namespace {
@@ -39,6 +40,7 @@ absl::StatusCode CodeOf(v1::ErrorReason reason) {
     case v1::ERROR_REASON_TOO_MANY_RUNS:
     case v1::ERROR_REASON_TOO_MANY_CONTROLS:
     case v1::ERROR_REASON_TOO_MANY_WATCHERS:
+    case v1::ERROR_REASON_SERVICE_BUSY:
       return absl::StatusCode::kResourceExhausted;
     case v1::ERROR_REASON_SEQUENCE_OUT_OF_RANGE:
       return absl::StatusCode::kOutOfRange;
@@ -64,9 +66,10 @@ absl::Status MakeError(v1::ErrorReason reason, absl::string_view field, absl::st
                        const ErrorMetadata& metadata) {
   v1::Error error;
   error.set_reason(reason);
-  error.set_field(std::string(field));
-  error.set_message(std::string(message));
-  for (const auto& [key, value] : metadata) (*error.mutable_metadata())[key] = value;
+  // What is quoted in a sentence comes from anywhere.
+  error.set_field(ValidUtf8(field));
+  error.set_message(ValidUtf8(message));
+  for (const auto& [key, value] : metadata) (*error.mutable_metadata())[key] = ValidUtf8(value);
   return FromError(error);
 }
 
@@ -74,7 +77,7 @@ v1::Error ToError(const absl::Status& status) {
   if (absl::optional<v1::Error> error = PayloadOf(status)) return *std::move(error);
   v1::Error error;
   error.set_reason(v1::ERROR_REASON_INTERNAL);
-  error.set_message(std::string(status.message()));
+  error.set_message(ValidUtf8(status.message()));
   return error;
 }
 

@@ -5,6 +5,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "proto/support/error.h"
+#include "proto/support/text.h"
 
 namespace pilothouse {
 namespace {
@@ -13,14 +14,6 @@ namespace {
 constexpr size_t kMaxMessageText = 2048;
 constexpr size_t kMaxMetadataText = 1024;
 
-// Cuts at `limit` bytes without splitting a UTF-8 character.
-std::string Cut(const std::string& text, size_t limit) {
-  if (text.size() <= limit) return text;
-  size_t end = limit;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "…";
-}
-
 }  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
@@ -28,11 +21,11 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   const v1::Error error = ToError(status);
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
-  details.set_message(Cut(error.message(), kMaxMessageText));
+  details.set_message(Shortened(error.message(), kMaxMessageText));
   google::rpc::ErrorInfo info;
   info.set_domain(kErrorDomain);
   info.set_reason(ReasonName(error.reason()));
-  for (const auto& [key, value] : error.metadata()) (*info.mutable_metadata())[key] = Cut(value, kMaxMetadataText);
+  for (const auto& [key, value] : error.metadata()) (*info.mutable_metadata())[key] = Shortened(value, kMaxMetadataText);
   details.add_details()->PackFrom(info);
   if (!error.field().empty()) {
     google::rpc::BadRequest request;

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proto/support/error.h"
@@ -10,11 +12,13 @@
 namespace pilothouse::service {
 namespace {
 
-std::vector<v1::Run> Runs(int count) {
-  std::vector<v1::Run> runs(static_cast<size_t>(count));
-  for (int i = 0; i < count; ++i) {
-    runs[static_cast<size_t>(i)].set_run_id("run-" + std::to_string(count - i));
-    runs[static_cast<size_t>(i)].mutable_spec()->set_seed(7);
+std::vector<std::shared_ptr<const v1::Run>> Runs(int count) {
+  std::vector<std::shared_ptr<const v1::Run>> runs;
+  for (int i = count; i > 0; --i) {
+    auto run = std::make_shared<v1::Run>();
+    run->set_run_id("run-" + std::to_string(i));
+    run->mutable_spec()->set_seed(7);
+    runs.push_back(std::move(run));
   }
   return runs;
 }

@@ -21,8 +21,7 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 absl::Status Busy() {
-  return MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "",
-                   "The service has too much to do just now; try again shortly.");
+  return MakeError(v1::ERROR_REASON_SERVICE_BUSY, "", "The service has too much to do just now; try again shortly.");
 }
 
 // Every control: validate, ask the run, answer with the receipt.
@@ -60,12 +59,10 @@ v1::StopResponse StopOutcome(const ControlOutcome& outcome) {
   return response;
 }
 
-v1::GetStateResponse StateOf(v1::Run run, v1::StateAnswer& answer, bool living) {
+v1::GetStateResponse StateOf(v1::Run run, v1::StateAnswer& answer) {
   v1::GetStateResponse response;
-  if (living) {
-    ApplyAnswer(answer, run);
-    *run.mutable_training_thread_seen_time() = TimeUtil::GetCurrentTime();
-  }
+  ApplyAnswer(answer, run);
+  if (!IsTerminal(run.status())) *run.mutable_training_thread_seen_time() = TimeUtil::GetCurrentTime();
   *response.mutable_run() = std::move(run);
   if (answer.has_state()) response.mutable_state()->Swap(answer.mutable_state());
   return response;
@@ -81,8 +78,13 @@ grpc::ServerUnaryReactor* TrainingControlService::StartRun(grpc::CallbackServerC
     reply->Send(valid);
     return reactor;
   }
-  const bool queued = pool_.Submit([this, request = *request, reply = reply] {
-    runs_.Start(request, [reply](absl::StatusOr<v1::Run> run) {
+  const ByteBudget::Ticket ticket = budget_.Take(static_cast<int64_t>(request->ByteSizeLong()));
+  if (ticket == nullptr) {
+    reply->Send(Busy());
+    return reactor;
+  }
+  const bool queued = pool_.Submit([this, request = *request, reply = reply, ticket] {
+    runs_.Start(request, [reply, ticket](absl::StatusOr<v1::Run> run) {
       if (!run.ok()) return reply->Send(run.status());
       v1::StartRunResponse started;
       *started.mutable_run() = *std::move(run);
@@ -120,11 +122,11 @@ grpc::ServerUnaryReactor* TrainingControlService::GetState(grpc::CallbackServerC
     answer_from_journal();
     return reactor;
   }
-  v1::Query query;
-  query.mutable_state()->set_include_state_vector(with_vector);
+  auto query = std::make_shared<v1::Query>();
+  query->mutable_state()->set_include_state_vector(with_vector);
   runs_.Query(request->run_id(), query,
               [run = *run, reply = reply, with_vector, answer_from_journal](absl::StatusOr<v1::Answer> answer) {
-                if (answer.ok()) return reply->Send(StateOf(run->Now(), *answer->mutable_state(), run->alive()));
+                if (answer.ok()) return reply->Send(StateOf(run->Now(), *answer->mutable_state()));
                 // A run that is STARTING or LOST, or has just ended, still has a state that can be told.
                 const v1::ErrorReason reason = ReasonOf(answer.status());
                 const bool known =
@@ -166,7 +168,7 @@ grpc::ServerUnaryReactor* TrainingControlService::Stop(grpc::CallbackServerConte
 
 grpc::ServerReadReactor<v1::UploadDatasetRequest>* TrainingControlService::UploadDataset(
     grpc::CallbackServerContext* context, v1::UploadDatasetResponse* response) {
-  return StartUpload(*context, datasets_, pool_, response);
+  return StartUpload(*context, datasets_, pool_, uploads_, response);
 }
 
 grpc::ServerUnaryReactor* TrainingControlService::Predict(grpc::CallbackServerContext*,
@@ -177,9 +179,14 @@ grpc::ServerUnaryReactor* TrainingControlService::Predict(grpc::CallbackServerCo
     reply->Send(valid);
     return reactor;
   }
-  v1::Query query;
-  *query.mutable_predict()->mutable_inputs() = request->inputs();
-  runs_.Query(request->run_id(), query, [reply = reply](absl::StatusOr<v1::Answer> answer) {
+  const ByteBudget::Ticket ticket = budget_.Take(static_cast<int64_t>(request->ByteSizeLong()));
+  if (ticket == nullptr) {
+    reply->Send(Busy());
+    return reactor;
+  }
+  auto query = std::make_shared<v1::Query>();
+  *query->mutable_predict()->mutable_inputs() = request->inputs();
+  runs_.Query(request->run_id(), std::move(query), [reply = reply, ticket](absl::StatusOr<v1::Answer> answer) {
     if (!answer.ok()) return reply->Send(answer.status());
     v1::PredictResponse prediction;
     prediction.mutable_outputs()->Swap(answer->mutable_predict()->mutable_outputs());

@@ -6,6 +6,8 @@
 
 #include "pilothouse/v1/training_control.grpc.pb.h"
 #include "service/journal/work_pool.h"
+#include "service/rpc/byte_budget.h"
+#include "service/rpc/upload_slots.h"
 #include "service/runs/dataset_store.h"
 #include "service/runs/run_registry.h"
 #include "service/watch/watch_registry.h"
@@ -47,6 +49,8 @@ class TrainingControlService final : public v1::TrainingControl::CallbackService
   WatchRegistry& watches_;
   WorkPool& pool_;
   WorkPool& history_pool_;
+  ByteBudget budget_;
+  UploadSlots uploads_;
 };
 
 }  // namespace pilothouse::service

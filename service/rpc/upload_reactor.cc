@@ -1,5 +1,6 @@
 #include "service/rpc/upload_reactor.h"
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -10,15 +11,25 @@
 namespace pilothouse::service {
 namespace {
 
+absl::Status Busy() {
+  return MakeError(v1::ERROR_REASON_SERVICE_BUSY, "",
+                   "As many uploads are under way as the service takes; try again shortly.");
+}
+
 // At any moment there is exactly one of: a read in flight, work on the pool, or a Finish. So no lock is needed, and
 // Finish is called once: by whatever was under way when the upload ended. A client that vanishes makes the read in
 // flight fail.
 class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
  public:
-  UploadReactor(const grpc::CallbackServerContext& context, const DatasetStore& datasets, WorkPool& pool,
+  UploadReactor(grpc::CallbackServerContext& context, const DatasetStore& datasets, WorkPool& pool, UploadSlots& slots,
                 v1::UploadDatasetResponse* response)
-      : context_(context), datasets_(datasets), pool_(pool), response_(response) {
-    StartRead(&request_);
+      : context_(context), datasets_(datasets), pool_(pool), slots_(slots), response_(response) {
+    const auto end = [this] { context_.TryCancel(); };
+    if (slots_.Enter(this, end, std::chrono::steady_clock::now())) {
+      StartRead(&request_);
+    } else {
+      Finish(ToGrpcStatus(Busy()));
+    }
   }
 
   void OnReadDone(bool ok) override {
@@ -29,16 +40,17 @@ class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
         TakeEnd();
       }
     });
-    if (!queued) {
-      Finish(ToGrpcStatus(MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "",
-                                    "The service has too much to do just now; try again shortly.")));
-    }
+    if (!queued) Finish(ToGrpcStatus(Busy()));
   }
 
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    slots_.Leave(this);
+    delete this;
+  }
 
  private:
   void TakeMessage() {
+    slots_.Touch(this, std::chrono::steady_clock::now());
     const absl::Status taken = request_.has_header() ? Begin() : Append();
     if (taken.ok()) {
       StartRead(&request_);
@@ -76,9 +88,10 @@ class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
     Finish(ToGrpcStatus(finished.status()));
   }
 
-  const grpc::CallbackServerContext& context_;
+  grpc::CallbackServerContext& context_;
   const DatasetStore& datasets_;
   WorkPool& pool_;
+  UploadSlots& slots_;
   v1::UploadDatasetResponse* const response_;
   v1::UploadDatasetRequest request_;
   std::unique_ptr<DatasetUpload> upload_;
@@ -86,10 +99,11 @@ class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
 
 }  // namespace
 
-grpc::ServerReadReactor<v1::UploadDatasetRequest>* StartUpload(const grpc::CallbackServerContext& context,
+grpc::ServerReadReactor<v1::UploadDatasetRequest>* StartUpload(grpc::CallbackServerContext& context,
                                                                const DatasetStore& datasets, WorkPool& pool,
+                                                               UploadSlots& slots,
                                                                v1::UploadDatasetResponse* response) {
-  return new UploadReactor(context, datasets, pool, response);
+  return new UploadReactor(context, datasets, pool, slots, response);
 }
 
 }  // namespace pilothouse::service

@@ -6,14 +6,15 @@
 
 #include "pilothouse/v1/training_control.pb.h"
 #include "service/journal/work_pool.h"
+#include "service/rpc/upload_slots.h"
 #include "service/runs/dataset_store.h"
 
 namespace pilothouse::service {
 
-// Returns the reactor that gRPC is to be given; it deletes itself. `datasets` and `pool` must outlive it.
-grpc::ServerReadReactor<v1::UploadDatasetRequest>* StartUpload(const grpc::CallbackServerContext& context,
+// Returns the reactor that gRPC is to be given; it deletes itself. The others must outlive it.
+grpc::ServerReadReactor<v1::UploadDatasetRequest>* StartUpload(grpc::CallbackServerContext& context,
                                                                const DatasetStore& datasets, WorkPool& pool,
-                                                               v1::UploadDatasetResponse* response);
+                                                               UploadSlots& slots, v1::UploadDatasetResponse* response);
 
 }  // namespace pilothouse::service
 

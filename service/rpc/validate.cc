@@ -5,10 +5,12 @@
 #include <string>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
 #include "proto/support/tensor.h"
+#include "proto/support/text.h"
 #include "service/runs/run_id.h"
 
 namespace pilothouse::service {
@@ -21,9 +23,12 @@ constexpr size_t kMaxSpecBytes = 1 << 20;
 absl::Status CheckRequestId(const std::string& request_id, absl::string_view field) {
   const bool printable =
       std::all_of(request_id.begin(), request_id.end(), [](char c) { return absl::ascii_isprint(c); });
-  if (printable && request_id.size() <= kMaxRequestIdBytes) return absl::OkStatus();
+  // These name the controls that services and trainers make themselves.
+  const bool reserved = absl::StartsWith(request_id, "service-") || absl::StartsWith(request_id, "trainer-");
+  if (printable && !reserved && request_id.size() <= kMaxRequestIdBytes) return absl::OkStatus();
   return MakeError(v1::ERROR_REASON_REQUEST_ID_INVALID, field,
-                   absl::StrCat("A request_id has at most ", kMaxRequestIdBytes, " printable ASCII characters."));
+                   absl::StrCat("A request_id has at most ", kMaxRequestIdBytes,
+                                " printable ASCII characters, and begins with neither \"service-\" nor \"trainer-\"."));
 }
 
 absl::Status CheckText(const std::string& text, size_t limit, absl::string_view field) {
@@ -96,7 +101,7 @@ absl::StatusOr<v1::Control> ToControl(const v1::SetEtaRequest& request) {
 absl::StatusOr<v1::Control> ToControl(const v1::SetKnobRequest& request) {
   if (request.name().empty() || request.name().size() > kMaxKnobNameBytes) {
     return MakeError(v1::ERROR_REASON_KNOB_UNKNOWN, "name", "Name the knob to set; the run's state lists its knobs.",
-                     {{"name", request.name().substr(0, kMaxKnobNameBytes)}});
+                     {{"name", Shortened(request.name(), kMaxKnobNameBytes)}});
   }
   if (!std::isfinite(request.value())) {
     return MakeError(v1::ERROR_REASON_KNOB_OUT_OF_RANGE, "value",

@@ -20,6 +20,7 @@
 #include "absl/strings/str_split.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
+#include "proto/support/text.h"
 
 namespace pilothouse::service {
 namespace {
@@ -162,7 +163,7 @@ absl::StatusOr<DataPaths> DatasetStore::FindUploaded(const std::string& dataset_
                      .inputs = absl::StrCat(directory, "/", PartName(v1::DATASET_PART_INPUTS)),
                      .targets = absl::StrCat(directory, "/", PartName(v1::DATASET_PART_TARGETS))};
   }
-  const std::string shown = dataset_id.substr(0, 100);
+  const std::string shown = Shortened(dataset_id, 100);
   return MakeError(
       v1::ERROR_REASON_DATASET_NOT_FOUND, "dataset_id",
       absl::StrCat("This service holds no dataset \"", shown, "\". Upload it, and use the id that returns."),
@@ -170,7 +171,7 @@ absl::StatusOr<DataPaths> DatasetStore::FindUploaded(const std::string& dataset_
 }
 
 absl::StatusOr<DataPaths> DatasetStore::FindFile(const std::string& name) const {
-  const std::string shown = name.substr(0, 200);
+  const std::string shown = Shortened(name, 200);
   if (!IsPlainRelative(name)) {
     return MakeError(v1::ERROR_REASON_FILE_NAME_INVALID, "file",
                      absl::StrCat("\"", shown, "\" is no relative path without \"..\" below the service's folder ",

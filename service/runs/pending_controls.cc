@@ -32,8 +32,14 @@ bool SameChange(const v1::Change& a, const v1::Change& b) {
 absl::StatusOr<PendingControls::Added> PendingControls::Add(const v1::Control& control, ControlCallback callback) {
   const auto found = controls_.find(control.request_id());
   if (found == controls_.end()) {
-    if (controls_.size() >= kMaxPendingControls) return TooMany("controls", kMaxPendingControls);
-    controls_[control.request_id()] = {control.change(), {std::move(callback)}};
+    const bool scheduled = control.has_at_batch();
+    const size_t limit = scheduled ? kMaxScheduledControls : kMaxPendingControls;
+    const size_t count = scheduled ? scheduled_ : controls_.size() - scheduled_;
+    if (count >= limit && !control.change().has_stop()) {
+      return TooMany(scheduled ? "controls with an at_batch" : "controls", limit);
+    }
+    scheduled_ += scheduled ? 1 : 0;
+    controls_[control.request_id()] = {control.change(), scheduled, {std::move(callback)}};
     return Added::kNew;
   }
   Waiting& waiting = found->second;
@@ -52,6 +58,7 @@ void PendingControls::Resolve(const std::string& request_id, const absl::StatusO
   const auto found = controls_.find(request_id);
   if (found == controls_.end()) return;
   const std::vector<ControlCallback> callbacks = std::move(found->second.callbacks);
+  scheduled_ -= found->second.scheduled ? 1 : 0;
   controls_.erase(found);
   for (const ControlCallback& callback : callbacks) callback(outcome);
 }
@@ -72,6 +79,7 @@ void PendingControls::ResolveQuery(uint64_t query_id, absl::StatusOr<v1::Answer>
 
 void PendingControls::FailAll(const absl::Status& error) {
   const auto controls = std::exchange(controls_, {});
+  scheduled_ = 0;
   const auto queries = std::exchange(queries_, {});
   for (const auto& [id, waiting] : controls) {
     for (const ControlCallback& callback : waiting.callbacks) callback(error);

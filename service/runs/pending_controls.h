@@ -16,8 +16,10 @@
 
 namespace pilothouse::service {
 
-// Controls of one run that wait for their receipt, with all who ask for them.
+// Controls of one run that are on their way, and those that wait for their at_batch, which may be far: each have their
+// own bound, so that the latter never keep the former out. A stop is always taken.
 inline constexpr size_t kMaxPendingControls = 1024;
+inline constexpr size_t kMaxScheduledControls = 256;
 // Clients that may wait for the same control; one more makes the oldest give way.
 inline constexpr size_t kMaxWaitersPerControl = 16;
 // Queries of one run that wait for their answer.
@@ -59,10 +61,13 @@ class PendingControls {
  private:
   struct Waiting {
     v1::Change change;
+    bool scheduled = false;
     std::vector<ControlCallback> callbacks;
   };
 
   std::map<std::string, Waiting> controls_;
+  // How many of them have an at_batch.
+  size_t scheduled_ = 0;
   std::map<uint64_t, QueryCallback> queries_;
   uint64_t last_query_id_ = 0;
 };

@@ -65,6 +65,35 @@ TEST(PendingControls, AreBounded) {
   EXPECT_EQ(ReasonOf(pending.AddQuery([](const auto&) {}).status()), v1::ERROR_REASON_TOO_MANY_CONTROLS);
 }
 
+TEST(PendingControls, ThoseThatWaitForABatchKeepNobodyOut) {
+  PendingControls pending;
+  Answers answers;
+  const auto at_batch = [](const std::string& id) {
+    v1::Control control = EtaControl(id, 0.5);
+    control.set_at_batch(1'000'000);
+    return control;
+  };
+  for (size_t i = 0; i < kMaxScheduledControls; ++i) {
+    ASSERT_TRUE(pending.Add(at_batch(std::to_string(i)), answers.Callback()).ok());
+  }
+  EXPECT_EQ(ReasonOf(pending.Add(at_batch("more"), answers.Callback()).status()), v1::ERROR_REASON_TOO_MANY_CONTROLS);
+  EXPECT_TRUE(pending.Add(EtaControl("now", 0.5), answers.Callback()).ok());
+  pending.Resolve("0", OutcomeAt(1'000'000));
+  EXPECT_TRUE(pending.Add(at_batch("more"), answers.Callback()).ok());
+}
+
+TEST(PendingControls, AStopIsTakenHoweverManyOthersThereAre) {
+  PendingControls pending;
+  Answers answers;
+  for (size_t i = 0; i < kMaxPendingControls; ++i) {
+    ASSERT_TRUE(pending.Add(EtaControl(std::to_string(i), 0.5), answers.Callback()).ok());
+  }
+  v1::Control stop;
+  stop.set_request_id("stop");
+  stop.mutable_change()->mutable_stop();
+  EXPECT_TRUE(pending.Add(stop, answers.Callback()).ok());
+}
+
 TEST(PendingControls, TheOldestOfTooManyAskersGivesWay) {
   PendingControls pending;
   Answers answers;

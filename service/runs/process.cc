@@ -21,6 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "proto/support/error.h"
+#include "proto/support/text.h"
 
 extern char** environ;
 
@@ -28,6 +29,8 @@ namespace pilothouse::service {
 namespace {
 
 constexpr size_t kMaxLogTail = 1024;
+// How soon a call that was given up is noticed.
+constexpr std::chrono::milliseconds kGivenUpInterval{100};
 
 absl::Status Failed(absl::string_view what, absl::string_view how) {
   return MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", absl::StrCat(what, ": ", how, "."),
@@ -102,7 +105,8 @@ absl::StatusOr<pid_t> Spawn(const std::vector<std::string>& argv, const std::vec
 
 // Feeds `input` to `fd` and collects what comes back, until the other side closes.
 absl::StatusOr<std::string> Exchange(int fd, absl::string_view input, size_t max_output,
-                                     std::chrono::steady_clock::time_point deadline) {
+                                     std::chrono::steady_clock::time_point deadline,
+                                     const std::function<bool()>& given_up) {
   std::string output;
   std::vector<char> buffer(1 << 16);
   if (input.empty()) shutdown(fd, SHUT_WR);
@@ -110,8 +114,9 @@ absl::StatusOr<std::string> Exchange(int fd, absl::string_view input, size_t max
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     if (left <= 0) return Failed("The trainer did not answer", "out of time");
+    if (given_up()) return absl::CancelledError("Nobody waits for the trainer's answer any more.");
     pollfd waiting{fd, static_cast<short>(POLLIN | (input.empty() ? 0 : POLLOUT)), 0};
-    if (poll(&waiting, 1, static_cast<int>(std::min<int64_t>(left, 1000))) <= 0) continue;
+    if (poll(&waiting, 1, static_cast<int>(std::min<int64_t>(left, kGivenUpInterval.count()))) <= 0) continue;
     if ((waiting.revents & POLLOUT) != 0) {
       const ssize_t sent = send(fd, input.data(), input.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent > 0) input.remove_prefix(static_cast<size_t>(sent));
@@ -148,7 +153,8 @@ void ChildProcess::Signal(int signal) {
 }
 
 absl::StatusOr<std::string> RunToEnd(const std::vector<std::string>& argv, absl::string_view input, size_t max_output,
-                                     std::chrono::seconds timeout, const std::string& log_path) {
+                                     std::chrono::seconds timeout, const std::string& log_path,
+                                     const std::function<bool()>& given_up) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return Failed("Could not start the trainer", strerror(errno));
@@ -157,7 +163,8 @@ absl::StatusOr<std::string> RunToEnd(const std::vector<std::string>& argv, absl:
   absl::StatusOr<pid_t> pid = Spawn(argv, {}, {.input = pair[1], .output = pair[1], .log_path = log_path});
   close(pair[1]);
   if (!pid.ok()) return pid.status();
-  absl::StatusOr<std::string> output = Exchange(pair[0], input, max_output, std::chrono::steady_clock::now() + timeout);
+  absl::StatusOr<std::string> output =
+      Exchange(pair[0], input, max_output, std::chrono::steady_clock::now() + timeout, given_up);
   if (!output.ok()) kill(*pid, SIGKILL);
   int wait_status = 0;
   while (waitpid(*pid, &wait_status, 0) < 0 && errno == EINTR) {
@@ -184,7 +191,7 @@ std::string LastLines(const std::string& path, int max_lines) {
     }
     begin = end_of_previous;
   }
-  return std::string(absl::StripPrefix(text.substr(begin), "\n"));
+  return ValidUtf8(absl::StripPrefix(text.substr(begin), "\n"));
 }
 
 bool IsLocked(const std::string& path) {

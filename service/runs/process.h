@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,11 +41,13 @@ class ChildProcess {
 
 // Runs argv to its end with `input` on standard input; returns its standard output. Errors go to `log_path`. Fails with
 // TRAINER_FAILED when it cannot be started, exits with another code than 0, prints more than `max_output` bytes, or is
-// not done by `timeout` (it is then killed). Blocks. Thread-safe.
+// not done by `timeout`; with CANCELLED soon after `given_up` has become true. It is then killed. Blocks. Thread-safe.
 absl::StatusOr<std::string> RunToEnd(const std::vector<std::string>& argv, absl::string_view input, size_t max_output,
-                                     std::chrono::seconds timeout, const std::string& log_path);
+                                     std::chrono::seconds timeout, const std::string& log_path,
+                                     const std::function<bool()>& given_up);
 
-// The last lines of a text file, at most `max_lines` and about 1 KiB; empty if it cannot be read.
+// The last lines of a text file, at most `max_lines` and about 1 KiB; as valid UTF-8; empty if it cannot be
+// read.
 std::string LastLines(const std::string& path, int max_lines);
 
 // Whether some process holds a lock (flock) on the file. False if there is no such file.

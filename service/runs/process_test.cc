@@ -19,6 +19,8 @@ namespace {
 
 using std::chrono::seconds;
 
+bool Never() { return false; }
+
 class Process : public testing::Test {
  protected:
   void SetUp() override {
@@ -69,15 +71,25 @@ TEST_F(Process, AProgramThatDoesNotExistIsAnError) {
 
 TEST_F(Process, RunsToItsEndWithALargeInputAndReturnsTheOutput) {
   const std::string input(3'000'000, 'x');
-  auto output = RunToEnd({"/bin/cat"}, input, 4'000'000, seconds(30), log());
+  auto output = RunToEnd({"/bin/cat"}, input, 4'000'000, seconds(30), log(), Never);
   ASSERT_TRUE(output.ok()) << output.status();
   EXPECT_EQ(*output, input);
 }
 
 TEST_F(Process, AFailingTooTalkativeOrEndlessChildIsAnError) {
-  EXPECT_FALSE(RunToEnd({"/bin/sh", "-c", "exit 1"}, "", 100, seconds(30), log()).ok());
-  EXPECT_FALSE(RunToEnd({"/bin/cat", "/dev/zero"}, "", 100'000, seconds(30), log()).ok());
-  EXPECT_FALSE(RunToEnd({"/bin/sleep", "60"}, "", 100, seconds(1), log()).ok());
+  EXPECT_FALSE(RunToEnd({"/bin/sh", "-c", "exit 1"}, "", 100, seconds(30), log(), Never).ok());
+  EXPECT_FALSE(RunToEnd({"/bin/cat", "/dev/zero"}, "", 100'000, seconds(30), log(), Never).ok());
+  EXPECT_FALSE(RunToEnd({"/bin/sleep", "60"}, "", 100, seconds(1), log(), Never).ok());
+}
+
+TEST_F(Process, AChildNobodyWaitsForAnyMoreIsKilled) {
+  const auto output = RunToEnd({"/bin/sleep", "60"}, "", 100, seconds(30), log(), [] { return true; });
+  EXPECT_EQ(output.status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(Process, ALogThatIsNotTextIsQuotedAsText) {
+  std::ofstream(log()) << "caf\xe9 \xff\n";
+  EXPECT_EQ(LastLines(log(), 2), "caf? ?");
 }
 
 TEST_F(Process, LastLinesGivesTheEndOfALog) {

@@ -19,10 +19,13 @@ absl::Status InboxFull() {
 }  // namespace
 
 Run::Run(std::string run_id, RunPlace place, std::shared_ptr<EventHub> hub, std::unique_ptr<RunKeeper> keeper,
-         std::function<void(Run&, bool)> on_end)
+         std::function<void(RunKeeper&)> begin, std::function<void(Run&, bool)> on_end)
     : run_id_(std::move(run_id)), place_(std::move(place)), hub_(std::move(hub)), alive_(true) {
-  thread_ = std::thread(
-      [this, keeper = std::move(keeper), on_end = std::move(on_end)]() mutable { Main(std::move(keeper), on_end); });
+  thread_ =
+      std::thread([this, keeper = std::move(keeper), begin = std::move(begin), on_end = std::move(on_end)]() mutable {
+        if (begin) begin(*keeper);
+        Main(std::move(keeper), on_end);
+      });
 }
 
 Run::Run(std::string run_id, RunPlace place, std::shared_ptr<EventHub> hub)
@@ -39,10 +42,7 @@ void Run::Main(std::unique_ptr<RunKeeper> keeper, const std::function<void(Run&,
   auto last_tick = std::chrono::steady_clock::now();
   while (true) {
     Work work = Next(keeper->interval());
-    {
-      MutexLock lock(mutex_);
-      if (abandoned_) break;
-    }
+    if (!work && abandoned()) break;
     const auto now = std::chrono::steady_clock::now();
     if (work) work(*keeper, now);
     if (!work || now - last_tick >= keeper->interval()) {
@@ -59,6 +59,9 @@ void Run::Main(std::unique_ptr<RunKeeper> keeper, const std::function<void(Run&,
   }
   // Whoever asked just before the end gets the keeper's last word.
   for (Work& work : left) work(*keeper, std::chrono::steady_clock::now());
+  // What they hold on to may be the last reference to this run but one, and `on_end` gives that one away: it must not
+  // go on this thread, which could not join itself.
+  left.clear();
   keeper->Abandon();
   const bool ended = keeper->done();
   const bool refused = keeper->refused();
@@ -66,6 +69,11 @@ void Run::Main(std::unique_ptr<RunKeeper> keeper, const std::function<void(Run&,
   keeper.reset();
   if (ended) on_end(*this, refused);
   tell_refusal();
+}
+
+bool Run::abandoned() const {
+  MutexLock lock(mutex_);
+  return abandoned_;
 }
 
 Run::Work Run::Next(std::chrono::milliseconds interval) {
@@ -97,11 +105,10 @@ bool Run::AskControl(v1::Control control, ControlCallback callback) {
   return posted != Posted::kEnded;
 }
 
-bool Run::AskQuery(v1::Query query, QueryCallback callback) {
-  const Posted posted =
-      Post([query = std::move(query), callback](
-               RunKeeper& keeper, RunKeeper::Time) mutable { keeper.OnQuery(std::move(query), callback); },
-           /*is_request=*/true);
+bool Run::AskQuery(std::shared_ptr<const v1::Query> query, QueryCallback callback) {
+  const Posted posted = Post(
+      [query = std::move(query), callback](RunKeeper& keeper, RunKeeper::Time) { keeper.OnQuery(*query, callback); },
+      /*is_request=*/true);
   if (posted == Posted::kFull) callback(InboxFull());
   return posted != Posted::kEnded;
 }

@@ -31,10 +31,10 @@ inline constexpr size_t kMaxInboxRequests = 4096;
 
 class Run : public std::enable_shared_from_this<Run> {
  public:
-  // A run that lives, with its keeper, which was launched or awaits its trainer's return. When the run has ended and
-  // its trainer is gone, `on_end` is called on the run's thread, as its last act.
+  // A run that lives, with its keeper. `begin`, if given, is the first thing the run's thread does with it. When the
+  // run has ended and its trainer is gone, `on_end` is called on the run's thread, as its last act.
   Run(std::string run_id, RunPlace place, std::shared_ptr<EventHub> hub, std::unique_ptr<RunKeeper> keeper,
-      std::function<void(Run&, bool refused)> on_end);
+      std::function<void(RunKeeper&)> begin, std::function<void(Run&, bool refused)> on_end);
   // A run that has ended: `hub` holds its last state and is closed.
   Run(std::string run_id, RunPlace place, std::shared_ptr<EventHub> hub);
   // Joins the thread. Not from the run's own thread.
@@ -52,7 +52,7 @@ class Run : public std::enable_shared_from_this<Run> {
 
   // Return false, without calling the callback, when the run is not alive. TOO_MANY_CONTROLS when the inbox is full.
   bool AskControl(v1::Control control, ControlCallback callback);
-  bool AskQuery(v1::Query query, QueryCallback callback);
+  bool AskQuery(std::shared_ptr<const v1::Query> query, QueryCallback callback);
 
   // From the trainer's connection. Ignored when the run is not alive, save that Attach then closes the link.
   void Attach(std::shared_ptr<TrainerLink> link, v1::Hello hello);
@@ -67,6 +67,7 @@ class Run : public std::enable_shared_from_this<Run> {
   using Work = absl::AnyInvocable<void(RunKeeper&, RunKeeper::Time)>;
 
   void Main(std::unique_ptr<RunKeeper> keeper, const std::function<void(Run&, bool)>& on_end);
+  bool abandoned() const ABSL_LOCKS_EXCLUDED(mutex_);
   // The next piece of work; null when the keeper's interval has passed first.
   Work Next(std::chrono::milliseconds interval) ABSL_LOCKS_EXCLUDED(mutex_);
   enum class Posted { kYes, kFull, kEnded };

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "proto/support/text.h"
 
 namespace pilothouse::service {
 namespace {
@@ -29,7 +30,7 @@ absl::Status CheckRunId(absl::string_view run_id) {
   const bool valid = !run_id.empty() && run_id.size() <= kMaxRunIdBytes && run_id.front() != '-' &&
                      std::all_of(run_id.begin(), run_id.end(), IsIdCharacter);
   if (valid) return absl::OkStatus();
-  const std::string shown(run_id.substr(0, kMaxRunIdBytes + 1));
+  const std::string shown = Shortened(run_id, kMaxRunIdBytes + 1);
   return MakeError(
       v1::ERROR_REASON_RUN_ID_INVALID, "run_id",
       absl::StrCat("A run id has 1 to 63 characters out of a-z, 0-9 and '-', and does not begin with '-'; got \"",

@@ -9,7 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "proto/support/log.h"
+#include "proto/support/text.h"
 #include "service/runs/run_summary.h"
+#include "service/runs/saved_run.h"
 
 namespace pilothouse::service {
 namespace {
@@ -21,10 +23,6 @@ constexpr char kTokenVariable[] = "PILOTHOUSE_TRAINER_TOKEN";
 bool NeedsSync(const JournalEntry& entry) { return entry.event.has_control() || entry.event.has_status(); }
 
 }  // namespace
-
-std::string RunPlace::journal_path() const { return absl::StrCat(directory, "/", kJournalFile); }
-std::string RunPlace::log_path() const { return absl::StrCat(directory, "/trainer.log"); }
-std::string RunPlace::lock_path() const { return absl::StrCat(directory, "/trainer.lock"); }
 
 RunKeeper::RunKeeper(RunPlace place, v1::RunSpec spec, std::unique_ptr<Journal> journal, std::shared_ptr<EventHub> hub,
                      v1::Run run)
@@ -64,23 +62,29 @@ void RunKeeper::OnAttach(std::shared_ptr<TrainerLink> link, const v1::Hello& hel
     link->Close(absl::PermissionDeniedError("This run expects no such trainer."));
     return;
   }
-  if (link_ != nullptr) OnDetach(link_.get(), now);
+  if (link_ != nullptr) {
+    link_->Close(absl::AbortedError("The trainer has attached anew."));
+    OnDetach(link_.get(), now);
+  }
   link_ = std::move(link);
   trainer_pid_ = hello.process_id();
   backlog_through_ = hello.last_report();
   prepared_ = prepared_ || hello.prepared();
   SendWelcome();
-  if (run_.status() == v1::RUN_STATUS_LOST) {
-    v1::Query query;
-    query.mutable_state();
-    const absl::StatusOr<uint64_t> id =
-        pending_.AddQuery([this](absl::StatusOr<v1::Answer> answer) { OnReturned(std::move(answer)); });
-    query.set_query_id(*id);
-    v1::AttachResponse message;
-    *message.mutable_query() = std::move(query);
-    link_->Send(std::move(message));
-  }
+  asks_how_it_is_ = false;
+  if (run_.status() == v1::RUN_STATUS_LOST) AskHowItIs();
   link_->ReadNext();
+}
+
+void RunKeeper::AskHowItIs() {
+  const absl::StatusOr<uint64_t> id =
+      pending_.AddQuery([this](absl::StatusOr<v1::Answer> answer) { OnReturned(std::move(answer)); });
+  if (!id.ok()) return;
+  asks_how_it_is_ = true;
+  v1::AttachResponse message;
+  message.mutable_query()->set_query_id(*id);
+  message.mutable_query()->mutable_state();
+  link_->Send(std::move(message));
 }
 
 void RunKeeper::SendWelcome() {
@@ -98,6 +102,7 @@ void RunKeeper::SendWelcome() {
 }
 
 void RunKeeper::OnReturned(absl::StatusOr<v1::Answer> answer) {
+  asks_how_it_is_ = false;
   if (!answer.ok() || !answer->has_state() || run_.status() != v1::RUN_STATUS_LOST) return;
   ApplyAnswer(answer->state(), run_);
   Declare(answer->state().status(), "The trainer has attached again.");
@@ -105,8 +110,11 @@ void RunKeeper::OnReturned(absl::StatusOr<v1::Answer> answer) {
 
 void RunKeeper::OnMessage(const TrainerLink* link, v1::AttachRequest message, Time now) {
   if (link != link_.get()) return;
-  *run_.mutable_training_thread_seen_time() = TimeUtil::GetCurrentTime();
   waiting_since_ = now;
+  // Whatever else a trainer sends may come from threads that live on while the training thread hangs.
+  if (message.has_reports() || message.has_heartbeat() || message.answer().has_state()) {
+    *run_.mutable_training_thread_seen_time() = TimeUtil::GetCurrentTime();
+  }
   switch (message.content_case()) {
     case v1::AttachRequest::kPrepared:
       OnPrepared(message.prepared());
@@ -179,11 +187,27 @@ void RunKeeper::CommitReports() {
     const absl::Status appended = journal_->Append(entries, sync ? Durability::kSynced : Durability::kUnsynced, &now);
     if (!appended.ok() && journal_status_.ok()) Log(absl::StrCat("run ", run_.run_id(), ": ", appended.message()));
     journal_status_ = appended;
+    if (ReasonOf(appended) == v1::ERROR_REASON_INTERNAL) return CommitOneByOne();
     if (!appended.ok()) return;
   }
   unjournaled_.clear();
   run_ = std::move(now);
   AfterCommit(entries);
+}
+
+void RunKeeper::CommitOneByOne() {
+  // A report that the journal cannot take for what it is, not for lack of room, would be in the way for ever.
+  std::vector<v1::Report> reports = std::exchange(unjournaled_, {});
+  if (reports.size() == 1) {
+    Log(absl::StrCat("run ", run_.run_id(), ": report ", reports[0].number(),
+                     " is left out: ", journal_status_.message()));
+    journal_status_ = absl::OkStatus();
+    return;
+  }
+  for (v1::Report& report : reports) {
+    unjournaled_.push_back(std::move(report));
+    CommitReports();
+  }
 }
 
 void RunKeeper::AfterCommit(const std::vector<JournalEntry>& entries) {
@@ -250,16 +274,12 @@ absl::Status RunKeeper::Reachable() const {
 }
 
 void RunKeeper::AnswerKnownControl(const RecordedControl& known, const v1::Control& control, ControlCallback callback) {
-  if (!SameChange(known.report.change(), control.change())) {
-    callback(RequestIdReused(control.request_id()));
-  } else if (control.change().has_stop() && !ended()) {
-    // Journaled, but the run has not stopped yet.
-    stops_[control.request_id()] = known.receipt;
-    const absl::StatusOr<PendingControls::Added> added = pending_.Add(control, callback);
-    if (!added.ok()) callback(added.status());
-  } else {
-    callback(OutcomeOf(known.receipt));
-  }
+  const bool stopping = control.change().has_stop() && !ended();
+  if (!stopping) return callback(OutcomeOfKnown(run_, known, control));
+  // Journaled, but the run has not stopped yet.
+  stops_[control.request_id()] = known.receipt;
+  const absl::StatusOr<PendingControls::Added> added = pending_.Add(control, callback);
+  if (!added.ok()) callback(added.status());
 }
 
 void RunKeeper::OnControl(const v1::Control& control, ControlCallback callback) {
@@ -275,13 +295,13 @@ void RunKeeper::OnControl(const v1::Control& control, ControlCallback callback) 
   link_->Send(std::move(message));
 }
 
-void RunKeeper::OnQuery(v1::Query query, QueryCallback callback) {
+void RunKeeper::OnQuery(const v1::Query& query, QueryCallback callback) {
   if (absl::Status reachable = Reachable(); !reachable.ok()) return callback(reachable);
   const absl::StatusOr<uint64_t> id = pending_.AddQuery(callback);
   if (!id.ok()) return callback(id.status());
-  query.set_query_id(*id);
   v1::AttachResponse message;
-  *message.mutable_query() = std::move(query);
+  *message.mutable_query() = query;
+  message.mutable_query()->set_query_id(*id);
   link_->Send(std::move(message));
 }
 
@@ -314,6 +334,7 @@ void RunKeeper::OnTick(Time now) {
     if (unjournaled_.empty() && link_ != nullptr) link_->ReadNext();
   }
   if (link_ == nullptr && !ended()) WatchOverLostTrainer(now);
+  if (link_ != nullptr && run_.status() == v1::RUN_STATUS_LOST && !asks_how_it_is_) AskHowItIs();
   if (ended() && child_.has_value()) {
     if (now - waiting_since_ > kTrainerPatience) child_->Signal(SIGKILL);
     if (child_->Ended().has_value()) child_.reset();
@@ -326,13 +347,21 @@ void RunKeeper::WatchOverLostTrainer(Time now) {
   } else {
     // Not this service's child. Twice, so that a trainer that is just taking its lock is not mistaken for dead.
     unlocked_probes_ = IsLocked(place_.lock_path()) ? 0 : unlocked_probes_ + 1;
-    if (unlocked_probes_ >= 2) return Fail("ended while no service was there to see how");
+    if (unlocked_probes_ >= 2) return EndUnseen();
   }
   if (run_.status() == v1::RUN_STATUS_STARTING) {
     if (now - waiting_since_ > kTrainerPatience) Kill();
   } else if (run_.status() != v1::RUN_STATUS_LOST && now - waiting_since_ > kLostAfter) {
     Declare(v1::RUN_STATUS_LOST, "The connection to the trainer broke; its process lives and is expected to return.");
   }
+}
+
+void RunKeeper::EndUnseen() {
+  const std::optional<SavedParameters> saved = NewestCheckpoint(place_.directory);
+  if (!saved.has_value()) return Fail("ended while no service was there to see how");
+  // Parameters are saved by a stop, and by a trainer that no service came back for.
+  run_.set_batch(std::max(run_.batch(), saved->batch));
+  Declare(v1::RUN_STATUS_STOPPED, "The trainer saved its parameters and ended while no service was there.");
 }
 
 void RunKeeper::Fail(const std::string& how) {
@@ -355,7 +384,7 @@ void RunKeeper::Declare(v1::RunStatus status, const std::string& message) {
   *event.mutable_time() = TimeUtil::GetCurrentTime();
   v1::StatusReport& report = *event.mutable_status();
   report.set_status(status);
-  report.set_message(message);
+  report.set_message(ValidUtf8(message));
   report.set_idle_reason(status == v1::RUN_STATUS_IDLE ? run_.idle_reason() : v1::IDLE_REASON_UNSPECIFIED);
   report.set_target(run_.target());
   report.set_loss(run_.loss());

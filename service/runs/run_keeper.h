@@ -25,6 +25,7 @@
 #include "service/runs/dataset_store.h"
 #include "service/runs/pending_controls.h"
 #include "service/runs/process.h"
+#include "service/runs/run_place.h"
 #include "service/runs/trainer_link.h"
 #include "service/watch/event_hub.h"
 
@@ -41,20 +42,6 @@ inline constexpr std::chrono::milliseconds kCalmInterval{1000};
 inline constexpr int kQuotedLogLines = 5;
 
 using StartCallback = std::function<void(absl::StatusOr<v1::Run>)>;
-
-// Where a run lives and how its trainer is started.
-struct RunPlace {
-  std::string directory;
-  // Program and arguments of the trainer.
-  std::vector<std::string> trainer_command;
-  // The trainer proves with it that it is the one the service started.
-  std::string token;
-  DataPaths data;
-
-  std::string journal_path() const;
-  std::string log_path() const;
-  std::string lock_path() const;
-};
 
 // Used by one thread. `now` is passed in, so that tests need no clock.
 class RunKeeper {
@@ -80,7 +67,7 @@ class RunKeeper {
   void OnMessage(const TrainerLink* link, v1::AttachRequest message, Time now);
   void OnDetach(const TrainerLink* link, Time now);
   void OnControl(const v1::Control& control, ControlCallback callback);
-  void OnQuery(v1::Query query, QueryCallback callback);
+  void OnQuery(const v1::Query& query, QueryCallback callback);
   // Looks after the trainer. To be called every interval().
   void OnTick(Time now);
   std::chrono::milliseconds interval() const;
@@ -103,10 +90,13 @@ class RunKeeper {
   void OnAnswer(v1::Answer answer);
   void OnReports(const v1::Reports& reports);
   void OnHeartbeat(const v1::TrainerHeartbeat& heartbeat);
+  // Asks a trainer that has come back what became of its run.
+  void AskHowItIs();
   void OnReturned(absl::StatusOr<v1::Answer> answer);
 
   // Journals what waits in `unjournaled_` and publishes it. Leaves it there if that fails.
   void CommitReports();
+  void CommitOneByOne();
   void AfterCommit(const std::vector<JournalEntry>& entries);
   void ResolveControl(const v1::Event& event);
   // Journals and publishes an event of the service's own about the run's status.
@@ -120,6 +110,8 @@ class RunKeeper {
   void SendWelcome();
   // The trainer is gone and the run has not ended: that is a failure.
   void Fail(const std::string& how);
+  // The same for a trainer that was not this service's child.
+  void EndUnseen();
   void WatchOverLostTrainer(Time now);
 
   const RunPlace place_;
@@ -141,6 +133,7 @@ class RunKeeper {
   // Since when there has been no connection (or, after the end, since when the process is expected to go).
   Time waiting_since_;
   int unlocked_probes_ = 0;
+  bool asks_how_it_is_ = false;
 
   PendingControls pending_;
   // Receipts of journaled stops, which are answered when the run has stopped.

@@ -20,7 +20,9 @@
 #include "absl/time/clock.h"
 #include "proto/support/error.h"
 #include "proto/support/log.h"
+#include "proto/support/text.h"
 #include "service/journal/journal.h"
+#include "service/runs/process.h"
 #include "service/runs/run_id.h"
 #include "service/runs/run_summary.h"
 #include "service/runs/saved_run.h"
@@ -74,24 +76,26 @@ absl::Status Busy() {
 }
 
 // What a run whose journal cannot be read is shown as.
-v1::Run Unreadable(const std::string& run_id, const std::string& directory, const absl::Status& why) {
+v1::Run Unreadable(const std::string& run_id, const RunPlace& place, const absl::Status& why) {
   v1::Run run;
   run.set_run_id(run_id);
-  run.set_status(v1::RUN_STATUS_FAILED);
-  run.set_status_message(absl::StrCat("Its journal cannot be read: ", why.message()));
-  run.set_directory(directory);
+  const bool lives = IsLocked(place.lock_path());
+  run.set_status(lives ? v1::RUN_STATUS_LOST : v1::RUN_STATUS_FAILED);
+  run.set_status_message(absl::StrCat("Its journal cannot be read: ", ValidUtf8(why.message()),
+                                      lives ? " Its trainer lives; start the service again when that is mended." : ""));
+  run.set_directory(place.directory);
   run.set_loss(-1);
   return run;
 }
 
 }  // namespace
 
-RunRegistry::RunRegistry(RegistryOptions options, const DatasetStore& datasets, WorkPool& pool)
-    : options_(std::move(options)), datasets_(datasets), pool_(pool) {}
+RunRegistry::RunRegistry(RegistryOptions options, const DatasetStore& datasets, WorkPool& pool, WorkPool& saved_pool)
+    : options_(std::move(options)), datasets_(datasets), pool_(pool), saved_pool_(saved_pool) {}
 
 absl::StatusOr<std::unique_ptr<RunRegistry>> RunRegistry::Open(RegistryOptions options, const DatasetStore& datasets,
-                                                               WorkPool& pool) {
-  std::unique_ptr<RunRegistry> registry(new RunRegistry(std::move(options), datasets, pool));
+                                                               WorkPool& pool, WorkPool& saved_pool) {
+  std::unique_ptr<RunRegistry> registry(new RunRegistry(std::move(options), datasets, pool, saved_pool));
   std::error_code error;
   fs::create_directories(registry->RunsDirectory(), error);
   if (error) {
@@ -122,9 +126,10 @@ void RunRegistry::Recover() {
     if (!run.ok()) {
       Log(absl::StrCat("run ", run_id, ": ", run.status().message()));
       auto hub = std::make_shared<EventHub>(run_id);
-      hub->SetRun(Unreadable(run_id, entry.path().string(), run.status()));
+      RunPlace place = PlaceOf(run_id, "", {});
+      hub->SetRun(Unreadable(run_id, place, run.status()));
       hub->Close();
-      run = std::make_shared<Run>(run_id, PlaceOf(run_id, "", {}), std::move(hub));
+      run = std::make_shared<Run>(run_id, std::move(place), std::move(hub));
     }
     MutexLock lock(mutex_);
     runs_[run_id] = *run;
@@ -154,28 +159,28 @@ absl::StatusOr<std::shared_ptr<Run>> RunRegistry::Reopen(const std::string& run_
   const absl::StatusOr<std::optional<std::string>> token = (*journal)->Meta(kMetaToken);
   if (token.ok() && token->has_value()) place.token = **token;
   if (absl::StatusOr<DataPaths> data = datasets_.Find(spec.data()); data.ok()) place.data = *std::move(data);
-  return MakeLive(std::move(place), std::move(spec), *std::move(journal), *std::move(run),
-                  [](RunKeeper& keeper) { keeper.AwaitReturn(std::chrono::steady_clock::now()); });
+  auto hub = std::make_shared<EventHub>(run_id);
+  auto keeper = std::make_unique<RunKeeper>(place, std::move(spec), *std::move(journal), hub, *std::move(run));
+  // Before anybody can see the run: it is LOST, not what it was when the former service ended.
+  keeper->AwaitReturn(std::chrono::steady_clock::now());
+  return MakeLive(std::move(keeper), std::move(place), std::move(hub), nullptr);
 }
 
-std::shared_ptr<Run> RunRegistry::MakeLive(RunPlace place, v1::RunSpec spec, std::unique_ptr<Journal> journal,
-                                           v1::Run run, const std::function<void(RunKeeper&)>& begin) {
-  const std::string run_id = run.run_id();
-  auto hub = std::make_shared<EventHub>(run_id);
-  auto keeper = std::make_unique<RunKeeper>(place, std::move(spec), std::move(journal), hub, std::move(run));
-  begin(*keeper);
-  return std::make_shared<Run>(run_id, std::move(place), std::move(hub), std::move(keeper),
+std::shared_ptr<Run> RunRegistry::MakeLive(std::unique_ptr<RunKeeper> keeper, RunPlace place,
+                                           std::shared_ptr<EventHub> hub, std::function<void(RunKeeper&)> begin) {
+  const std::string run_id = hub->run_id();
+  return std::make_shared<Run>(run_id, std::move(place), std::move(hub), std::move(keeper), std::move(begin),
                                [this](Run& ended, bool refused) { OnEnd(ended, refused); });
 }
 
 absl::StatusOr<RunRegistry::Reservation> RunRegistry::Reserve(const v1::StartRunRequest& request) {
-  const std::vector<std::shared_ptr<Run>> live = LiveRuns();
   MutexLock lock(mutex_);
   if (stopping_) return Stopping();
   if (const auto known = starts_.find(request.request_id()); known != starts_.end()) {
     return Reservation{.run_id = known->second, .repeated = true};
   }
-  if (live.size() >= options_.max_live_runs) {
+  const auto lives = [](const auto& entry) { return entry.second == nullptr || entry.second->alive(); };
+  if (static_cast<size_t>(std::count_if(runs_.begin(), runs_.end(), lives)) >= options_.max_live_runs) {
     return MakeError(
         v1::ERROR_REASON_TOO_MANY_RUNS, "",
         absl::StrCat("This service keeps at most ", options_.max_live_runs, " runs alive; stop one first."),
@@ -203,13 +208,14 @@ void RunRegistry::Release(const std::string& run_id, const std::string& request_
 void RunRegistry::AnswerRepeatedStart(const v1::StartRunRequest& request, const std::string& run_id,
                                       const StartCallback& callback) {
   const absl::StatusOr<std::shared_ptr<Run>> run = Find(run_id);
-  if (!run.ok()) return callback(run.status());
-  const v1::Run now = (*run)->Now();
   v1::RunSpec spec = request.spec();
   DropLargeValues(spec);
-  if (!google::protobuf::util::MessageDifferencer::Equals(spec, now.spec()))
+  // Not found: its name is taken, but it is not there yet.
+  const v1::Run now = run.ok() ? (*run)->Now() : v1::Run();
+  if (run.ok() && !google::protobuf::util::MessageDifferencer::Equals(spec, now.spec())) {
     return callback(RequestIdReused(request.request_id()));
-  if (now.status() != v1::RUN_STATUS_STARTING) return callback(now);
+  }
+  if (run.ok() && now.status() != v1::RUN_STATUS_STARTING) return callback(now);
   callback(MakeError(v1::ERROR_REASON_TRAINER_UNAVAILABLE, "request_id",
                      absl::StrCat("The run ", run_id, " is being started; ask again shortly."),
                      {{"run_id", run_id}, {"status", "STARTING"}}));
@@ -260,11 +266,17 @@ absl::StatusOr<std::shared_ptr<Run>> RunRegistry::Create(const v1::StartRunReque
   run->set_target(request.target());
   run->set_directory(place.directory);
   DropLargeValues(*run->mutable_spec());
-  // The run is found by its name before its trainer is started, which may attach at any moment after that.
+  auto hub = std::make_shared<EventHub>(run_id);
+  auto keeper = std::make_unique<RunKeeper>(place, request.spec(), *std::move(journal), hub, *std::move(run));
   MutexLock lock(mutex_);
-  std::shared_ptr<Run> live =
-      MakeLive(std::move(place), request.spec(), *std::move(journal), *std::move(run),
-               [callback](RunKeeper& keeper) { keeper.Launch(callback, std::chrono::steady_clock::now()); });
+  if (stopping_) {
+    fs::remove_all(place.directory, error);
+    return Stopping();
+  }
+  // The run is started on its own thread; its trainer finds it by its name, which waits for this lock.
+  std::shared_ptr<Run> live = MakeLive(std::move(keeper), std::move(place), std::move(hub), [callback](RunKeeper& own) {
+    own.Launch(callback, std::chrono::steady_clock::now());
+  });
   runs_[run_id] = live;
   return live;
 }
@@ -294,10 +306,20 @@ absl::StatusOr<std::shared_ptr<Run>> RunRegistry::Find(const std::string& run_id
   MutexLock lock(mutex_);
   const auto found = runs_.find(run_id);
   if (found != runs_.end() && found->second != nullptr) return found->second;
-  const std::string shown = run_id.substr(0, 100);
+  const std::string shown = Shortened(run_id, 100);
   return MakeError(v1::ERROR_REASON_RUN_NOT_FOUND, "run_id",
                    absl::StrCat("There is no run \"", shown, "\"; `pilot runs` lists those there are."),
                    {{"run_id", shown}});
+}
+
+absl::Status RunRegistry::NotAlive(const Run& run) const {
+  const v1::Run now = run.Now();
+  if (IsTerminal(now.status())) return RunEnded(now);
+  MutexLock lock(mutex_);
+  if (stopping_) return Stopping();
+  return MakeError(v1::ERROR_REASON_TRAINER_UNAVAILABLE, "run_id",
+                   absl::StrCat("The run ", run.run_id(), " cannot be asked: ", now.status_message()),
+                   {{"run_id", run.run_id()}, {"status", StatusName(now.status())}});
 }
 
 void RunRegistry::Control(const std::string& run_id, v1::Control control, ControlCallback callback) {
@@ -307,43 +329,48 @@ void RunRegistry::Control(const std::string& run_id, v1::Control control, Contro
     control.set_request_id(absl::StrCat("service-", absl::BytesToHexString(RandomBytes(kTokenBytes))));
   }
   if ((*run)->AskControl(control, callback)) return;
+  if (!IsTerminal((*run)->Now().status())) return callback(NotAlive(**run));
   const bool queued = pool_.Submit(
       [run = *run, control, callback] { callback(AnswerEndedControl(run->place(), run->Now(), control)); });
   if (!queued) callback(Busy());
 }
 
-void RunRegistry::Query(const std::string& run_id, const v1::Query& query, QueryCallback callback) {
+void RunRegistry::AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query,
+                           const QueryCallback& callback) {
+  const bool queued = saved_pool_.Submit([this, run, query = std::move(query), callback] {
+    const auto given_up = [this] { return given_up_.load(); };
+    if (given_up()) return callback(Stopping());
+    callback(AnswerEndedQuery(run->place(), run->Now(), options_.trainer_program, *query, given_up));
+  });
+  if (!queued) callback(Busy());
+}
+
+void RunRegistry::Query(const std::string& run_id, std::shared_ptr<const v1::Query> query, QueryCallback callback) {
   const absl::StatusOr<std::shared_ptr<Run>> run = Find(run_id);
   if (!run.ok()) return callback(run.status());
-  const auto ask_saved = [this, run = *run, query, callback] {
-    const bool queued = pool_.Submit(
-        [this, run, query, callback] { callback(AnswerEndedQuery(run->place(), options_.trainer_program, query)); });
-    if (!queued) callback(Busy());
-  };
-  const bool needs_parameters = query.has_predict() || query.state().include_state_vector();
-  const auto from_trainer = [callback, ask_saved, needs_parameters](absl::StatusOr<v1::Answer> answer) {
+  const bool needs_parameters = query->has_predict() || query->state().include_state_vector();
+  const auto from_trainer = [this, run = *run, query, callback, needs_parameters](absl::StatusOr<v1::Answer> answer) {
     // A run that ended a moment ago, or while it was being asked, still answers: from what it saved.
-    if (needs_parameters && ReasonOf(answer.status()) == v1::ERROR_REASON_RUN_ENDED) return ask_saved();
+    const bool ended = ReasonOf(answer.status()) == v1::ERROR_REASON_RUN_ENDED;
+    if (needs_parameters && ended) return AskSaved(run, query, callback);
     callback(std::move(answer));
   };
   if ((*run)->AskQuery(query, from_trainer)) return;
-  if (needs_parameters) return ask_saved();
-  callback(RunEnded((*run)->Now()));
+  if (needs_parameters && IsTerminal((*run)->Now().status())) return AskSaved(*run, query, callback);
+  callback(NotAlive(**run));
 }
 
-std::vector<v1::Run> RunRegistry::List() const {
-  std::vector<std::shared_ptr<Run>> runs;
+std::vector<std::shared_ptr<const v1::Run>> RunRegistry::List() const {
+  std::vector<std::shared_ptr<const v1::Run>> list;
   {
     MutexLock lock(mutex_);
     for (const auto& [run_id, run] : runs_) {
-      if (run != nullptr) runs.push_back(run);
+      if (run != nullptr) list.push_back(run->hub()->Snapshot());
     }
   }
-  std::vector<v1::Run> list;
-  for (const auto& run : runs) list.push_back(run->Now());
-  std::sort(list.begin(), list.end(), [](const v1::Run& a, const v1::Run& b) {
-    return std::make_tuple(TimeUtil::TimestampToNanoseconds(b.create_time()), a.run_id()) <
-           std::make_tuple(TimeUtil::TimestampToNanoseconds(a.create_time()), b.run_id());
+  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) {
+    return std::make_tuple(TimeUtil::TimestampToNanoseconds(b->create_time()), a->run_id()) <
+           std::make_tuple(TimeUtil::TimestampToNanoseconds(a->create_time()), b->run_id());
   });
   return list;
 }
@@ -395,6 +422,7 @@ void RunRegistry::Shutdown(bool stop_runs, std::chrono::seconds patience) {
     MutexLock lock(mutex_);
     stopping_ = true;
   }
+  given_up_ = true;
   if (stop_runs) StopAll(patience);
   std::map<std::string, std::shared_ptr<Run>> runs;
   std::vector<std::shared_ptr<Run>> ending;

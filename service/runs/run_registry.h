@@ -2,6 +2,7 @@
 #ifndef PILOTHOUSE_SERVICE_RUNS_RUN_REGISTRY_H_
 #define PILOTHOUSE_SERVICE_RUNS_RUN_REGISTRY_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <map>
@@ -44,7 +45,7 @@ class RunRegistry {
   // Finds the runs of former services: those that had not ended wait for their trainers as LOST. `datasets` and `pool`
   // must outlive the registry.
   static absl::StatusOr<std::unique_ptr<RunRegistry>> Open(RegistryOptions options, const DatasetStore& datasets,
-                                                           WorkPool& pool);
+                                                           WorkPool& pool, WorkPool& saved_pool);
   ~RunRegistry();
   RunRegistry(const RunRegistry&) = delete;
   RunRegistry& operator=(const RunRegistry&) = delete;
@@ -59,10 +60,10 @@ class RunRegistry {
   // Answered by the run's trainer, or from its journal and saved parameters once it has ended. A query that needs no
   // parameters is then RUN_ENDED: Find and Now() say all there is.
   void Control(const std::string& run_id, v1::Control control, ControlCallback callback);
-  void Query(const std::string& run_id, const v1::Query& query, QueryCallback callback);
+  void Query(const std::string& run_id, std::shared_ptr<const v1::Query> query, QueryCallback callback);
 
   // Newest first.
-  std::vector<v1::Run> List() const;
+  std::vector<std::shared_ptr<const v1::Run>> List() const;
 
   // Takes no new runs. With `stop_runs`, stops every run that lives, waits for them until `patience` has passed, and
   // kills the trainers of those that have not stopped then. Otherwise trainers go on alone. Afterwards no run has a
@@ -70,7 +71,7 @@ class RunRegistry {
   void Shutdown(bool stop_runs, std::chrono::seconds patience);
 
  private:
-  RunRegistry(RegistryOptions options, const DatasetStore& datasets, WorkPool& pool);
+  RunRegistry(RegistryOptions options, const DatasetStore& datasets, WorkPool& pool, WorkPool& saved_pool);
 
   std::string RunsDirectory() const;
   RunPlace PlaceOf(const std::string& run_id, std::string token, DataPaths data) const;
@@ -87,9 +88,10 @@ class RunRegistry {
                            const StartCallback& callback);
   absl::StatusOr<std::shared_ptr<Run>> Create(const v1::StartRunRequest& request, const std::string& run_id,
                                               DataPaths data, StartCallback callback);
-  // `begin` sets the keeper to work, before the run can be found.
-  std::shared_ptr<Run> MakeLive(RunPlace place, v1::RunSpec spec, std::unique_ptr<Journal> journal, v1::Run run,
-                                const std::function<void(RunKeeper&)>& begin);
+  std::shared_ptr<Run> MakeLive(std::unique_ptr<RunKeeper> keeper, RunPlace place, std::shared_ptr<EventHub> hub,
+                                std::function<void(RunKeeper&)> begin);
+  void AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query, const QueryCallback& callback);
+  absl::Status NotAlive(const Run& run) const ABSL_LOCKS_EXCLUDED(mutex_);
   void OnEnd(Run& run, bool refused) ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<std::shared_ptr<Run>> LiveRuns() const ABSL_LOCKS_EXCLUDED(mutex_);
   void StopAll(std::chrono::seconds patience) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -98,6 +100,9 @@ class RunRegistry {
   const RegistryOptions options_;
   const DatasetStore& datasets_;
   WorkPool& pool_;
+  WorkPool& saved_pool_;
+  // As stopping_, for work that has no time for the lock.
+  std::atomic<bool> given_up_ = false;
 
   mutable Mutex mutex_;
   CondVar changed_;

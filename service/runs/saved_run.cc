@@ -1,14 +1,14 @@
 #include "service/runs/saved_run.h"
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <system_error>
 
-#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
 #include "service/journal/journal.h"
@@ -20,40 +20,61 @@ namespace {
 
 constexpr std::chrono::seconds kQueryPatience{60};
 
-// Names hold the batch with leading zeros, so the newest comes last. Empty: none.
-std::string NewestCheckpoint(const std::string& directory) {
-  std::string newest;
+// What a run's last state adds to what its saved parameters say.
+void Complete(const v1::Run& run, v1::StateAnswer& answer) {
+  answer.set_target(run.target());
+  answer.set_resume_target(run.resume_target());
+  answer.set_loss(run.loss());
+  answer.set_status(run.status());
+  answer.set_idle_reason(run.idle_reason());
+  *answer.mutable_knobs() = run.knobs();
+}
+
+}  // namespace
+
+std::optional<SavedParameters> NewestCheckpoint(const std::string& directory) {
+  std::optional<SavedParameters> newest;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory + "/checkpoints", error)) {
-    const std::string path = entry.path().string();
-    if (absl::EndsWith(path, ".safetensors")) newest = std::max(newest, path);
+    const std::string name = entry.path().filename().string();
+    absl::string_view number = name;
+    int64_t batch = 0;
+    const bool checkpoint = absl::ConsumePrefix(&number, "batch-") && absl::ConsumeSuffix(&number, ".safetensors") &&
+                            absl::SimpleAtoi(number, &batch);
+    if (checkpoint && (!newest.has_value() || batch > newest->batch)) newest = {entry.path().string(), batch};
   }
   return newest;
 }
 
-}  // namespace
+absl::StatusOr<ControlOutcome> OutcomeOfKnown(const v1::Run& run, const RecordedControl& known,
+                                              const v1::Control& control) {
+  if (!SameChange(known.report.change(), control.change())) return RequestIdReused(control.request_id());
+  if (control.change().has_stop() && run.status() == v1::RUN_STATUS_FAILED) {
+    return MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", run.status_message());
+  }
+  return ControlOutcome{.receipt = known.receipt, .final_batch = run.batch(), .final_loss = run.loss()};
+}
 
 absl::StatusOr<ControlOutcome> AnswerEndedControl(const RunPlace& place, const v1::Run& run,
                                                   const v1::Control& control) {
   const absl::StatusOr<std::unique_ptr<JournalReader>> reader = JournalReader::Open(place.journal_path());
   if (reader.ok()) {
     const absl::StatusOr<std::optional<RecordedControl>> known = (*reader)->FindControl(control.request_id());
-    if (known.ok() && known->has_value()) {
-      if (!SameChange((*known)->report.change(), control.change())) return RequestIdReused(control.request_id());
-      return ControlOutcome{.receipt = (*known)->receipt, .final_batch = run.batch(), .final_loss = run.loss()};
-    }
+    if (known.ok() && known->has_value()) return OutcomeOfKnown(run, **known, control);
   }
   return RunEnded(run);
 }
 
-absl::StatusOr<v1::Answer> AnswerEndedQuery(const RunPlace& place, const std::string& trainer_program,
-                                            const v1::Query& query) {
-  v1::SavedQuery saved;
-  saved.set_checkpoint_path(NewestCheckpoint(place.directory));
-  if (saved.checkpoint_path().empty()) {
+absl::StatusOr<v1::Answer> AnswerEndedQuery(const RunPlace& place, const v1::Run& run,
+                                            const std::string& trainer_program, const v1::Query& query,
+                                            const std::function<bool()>& given_up) {
+  const std::optional<SavedParameters> parameters = NewestCheckpoint(place.directory);
+  if (!parameters.has_value()) {
     return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "run_id",
                      "The run ended without saving its parameters. Stop a run to keep them.");
   }
+  v1::SavedQuery saved;
+  saved.set_checkpoint_path(parameters->path);
   const absl::StatusOr<std::unique_ptr<JournalReader>> reader = JournalReader::Open(place.journal_path());
   if (!reader.ok()) return reader.status();
   const absl::StatusOr<std::optional<std::string>> spec = (*reader)->Meta(kMetaSpec);
@@ -63,13 +84,14 @@ absl::StatusOr<v1::Answer> AnswerEndedQuery(const RunPlace& place, const std::st
   }
   *saved.mutable_query() = query;
   const absl::StatusOr<std::string> output = RunToEnd({trainer_program, "--saved-query"}, saved.SerializeAsString(),
-                                                      kMaxMessageBytes, kQueryPatience, place.log_path());
+                                                      kMaxMessageBytes, kQueryPatience, place.log_path(), given_up);
   if (!output.ok()) return output.status();
   v1::Answer answer;
   if (!answer.ParseFromString(*output)) {
     return MakeError(v1::ERROR_REASON_INTERNAL, "", "The trainer's answer cannot be read.");
   }
   if (answer.has_error()) return FromError(answer.error());
+  if (answer.has_state()) Complete(run, *answer.mutable_state());
   return answer;
 }
 

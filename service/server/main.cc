@@ -1,5 +1,6 @@
 // pilothoused: serves until it is told to end.
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,6 +95,14 @@ bool WriteAddress(const std::string& path, const std::string& address) {
   return std::rename(temporary.c_str(), path.c_str()) == 0;
 }
 
+// Runs, watchers and uploads all have open files; the soft limit of most systems is for interactive programs.
+void RaiseFileLimit() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 sigset_t EndingSignals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -128,6 +137,7 @@ int main(int argc, char** argv) {
   }
   // Everything under the data directory is its owner's alone.
   umask(077);
+  RaiseFileLimit();
   signal(SIGPIPE, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
   // Blocked before there is any thread, so that no thread but this one ever takes them.

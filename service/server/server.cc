@@ -1,8 +1,10 @@
 #include "service/server/server.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -16,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/support/limits.h"
@@ -29,11 +32,16 @@ namespace fs = std::filesystem;
 constexpr char kUnixPrefix[] = "unix:";
 // A unix socket's path has at most 107 characters.
 constexpr size_t kMaxSocketPath = 107;
-// Threads for work that blocks, and what may wait for them. Watchers that read history have their own, so that no
-// number of them holds up a start or an upload.
+// Threads for work that blocks, and what may wait for them: starts and uploads; watchers that read history; questions
+// to runs that have ended. Each have their own, so that none holds up the others.
 constexpr int kPoolThreads = 4;
 constexpr int kHistoryThreads = 2;
+constexpr int kSavedThreads = 2;
 constexpr size_t kMaxPooledWork = 4096;
+constexpr size_t kMaxSavedQueries = 16;
+// Memory for messages on their way, of all connections together, and calls on one connection at a time.
+constexpr size_t kTransportBytes = size_t{1} << 30;
+constexpr int kMaxCallsPerConnection = 2000;
 // What is left of calls when the service ends has so long to finish.
 constexpr std::chrono::seconds kDrainTime{2};
 
@@ -65,6 +73,8 @@ absl::StatusOr<std::string> TrainerSocketPath(const std::string& data_directory)
 void SetLimits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  builder.SetResourceQuota(grpc::ResourceQuota("pilothoused").Resize(kTransportBytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxCallsPerConnection);
   // Otherwise two services on one port would each get some of the calls, and neither would know.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Clients that keep their connection alive with pings every 10 s or more are welcome, also while nothing is called.
@@ -101,7 +111,16 @@ class Server::DirectoryLock {
 absl::Status CheckListenAddress(const std::string& listen) {
   if (absl::StartsWith(listen, kUnixPrefix)) return absl::OkStatus();
   const std::string host = HostOf(listen);
-  if (host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.")) return absl::OkStatus();
+  int port = -1;
+  const bool has_port = host.size() < listen.size() && absl::SimpleAtoi(listen.substr(host.size() + 1), &port);
+  if (!has_port || port < 0 || port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", listen, "\" has no port; give HOST:PORT, with port 0 for any free one."));
+  }
+  in_addr address = {};
+  const bool loopback =
+      inet_pton(AF_INET, host.c_str(), &address) == 1 && (ntohl(address.s_addr) >> 24) == IN_LOOPBACKNET;
+  if (loopback || host == "localhost" || host == "[::1]") return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "\"", listen,
       "\" is not on the loopback interface. Whoever reaches this service can steer its runs, so it listens on "
@@ -143,6 +162,7 @@ absl::Status Server::Open() {
   if (!datasets.ok()) return datasets.status();
   datasets_ = *std::move(datasets);
   pool_ = std::make_unique<WorkPool>(kPoolThreads, kMaxPooledWork);
+  saved_pool_ = std::make_unique<WorkPool>(kSavedThreads, kMaxSavedQueries);
   history_pool_ = std::make_unique<WorkPool>(kHistoryThreads, kMaxPooledWork);
   watches_ = std::make_unique<WatchRegistry>();
   return absl::OkStatus();
@@ -159,7 +179,7 @@ absl::Status Server::Listen() {
                                                                          .trainer_address = trainer_address,
                                                                          .max_live_runs = options_.max_live_runs,
                                                                          .orphan_timeout = options_.orphan_timeout},
-                                                                        *datasets_, *pool_);
+                                                                        *datasets_, *pool_, *saved_pool_);
   if (!runs.ok()) return runs.status();
   runs_ = *std::move(runs);
   if (absl::Status listening = ListenForTrainers(trainer_address); !listening.ok()) return listening;
@@ -210,6 +230,7 @@ void Server::Shutdown(bool stop_runs) {
   if (trainer_server_ != nullptr) trainer_server_->Shutdown(deadline);
   if (watches_ != nullptr) watches_->AwaitNone();
   if (history_pool_ != nullptr) history_pool_->Shutdown();
+  if (saved_pool_ != nullptr) saved_pool_->Shutdown();
   if (pool_ != nullptr) pool_->Shutdown();
 }
 

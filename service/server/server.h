@@ -81,6 +81,7 @@ class Server {
   std::unique_ptr<DatasetStore> datasets_;
   std::unique_ptr<WorkPool> pool_;
   std::unique_ptr<WorkPool> history_pool_;
+  std::unique_ptr<WorkPool> saved_pool_;
   std::unique_ptr<WatchRegistry> watches_;
   std::unique_ptr<RunRegistry> runs_;
   std::unique_ptr<TrainingControlService> training_control_;

@@ -111,7 +111,8 @@ TEST(ServiceLife, ASecondServiceOnTheSameDirectoryOrPortIsRefusedWithTheReason) 
 }
 
 TEST(ServiceLife, AnAddressThatOthersCanReachIsRefused) {
-  for (const char* address : {"0.0.0.0:50051", "192.168.1.7:50051", "[::]:50051", "example.org:50051"}) {
+  for (const char* address : {"0.0.0.0:50051", "192.168.1.7:50051", "[::]:50051", "example.org:50051",
+                              "127.evil.example:50051", "127.0.0.1", "localhost:http"}) {
     EXPECT_FALSE(service::CheckListenAddress(address).ok()) << address;
   }
   for (const char* address : {"127.0.0.1:50051", "localhost:0", "[::1]:50051", "unix:/run/pilothouse.sock"}) {

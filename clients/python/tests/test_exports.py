@@ -14,9 +14,9 @@ Dataset DatasetNotFound DatasetTooLarge DeadlineExceeded EtaInvalid Event EventK
 Gap Heartbeat House HouseClosed Identity IdleReason Internal IntervalInvalid JournalFailed Knob KnobOutOfRange
 KnobUnknown LabelOutOfRange Layer LocalServiceFailed LossEvent Map NetDataMismatch NetInvalid NetLossMismatch
 NoParameters PilothouseError Receipt RequestIdInvalid RequestIdReused RequestTooLarge Run RunAlreadyExists RunEnded
-RunIdInvalid RunNotFound RunStatus SaveFailed SequenceOutOfRange ServiceStopping Snapshot SpecInvalid State StateEvent
-StateTooLarge StatusEvent Stopped TargetInvalid TooManyControls TooManyRuns TooManyWatchers TrainerFailed
-TrainerUnavailable Unreachable Watch __version__ connect local
+RunIdInvalid RunNotFound RunStatus SaveFailed SequenceOutOfRange ServiceBusy ServiceStopping Snapshot SpecInvalid
+State StateEvent StateTooLarge StatusEvent Stopped TargetInvalid TooManyControls TooManyRuns TooManyWatchers
+TrainerFailed TrainerUnavailable Unreachable Watch __version__ connect local
 """
 
 # Which public calls reach each RPC.

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 _DOMAIN = "pilothouse"
@@ -228,6 +229,12 @@ class TooManyWatchers(PilothouseError):
     REASON = "TOO_MANY_WATCHERS"
 
 
+class ServiceBusy(PilothouseError):
+    """The service has as much to do as it takes on at once; try again shortly. Metadata: limit."""
+
+    REASON = "SERVICE_BUSY"
+
+
 class SequenceOutOfRange(PilothouseError):
     """The after_sequence lies beyond the run's last event. Metadata: after_sequence, last_sequence."""
 
@@ -334,13 +341,20 @@ def _details_of(error: grpc.RpcError) -> _Details | None:
     for key, value in trailing:
         if key != _DETAILS_KEY:
             continue
-        info, field = None, ""
-        for detail in status_pb2.Status.FromString(value).details:
-            if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-                candidate = error_details_pb2.ErrorInfo.FromString(detail.value)
-                info = candidate if candidate.domain == _DOMAIN else info
-            elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
-                violations = error_details_pb2.BadRequest.FromString(detail.value).field_violations
-                field = violations[0].field if violations else field
-        return None if info is None else _Details(info.reason, field, dict(info.metadata))
+        try:
+            return _parse_details(value)
+        except DecodeError:  # another program's details, or damaged ones: the status itself still tells something
+            return None
     return None
+
+
+def _parse_details(value: bytes) -> _Details | None:
+    info, field = None, ""
+    for detail in status_pb2.Status.FromString(value).details:
+        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+            candidate = error_details_pb2.ErrorInfo.FromString(detail.value)
+            info = candidate if candidate.domain == _DOMAIN else info
+        elif detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+            violations = error_details_pb2.BadRequest.FromString(detail.value).field_violations
+            field = violations[0].field if violations else field
+    return None if info is None else _Details(info.reason, field, dict(info.metadata))
