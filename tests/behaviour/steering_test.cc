@@ -1,17 +1,22 @@
 // What controls do, and what they are answered.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
-#include <atomic>
 #include <cmath>
+#include <cstdint>
+#include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "clients/cpp/pilot/exit_code.h"
+#include "clients/cpp/testing/child_process.h"
 #include "proto/support/error.h"
 #include "proto/support/tensor.h"
+#include "tests/support/async_controls.h"
 #include "tests/support/test_service.h"
 #include "tests/support/watcher.h"
 
@@ -29,6 +34,12 @@ class Steering : public ::testing::Test {
     }
     return std::nan("");
   }
+  // Everything that happens in a run from its beginning, with every loss.
+  static v1::WatchTrainingRequest Everything(const std::string& run_id) {
+    v1::WatchTrainingRequest request = FromTheStart(run_id);
+    request.mutable_min_interval();
+    return request;
+  }
   static std::vector<double> XorInputs() { return {-0.5, -0.5, -0.5, 0.5, 0.5, 0.5, 0.5, -0.5}; }
 
   TestService service_;
@@ -39,9 +50,7 @@ TEST_F(Steering, TheXorNetworkGivesTheKnownLossesToNineDigits) {
   spec.mutable_report()->set_loss_every(1);
   const auto run = service_.Start(spec, 51);
   ASSERT_TRUE(run.ok()) << run.status();
-  auto request = FromTheStart(run->run_id());
-  request.mutable_min_interval();
-  Watcher watcher(service_.stub(), request);
+  Watcher watcher(service_.stub(), Everything(run->run_id()));
   ASSERT_TRUE(watcher.WaitForIdle(51));
   EXPECT_NEAR(LossAt(watcher, 1), 0.545515713358, 1e-9);
   EXPECT_NEAR(LossAt(watcher, 2), 0.540930747879, 1e-9);
@@ -52,21 +61,39 @@ TEST_F(Steering, TheXorNetworkGivesTheKnownLossesToNineDigits) {
   EXPECT_LT(service_.State(run->run_id())->run().loss(), 1e-20);
 }
 
-TEST_F(Steering, ATargetBelowTheCurrentBatchPausesThere) {
-  const std::string run = service_.StartXor(kFarAway);
-  Watcher watcher(service_.stub(), FromTheStart(run));
-  ASSERT_TRUE(watcher.WaitForEvent([](const auto& event) { return event.batch() >= 10; }).has_value());
-  const auto receipt = service_.BatchTo(run, 5);
-  ASSERT_TRUE(receipt.ok());
-  EXPECT_GE(receipt->applied_batch(), 10);
+TEST_F(Steering, ATargetBelowTheCurrentBatchPausesThereAndReportsTheLossThere) {
+  const std::string run = service_.StartXor();
+  AsyncControls controls(service_);
+  const auto back = controls.BatchToAhead(run, 10, AtBatch(198, "back"));
+  ASSERT_TRUE(back.has_value());
+  ASSERT_TRUE(service_.BatchTo(run, 1000).ok());
+  const auto receipt = controls.Wait(*back);
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_EQ(receipt->applied_batch(), 198);
+  EXPECT_EQ(receipt->value(), 10);
+  Watcher watcher(service_.stub(), Everything(run));
   const auto status =
       watcher.WaitForEvent([](const auto& event) { return event.status().idle_reason() == v1::IDLE_REASON_PAUSED; });
   ASSERT_TRUE(status.has_value());
-  EXPECT_EQ(status->batch(), receipt->applied_batch());
+  EXPECT_EQ(status->batch(), 198);
   const auto state = service_.State(run);
-  EXPECT_EQ(state->run().batch(), receipt->applied_batch());
-  EXPECT_EQ(state->run().target(), 5);
+  EXPECT_EQ(state->run().batch(), 198);
+  EXPECT_EQ(state->run().target(), 10);
   EXPECT_EQ(state->run().status(), v1::RUN_STATUS_IDLE);
+  EXPECT_EQ(LossAt(watcher, 198), state->run().loss());
+  EXPECT_EQ(watcher.losses().back().batch(), 198);
+}
+
+TEST_F(Steering, ATargetBelowTheBatchOfARunThatTrainsFreelyPausesItWhereverItIs) {
+  const std::string run = service_.StartXor(kFarAway);
+  Watcher watcher(service_.stub(), Everything(run));
+  ASSERT_TRUE(watcher.WaitForEvent([](const auto& event) { return event.batch() >= 10; }).has_value());
+  const auto receipt = service_.BatchTo(run, 5);
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_GE(receipt->applied_batch(), 10);
+  ASSERT_TRUE(watcher.WaitForIdle(receipt->applied_batch()));
+  EXPECT_EQ(service_.State(run)->run().batch(), receipt->applied_batch());
+  EXPECT_FALSE(std::isnan(LossAt(watcher, receipt->applied_batch())));
 }
 
 TEST_F(Steering, ATargetEqualToTheBatchIsAcknowledgedAndTakesNoStep) {
@@ -87,6 +114,48 @@ TEST_F(Steering, AFurtherTargetContinuesARunThatHadReachedItsTarget) {
   ASSERT_TRUE(service_.BatchTo(run, 100).ok());
   ASSERT_TRUE(watcher.WaitForIdle(100));
   EXPECT_EQ(service_.State(run)->run().batch(), 100);
+}
+
+TEST_F(Steering, TwoTargetsSetAtOneBatchAreOneRunToTheLast) {
+  const std::string run = service_.StartXor();
+  AsyncControls controls(service_);
+  const auto first = controls.BatchToAhead(run, 50, AtBatch(1, "first"));
+  const auto second = controls.BatchToAhead(run, 100, AtBatch(1, "second"));
+  ASSERT_TRUE(first.has_value() && second.has_value());
+  ASSERT_TRUE(service_.BatchTo(run, 1).ok());
+  for (const auto& receipt : {controls.Wait(*first), controls.Wait(*second)}) {
+    ASSERT_TRUE(receipt.ok()) << receipt.status();
+    EXPECT_EQ(receipt->applied_batch(), 1);
+  }
+  Watcher watcher(service_.stub(), Everything(run));
+  ASSERT_TRUE(watcher.WaitForIdle(100));
+  std::vector<int64_t> idle_at;
+  std::vector<int64_t> targets_reached;
+  for (const auto& event : watcher.events()) {
+    if (event.status().status() == v1::RUN_STATUS_IDLE) idle_at.push_back(event.batch());
+    if (event.loss().at_target() && event.batch() > 1) targets_reached.push_back(event.batch());
+  }
+  EXPECT_EQ(idle_at, (std::vector<int64_t>{0, 100}));
+  EXPECT_EQ(targets_reached, (std::vector<int64_t>{100}));
+}
+
+TEST_F(Steering, ATargetBetweenTwoBatchesIsAUsageErrorAndTheRunIsUntouched) {
+  const std::string run = service_.StartXor(50);
+  Watcher watcher(service_.stub(), FromTheStart(run));
+  ASSERT_TRUE(watcher.WaitForIdle(50));
+  const uint64_t before = service_.State(run)->run().last_sequence();
+  // The wire has whole numbers only, so it is the client that must not round.
+  client::ChildProcess pilot({PILOT_BINARY, "batch-to", run, "50.5"},
+                             {absl::StrCat("PILOTHOUSE_ADDRESS=", service_.server().address())});
+  EXPECT_EQ(pilot.Wait(), client::kExitUsage) << pilot.output();
+  EXPECT_TRUE(absl::StrContains(pilot.errors(), "50.5")) << pilot.errors();
+  const auto after = service_.State(run);
+  EXPECT_EQ(after->run().last_sequence(), before);
+  EXPECT_EQ(after->run().target(), 50);
+  client::ChildProcess further({PILOT_BINARY, "batch-to", run, "51"},
+                               {absl::StrCat("PILOTHOUSE_ADDRESS=", service_.server().address())});
+  EXPECT_EQ(further.Wait(), 0) << further.errors();
+  EXPECT_TRUE(watcher.WaitForIdle(51));
 }
 
 TEST_F(Steering, PauseStopsWhereTheRunIsAndResumeGoesOnToTheFormerTarget) {
@@ -125,18 +194,16 @@ TEST_F(Steering, AControlForABatchTakesEffectExactlyThere) {
   const auto run = service_.Start(spec);
   ASSERT_TRUE(run.ok());
   const std::string& id = run->run_id();
-  // Whether the control arrives before the run has reached batch 40 or while it waits there, batch 40 is where it acts.
-  std::thread asks([&] {
-    const auto receipt = service_.SetEta(id, 0.01, AtBatch(40));
-    ASSERT_TRUE(receipt.ok()) << receipt.status();
-    EXPECT_EQ(receipt->applied_batch(), 40);
-  });
-  ASSERT_TRUE(service_.BatchTo(id, 40).ok());
-  asks.join();
+  AsyncControls controls(service_);
+  const auto eta = controls.SetEtaAhead(id, 0.01, AtBatch(40, "flatter"));
+  ASSERT_TRUE(eta.has_value());
+  EXPECT_EQ(service_.State(id)->run().eta(), 0.1) << "it waits";
+  // Batch 40 is passed at full speed.
   ASSERT_TRUE(service_.BatchTo(id, 42).ok());
-  auto request = FromTheStart(id);
-  request.mutable_min_interval();
-  Watcher watcher(service_.stub(), request);
+  const auto receipt = controls.Wait(*eta);
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_EQ(receipt->applied_batch(), 40);
+  Watcher watcher(service_.stub(), Everything(id));
   ASSERT_TRUE(watcher.WaitForIdle(42));
   // The loss of batch 41 still belongs to updates with eta 0.1; from there on the curve is flatter.
   const double before = LossAt(watcher, 40) - LossAt(watcher, 41);
@@ -215,38 +282,77 @@ TEST_F(Steering, AStoppedRunAndANewOneOfTheSameSpecEachTrainInFull) {
   EXPECT_EQ(service_.Stop(second)->final_loss(), loss);
 }
 
-TEST_F(Steering, AFloodOfControlsDoesNotStopTraining) {
-  const std::string run = service_.StartXor(kFarAway);
-  Watcher watcher(service_.stub(), FromNow(run));
-  std::vector<std::thread> clients;
-  std::atomic<int> applied = 0;
-  const int64_t before = service_.State(run)->run().batch();
-  for (int i = 0; i < 8; ++i) {
-    clients.emplace_back([&] {
-      for (int k = 0; k < 50; ++k) applied += service_.SetEta(run, 0.05 + 0.0001 * k).ok() ? 1 : 0;
-    });
+TEST_F(Steering, TrainingAdvancesBetweenTheControlsOfAFlood) {
+  // At most so many are taken at one boundary, however many wait.
+  constexpr size_t kMostAtOneBatch = 64;
+  constexpr size_t kControls = 600;
+  auto spec = service_.XorSpec();
+  spec.mutable_report()->set_loss_every(1);
+  const auto run = service_.Start(spec, kFarAway);
+  ASSERT_TRUE(run.ok()) << run.status();
+  AsyncControls controls(service_);
+  for (size_t i = 0; i < kControls; ++i) controls.SetEta(run->run_id(), 0.05 + 0.0001 * static_cast<double>(i));
+  std::multiset<int64_t> batches;
+  for (const auto& receipt : controls.WaitForAll()) {
+    ASSERT_TRUE(receipt.ok()) << receipt.status();
+    batches.insert(receipt->applied_batch());
   }
-  for (std::thread& client : clients) client.join();
-  EXPECT_EQ(applied, 400);
-  EXPECT_GT(service_.State(run)->run().batch(), before + 400);
+  for (const int64_t batch : batches) EXPECT_LE(batches.count(batch), kMostAtOneBatch) << batch;
+  EXPECT_GE(*batches.rbegin() - *batches.begin(), static_cast<int64_t>(kControls / kMostAtOneBatch));
+  const int64_t after = *batches.rbegin();
+  Watcher watcher(service_.stub(), FromNow(run->run_id()));
+  EXPECT_TRUE(watcher.WaitForEvent([&](const auto& event) { return event.batch() > after; }).has_value());
 }
 
-TEST_F(Steering, AKilledTrainerIsAFailedRunThatSaysWhyAndOtherRunsAreUnharmed) {
-  const std::string victim = service_.StartXor(kFarAway);
-  const std::string other = service_.StartXor(kFarAway);
-  Watcher watcher(service_.stub(), FromTheStart(victim));
+TEST_F(Steering, AKilledTrainerIsAFailedRunWhoseHistoryIsThereToItsLastEvent) {
+  const std::string run = service_.StartXor(kFarAway);
+  Watcher watcher(service_.stub(), Everything(run));
   ASSERT_TRUE(watcher.WaitForEvent([](const auto& event) { return event.has_loss(); }).has_value());
-  const pid_t trainer = TestService::TrainerOf(victim);
+  const pid_t trainer = TestService::TrainerOf(run);
   ASSERT_GT(trainer, 0);
   ASSERT_EQ(kill(trainer, SIGKILL), 0);
   EXPECT_TRUE(watcher.WaitForEnd().ok());
   const v1::Event last = watcher.events().back();
   EXPECT_EQ(last.status().status(), v1::RUN_STATUS_FAILED);
   EXPECT_NE(last.status().message().find("killed by signal 9"), std::string::npos) << last.status().message();
-  EXPECT_EQ(service_.State(victim)->run().status(), v1::RUN_STATUS_FAILED);
-  EXPECT_EQ(ReasonOf(service_.Predict(victim, XorInputs(), 2).status()), v1::ERROR_REASON_NO_PARAMETERS);
+  const auto state = service_.State(run);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->run().status(), v1::RUN_STATUS_FAILED);
+  EXPECT_EQ(state->run().last_sequence(), last.sequence());
+  EXPECT_EQ(ReasonOf(service_.Predict(run, XorInputs(), 2).status()), v1::ERROR_REASON_NO_PARAMETERS);
+  Watcher later(service_.stub(), Everything(run));
+  EXPECT_TRUE(later.WaitForEnd().ok());
+  uint64_t sequence = 0;
+  for (const auto& event : later.events()) EXPECT_EQ(event.sequence(), ++sequence);
+  EXPECT_EQ(sequence, last.sequence());
+}
+
+TEST_F(Steering, AKilledTrainerLeavesOtherRunsUnharmed) {
+  const std::string victim = service_.StartXor(kFarAway);
+  const std::string other = service_.StartXor(kFarAway);
+  Watcher watcher(service_.stub(), FromTheStart(victim));
+  const pid_t trainer = TestService::TrainerOf(victim);
+  ASSERT_GT(trainer, 0);
+  ASSERT_EQ(kill(trainer, SIGKILL), 0);
+  EXPECT_TRUE(watcher.WaitForEnd().ok());
   EXPECT_TRUE(service_.SetEta(other, 0.2).ok());
   EXPECT_EQ(service_.State(other)->run().status(), v1::RUN_STATUS_TRAINING);
+}
+
+TEST_F(Steering, EveryRunTrainsInAProcessOfItsOwn) {
+  const std::string first = service_.StartXor();
+  const std::string second = service_.StartXor();
+  const std::set<pid_t> processes = {TestService::TrainerOf(first), TestService::TrainerOf(second), getpid()};
+  EXPECT_EQ(processes.size(), 3U);
+  EXPECT_EQ(processes.count(0), 0U);
+}
+
+TEST_F(Steering, EtaIsOneTenthWhereNobodySaysOtherwise) {
+  auto spec = service_.XorSpec();
+  spec.clear_eta();
+  const auto run = service_.Start(spec);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->eta(), 0.1);
 }
 
 TEST_F(Steering, TheSeedAndTheSpecDecideARunWhateverItIsCalled) {

@@ -136,11 +136,13 @@ absl::StatusOr<v1::Receipt> TestService::SetEta(const std::string& run_id, doubl
   return ReceiptOf(*stub_, &v1::TrainingControl::Stub::SetEta, request);
 }
 
-absl::StatusOr<v1::Receipt> TestService::SetKnob(const std::string& run_id, const std::string& name, double value) {
+absl::StatusOr<v1::Receipt> TestService::SetKnob(const std::string& run_id, const std::string& name, double value,
+                                                 const v1::ControlOptions& options) {
   v1::SetKnobRequest request;
   request.set_run_id(run_id);
   request.set_name(name);
   request.set_value(value);
+  *request.mutable_options() = options;
   return ReceiptOf(*stub_, &v1::TrainingControl::Stub::SetKnob, request);
 }
 
@@ -172,6 +174,10 @@ absl::StatusOr<v1::GetStateResponse> TestService::State(const std::string& run_i
   request.set_run_id(run_id);
   request.set_include_state_vector(with_vector);
   return Call(*stub_, &v1::TrainingControl::Stub::GetState, request);
+}
+
+absl::StatusOr<v1::ListRunsResponse> TestService::List() {
+  return Call(*stub_, &v1::TrainingControl::Stub::ListRuns, v1::ListRunsRequest());
 }
 
 absl::StatusOr<std::vector<double>> TestService::Predict(const std::string& run_id, const std::vector<double>& inputs,
@@ -221,8 +227,8 @@ v1::ControlOptions WithRequestId(const std::string& request_id) {
   return options;
 }
 
-v1::ControlOptions AtBatch(int64_t batch) {
-  v1::ControlOptions options;
+v1::ControlOptions AtBatch(int64_t batch, const std::string& request_id) {
+  v1::ControlOptions options = WithRequestId(request_id);
   options.set_at_batch(batch);
   return options;
 }

@@ -21,7 +21,7 @@ namespace pilothouse::testing {
 inline constexpr char kXorTable[] = "-0.5,-0.5,-0.5\n-0.5,0.5,0.5\n0.5,0.5,-0.5\n0.5,-0.5,0.5\n";
 
 // Fails the test, and ends the program, when the service cannot be started: nothing could be tested then. Not
-// thread-safe.
+// thread-safe, save that any thread may make requests as long as none restarts the service.
 class TestService {
  public:
   explicit TestService(int64_t max_dataset_bytes = service::kDefaultMaxDatasetBytes);
@@ -43,11 +43,14 @@ class TestService {
   absl::StatusOr<v1::Run> Start(const v1::RunSpec& spec, int64_t target = 0, const std::string& run_id = "",
                                 const std::string& request_id = "");
   absl::StatusOr<v1::Receipt> SetEta(const std::string& run_id, double eta, const v1::ControlOptions& options = {});
-  absl::StatusOr<v1::Receipt> SetKnob(const std::string& run_id, const std::string& name, double value);
+  absl::StatusOr<v1::Receipt> SetKnob(const std::string& run_id, const std::string& name, double value,
+                                      const v1::ControlOptions& options = {});
   absl::StatusOr<v1::Receipt> BatchTo(const std::string& run_id, int64_t batch, const v1::ControlOptions& options = {});
   absl::StatusOr<v1::Receipt> Retarget(const std::string& run_id, const v1::TargetChange& target);
   absl::StatusOr<v1::StopResponse> Stop(const std::string& run_id, const std::string& request_id = "");
   absl::StatusOr<v1::GetStateResponse> State(const std::string& run_id, bool with_vector = false);
+  // The first page.
+  absl::StatusOr<v1::ListRunsResponse> List();
   absl::StatusOr<std::vector<double>> Predict(const std::string& run_id, const std::vector<double>& inputs,
                                               int64_t columns);
 
@@ -71,9 +74,9 @@ class TestService {
   std::unique_ptr<v1::TrainingControl::Stub> stub_;
 };
 
-// Options with a request_id, or with at_batch.
+// Options with a request_id, or with at_batch and, where it is given, a request_id.
 v1::ControlOptions WithRequestId(const std::string& request_id);
-v1::ControlOptions AtBatch(int64_t batch);
+v1::ControlOptions AtBatch(int64_t batch, const std::string& request_id = "");
 
 }  // namespace pilothouse::testing
 
