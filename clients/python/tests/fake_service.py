@@ -24,17 +24,31 @@ _WORKERS = 16
 
 
 class Refusal(Exception):
-    """Makes a method end with this status; with details where there is a reason."""
+    """Makes a method end with this status; with details where there is a reason.
+
+    `raw_details` are bytes to send in their place.
+    """
 
     def __init__(
-        self, code: grpc.StatusCode, reason: str = "", text: str = "refused", field: str = "", **metadata: str
+        self,
+        code: grpc.StatusCode,
+        reason: str = "",
+        text: str = "refused",
+        field: str = "",
+        *,
+        raw_details: bytes | None = None,
+        **metadata: str,
     ):
         super().__init__(text)
+        self.raw_details = raw_details
         self.code, self.reason, self.text, self.field, self.metadata = code, reason, text, field, metadata
 
     def end(self, context: grpc.ServicerContext) -> Any:
-        if self.reason:
-            context.set_trailing_metadata((("grpc-status-details-bin", self._details().SerializeToString()),))
+        details = self.raw_details
+        if details is None and self.reason:
+            details = self._details().SerializeToString()
+        if details is not None:
+            context.set_trailing_metadata((("grpc-status-details-bin", details),))
         context.abort(self.code, self.text)
 
     def _details(self) -> status_pb2.Status:

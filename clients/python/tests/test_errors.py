@@ -6,6 +6,8 @@ import time
 import grpc
 import pytest
 from fake_service import Refusal
+from google.protobuf import any_pb2
+from google.rpc import status_pb2
 
 import pilothouse
 from pilothouse import errors
@@ -37,6 +39,27 @@ def test_a_reason_of_a_newer_service_is_kept_in_the_base_class(service, run):
         run.state()
     assert type(caught.value) is pilothouse.PilothouseError
     assert caught.value.reason == "TOO_MODERN"
+
+
+def _damaged_info() -> bytes:
+    """A status that can be read, with an ErrorInfo in it that cannot."""
+    detail = any_pb2.Any(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\x0a\xff")
+    return status_pb2.Status(code=3, details=[detail]).SerializeToString()
+
+
+@pytest.mark.parametrize("details", [b"\xff\xff\xff", b"\x0a", b"\x12\x01\xe9", _damaged_info()])
+def test_details_that_cannot_be_read_leave_the_plain_status(service, run, details):
+    service.answers["GetState"] = [
+        Refusal(grpc.StatusCode.INVALID_ARGUMENT, text="no such thing", raw_details=details),
+        Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, raw_details=details),
+    ]
+    with pytest.raises(pilothouse.PilothouseError, match="INVALID_ARGUMENT: no such thing") as caught:
+        run.state()
+    assert type(caught.value) is pilothouse.PilothouseError
+    assert (caught.value.reason, caught.value.field, caught.value.metadata) == ("", "", {})
+    assert isinstance(caught.value.__cause__, grpc.RpcError)
+    with pytest.raises(pilothouse.DeadlineExceeded):
+        run.state()
 
 
 def test_a_message_over_the_transports_limit_is_a_request_too_large(service, run):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import math
 import threading
 
+import grpc
 import numpy as np
 import pytest
 
 import pilothouse
+from pilothouse.v1 import training_control_pb2 as pb
+from pilothouse.v1 import training_control_pb2_grpc as pb_grpc
 
 XOR_INPUTS = np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, 0.5], [0.5, -0.5]])
 XOR_TARGETS = np.array([-0.5, 0.5, -0.5, 0.5])
@@ -252,7 +256,13 @@ def test_a_stopped_run_tells_where_it_ended_and_still_predicts(xor):
     assert state.end_time is not None
     np.testing.assert_array_equal(state.vector, vector)
     np.testing.assert_array_equal(xor.predict(XOR_INPUTS), before)
-    for control in (xor.stop, xor.pause, lambda: xor.set_eta(0.1), lambda: xor.batch_to(100)):
+    for control in (
+        xor.stop,
+        xor.pause,
+        lambda: xor.set_eta(0.1),
+        lambda: xor.set("loss_every", 1),
+        lambda: xor.batch_to(100),
+    ):
         with pytest.raises(pilothouse.RunEnded):
             control()
 
@@ -320,6 +330,9 @@ def test_a_loss_that_is_not_finite_is_reported_and_does_not_end_the_run(real_hou
     run.stop()
 
 
+#: Types of elements that are no real numbers.
+NOT_REAL = [object, complex, str, bytes]
+
 BAD_STARTS = [
     ({"net": "2x2qx1"}, pilothouse.NetInvalid),
     ({"net": ""}, pilothouse.NetInvalid),
@@ -336,7 +349,9 @@ BAD_STARTS = [
     ({"data": "missing.csv"}, pilothouse.FileNotFound),
     ({"data": "../secret.csv"}, pilothouse.FileNameInvalid),
     ({"data": pilothouse.Dataset("0" * 64, 0, False)}, pilothouse.DatasetNotFound),
-    ({"data": (XOR_INPUTS.astype(object), XOR_TARGETS)}, pilothouse.ArrayDtypeInvalid),
+    *(({"data": (XOR_INPUTS.astype(kind), XOR_TARGETS)}, pilothouse.ArrayDtypeInvalid) for kind in NOT_REAL),
+    *(({"data": (XOR_INPUTS, XOR_TARGETS.astype(kind))}, pilothouse.ArrayDtypeInvalid) for kind in NOT_REAL),
+    ({"initial_state": XOR_STATE.astype(complex)}, pilothouse.ArrayDtypeInvalid),
     ({"data": (XOR_INPUTS, XOR_TARGETS[:3])}, pilothouse.ArrayShapeInvalid),
     ({"data": (XOR_INPUTS * np.nan, XOR_TARGETS)}, pilothouse.DataMalformed),
     (
@@ -382,6 +397,47 @@ def test_a_bad_table_is_refused_with_line_and_column(real_house, tmp_path, text,
     with pytest.raises(pilothouse.DataMalformed) as caught:
         start_xor(real_house, data=file)
     assert caught.value.metadata.items() >= where.items()
+
+
+def npy(array: np.ndarray) -> bytes:
+    """The array as a file."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def upload_by_hand(house: pilothouse.House, inputs: bytes, targets: bytes) -> pilothouse.Dataset:
+    """Sends bytes that House.upload would never send. The service keeps them; who reads them is the trainer."""
+    parts = [(pb.DATASET_PART_INPUTS, inputs), (pb.DATASET_PART_TARGETS, targets)]
+    with grpc.insecure_channel(house.address) as channel:
+        answer = pb_grpc.TrainingControlStub(channel).UploadDataset(
+            iter(
+                [
+                    pb.UploadDatasetRequest(header=pb.DatasetHeader(format=pb.DATASET_FORMAT_ARRAYS)),
+                    *(pb.UploadDatasetRequest(chunk=pb.DatasetChunk(part=part, data=data)) for part, data in parts),
+                ]
+            ),
+            timeout=PATIENCE,
+        )
+    return pilothouse.Dataset(answer.dataset_id, answer.total_bytes, answer.existed)
+
+
+BAD_FILES = {
+    "float16": (npy(XOR_INPUTS.astype(np.float16)), pilothouse.ArrayDtypeInvalid),
+    "complex": (npy(XOR_INPUTS.astype(complex)), pilothouse.ArrayDtypeInvalid),
+    "bytes": (npy(XOR_INPUTS.astype("S8")), pilothouse.ArrayDtypeInvalid),
+    "last byte missing": (npy(XOR_INPUTS)[:-1], pilothouse.DataMalformed),
+    "half a header": (npy(XOR_INPUTS)[:20], pilothouse.DataMalformed),
+    "no array": (b"1,2\n3,4\n", pilothouse.DataMalformed),
+}
+
+
+@pytest.mark.parametrize(("inputs", "error"), BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_an_array_file_that_numpy_would_not_send_is_refused_with_its_reason(real_house, inputs, error):
+    dataset = upload_by_hand(real_house, inputs, npy(XOR_TARGETS))
+    with pytest.raises(error) as caught:
+        start_xor(real_house, data=dataset)
+    assert caught.value.field.startswith("spec.data")
 
 
 def test_a_column_that_does_not_exist_is_refused(real_house, tmp_path):
