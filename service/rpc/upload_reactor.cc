@@ -4,9 +4,11 @@
 #include <memory>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "proto/support/error.h"
 #include "proto/support/grpc_error.h"
+#include "proto/support/mutex.h"
 
 namespace pilothouse::service {
 namespace {
@@ -16,15 +18,16 @@ absl::Status Busy() {
                    "As many uploads are under way as the service takes; try again shortly.");
 }
 
-// At any moment there is exactly one of: a read in flight, work on the pool, or a Finish. So no lock is needed, and
-// Finish is called once: by whatever was under way when the upload ended. A client that vanishes makes the read in
-// flight fail.
+// At any moment there is exactly one of: a read in flight, work on the pool, or a Finish. So Finish is called once: by
+// whatever was under way when the upload ended. A client that vanishes makes the read in flight fail. The lock is never
+// waited for; it shows that order to the thread sanitizer, which cannot see into gRPC.
 class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
  public:
   UploadReactor(grpc::CallbackServerContext& context, const DatasetStore& datasets, WorkPool& pool, UploadSlots& slots,
                 v1::UploadDatasetResponse* response)
       : context_(context), datasets_(datasets), pool_(pool), slots_(slots), response_(response) {
     const auto end = [this] { context_.TryCancel(); };
+    MutexLock lock(mutex_);
     if (slots_.Enter(this, end, std::chrono::steady_clock::now())) {
       StartRead(&request_);
     } else {
@@ -33,23 +36,32 @@ class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
   }
 
   void OnReadDone(bool ok) override {
-    const bool queued = pool_.Submit([this, ok] {
-      if (ok) {
-        TakeMessage();
-      } else {
-        TakeEnd();
-      }
-    });
+    MutexLock lock(mutex_);
+    const bool queued = pool_.Submit([this, ok] { Take(ok); });
     if (!queued) Finish(ToGrpcStatus(Busy()));
   }
 
   void OnDone() override {
-    slots_.Leave(this);
+    {
+      // Whoever called Finish has left the lock when this one has it.
+      MutexLock lock(mutex_);
+      slots_.Leave(this);
+    }
     delete this;
   }
 
  private:
-  void TakeMessage() {
+  // On the pool.
+  void Take(bool ok) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    if (ok) {
+      TakeMessage();
+    } else {
+      TakeEnd();
+    }
+  }
+
+  void TakeMessage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     slots_.Touch(this, std::chrono::steady_clock::now());
     const absl::Status taken = request_.has_header() ? Begin() : Append();
     if (taken.ok()) {
@@ -59,7 +71,7 @@ class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
     }
   }
 
-  absl::Status Begin() {
+  absl::Status Begin() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (upload_ != nullptr)
       return MakeError(v1::ERROR_REASON_SPEC_INVALID, "header", "Only the first message is a header.");
     absl::StatusOr<std::unique_ptr<DatasetUpload>> upload = datasets_.Begin(request_.header());
@@ -67,13 +79,13 @@ class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
     return upload.status();
   }
 
-  absl::Status Append() {
+  absl::Status Append() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (upload_ == nullptr)
       return MakeError(v1::ERROR_REASON_SPEC_INVALID, "header", "The first message must be a header.");
     return upload_->Append(request_.chunk());
   }
 
-  void TakeEnd() {
+  void TakeEnd() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (context_.IsCancelled()) {
       upload_ = nullptr;
       Finish(grpc::Status::CANCELLED);
@@ -93,8 +105,9 @@ class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
   WorkPool& pool_;
   UploadSlots& slots_;
   v1::UploadDatasetResponse* const response_;
-  v1::UploadDatasetRequest request_;
-  std::unique_ptr<DatasetUpload> upload_;
+  Mutex mutex_;
+  v1::UploadDatasetRequest request_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<DatasetUpload> upload_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -77,6 +77,8 @@ void RunKeeper::OnAttach(std::shared_ptr<TrainerLink> link, const v1::Hello& hel
 }
 
 void RunKeeper::AskHowItIs() {
+  // Whoever sees the run come back may steer it at once, so first everything it had to say is journaled.
+  if (journal_->last_report() < backlog_through_) return;
   const absl::StatusOr<uint64_t> id =
       pending_.AddQuery([this](absl::StatusOr<v1::Answer> answer) { OnReturned(std::move(answer)); });
   if (!id.ok()) return;
@@ -169,6 +171,7 @@ void RunKeeper::OnReports(const v1::Reports& reports) {
     if (report.number() > journal_->last_report()) unjournaled_.push_back(report);
   }
   CommitReports();
+  if (run_.status() == v1::RUN_STATUS_LOST && !asks_how_it_is_) AskHowItIs();
 }
 
 void RunKeeper::CommitReports() {

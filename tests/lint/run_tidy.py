@@ -1,4 +1,4 @@
-"""clang-tidy over every C++ file of a build, each only when something that it depends on has changed.
+"""clang-tidy over every C++ file of a build that is shipped, each only when something that it depends on has changed.
 
 A file's pass is remembered in build/lint-cache under a key made of everything that decides the outcome: clang-tidy's
 version, .clang-tidy, the compile command, and every header that the build saw it include.
@@ -21,8 +21,6 @@ from checkout import ROOT
 
 # The compilers' warnings come with the compile command; clang can say more about locks than GCC.
 EXTRA_ARGUMENTS = ("--extra-arg=-Wthread-safety", "--extra-arg=-Wno-unknown-warning-option")
-# The path-sensitive analyzer spends most of a test file's half minute inside GoogleTest's macros.
-TEST_ARGUMENTS = ("--checks=-clang-analyzer-*",)
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Unit:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        return EXTRA_ARGUMENTS + (TEST_ARGUMENTS if self.name.endswith("_test.cc") else ())
+        return EXTRA_ARGUMENTS
 
 
 @dataclass(frozen=True)
@@ -57,8 +55,14 @@ def recorded_dependencies(build: Path) -> dict[str, tuple[Path, ...]]:
     return dependencies
 
 
+def is_test(name: str) -> bool:
+    """Whether a file is only for testing. The compilers' warnings and the sanitizers see those too, and half of all the
+    time went into GoogleTest's macros."""
+    return name.endswith("_test.cc") or name.startswith("tests/") or "/testing/" in name
+
+
 def units(root: Path, build: Path) -> list[Unit]:
-    """Our own source files; generated ones are nobody's to correct."""
+    """Our own source files that are shipped; generated ones are nobody's to correct."""
     dependencies = recorded_dependencies(build)
     found: dict[Path, Unit] = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
@@ -68,6 +72,8 @@ def units(root: Path, build: Path) -> list[Unit]:
         words = shlex.split(entry["command"])
         made = words[words.index("-o") + 1]
         name = str(source.relative_to(root))
+        if is_test(name):
+            continue
         found[source] = Unit(name, source, entry["command"], dependencies.get(made, ()))
     return sorted(found.values(), key=lambda unit: unit.source)
 
