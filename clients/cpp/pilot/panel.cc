@@ -109,14 +109,16 @@ void AddTitle(const RunView& view, absl::Time now, Page& page) {
 
 void AddProgress(const RunView& view, const PanelStyle& style, Page& page) {
   const v1::Run& run = view.run();
-  if (run.target() > 0) {
-    const double fraction = static_cast<double>(run.batch()) / static_cast<double>(run.target());
+  // A paused run has got as far on its way as it had before: to where a resume leads.
+  const bool paused = run.idle_reason() == v1::IDLE_REASON_PAUSED && run.resume_target() > run.batch();
+  const int64_t goal = paused ? run.resume_target() : run.target();
+  if (goal > 0) {
+    const double fraction = static_cast<double>(run.batch()) / static_cast<double>(goal);
     const std::string percent = absl::StrFormat("%5.1f %%", 100 * std::min(fraction, 1.0));
     const int columns = std::min(kMaxBarColumns, page.width() - DisplayWidth(percent) - 2);
     page.Flow({{DrawBar(fraction, columns, style.unicode), kGreen}, {percent, kPlain}});
   }
-  std::vector<Piece> pieces = {
-      {absl::StrCat("batch ", FormatCount(run.batch()), " of ", FormatCount(run.target())), kPlain}};
+  std::vector<Piece> pieces = {{absl::StrCat("batch ", FormatCount(run.batch()), " of ", FormatCount(goal)), kPlain}};
   if (const auto speed = view.BatchesPerSecond(); speed.has_value()) {
     const std::string number =
         *speed < 10 ? absl::StrFormat("%.1f", *speed) : FormatCount(static_cast<int64_t>(*speed));

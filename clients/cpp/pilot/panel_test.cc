@@ -74,6 +74,25 @@ TEST_F(PanelTest, ShowsProgressSpeedAndTimeLeft) {
   EXPECT_TRUE(absl::StrContains(panel, "the run goes on")) << panel;
 }
 
+TEST_F(PanelTest, ShowsHowFarAPausedRunHasComeOnTheWayToWhereAResumeLeads) {
+  WatchItem item;
+  v1::ControlReport& raise = *NewEvent(item, 600, absl::Seconds(3)).mutable_control();
+  raise.mutable_change()->mutable_target()->set_batch(2400);
+  raise.set_value(2400);
+  v1::ControlReport& pause = *NewEvent(item, 600, absl::Seconds(3)).mutable_control();
+  pause.mutable_change()->mutable_target()->mutable_pause();
+  pause.set_value(600);
+  v1::StatusReport& idle = *NewEvent(item, 600, absl::Seconds(3)).mutable_status();
+  idle.set_status(v1::RUN_STATUS_IDLE);
+  idle.set_idle_reason(v1::IDLE_REASON_PAUSED);
+  idle.set_target(600);
+  view_.Apply(item, kNow);
+  const std::string panel = Panel();
+  EXPECT_TRUE(absl::StrContains(panel, "IDLE (paused)")) << panel;
+  EXPECT_TRUE(absl::StrContains(panel, "batch 600 of 2,400")) << panel;
+  EXPECT_TRUE(absl::StrContains(panel, " 25.0 %")) << panel;
+}
+
 TEST_F(PanelTest, ShowsWhoChangedWhat) {
   AddEta(0.01, "too \x1b[31mjumpy");
   const std::string panel = Panel();

@@ -67,7 +67,11 @@ void RunView::ApplyControl(const v1::Event& event) {
   if (controls_.size() > kMaxControls) controls_.pop_back();
   if (event.sequence() <= snapshot_sequence_) return;
   const v1::ControlReport& control = event.control();
-  if (control.change().has_target()) run_.set_target(static_cast<int64_t>(control.value()));
+  if (control.change().has_target()) {
+    const auto target = static_cast<int64_t>(control.value());
+    run_.set_target(target);
+    if (target > event.batch()) run_.set_resume_target(target);
+  }
   if (!control.change().has_knob()) return;
   if (control.change().knob().name() == "eta") run_.set_eta(control.value());
   for (v1::Knob& knob : *run_.mutable_knobs()) {

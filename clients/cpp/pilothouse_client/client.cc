@@ -23,7 +23,8 @@ constexpr absl::Duration kLongestPause = absl::Seconds(1);
 
 // Whether asking again soon may get another answer.
 bool IsPassing(const absl::Status& status) {
-  if (!absl::IsUnavailable(status)) return false;
+  // Cancelled, but not by this client: the service was leaving when the call came in.
+  if (!absl::IsUnavailable(status) && !absl::IsCancelled(status)) return false;
   const v1::ErrorReason reason = ReasonOf(status);
   return reason == v1::ERROR_REASON_UNSPECIFIED || reason == v1::ERROR_REASON_TRAINER_UNAVAILABLE ||
          reason == v1::ERROR_REASON_SERVICE_STOPPING;
@@ -38,7 +39,7 @@ absl::Status Explain(const absl::Status& status, const std::string& address, abs
                                   " bytes that the service takes (", std::string(status.message()), ")."),
                      {{"limit_bytes", absl::StrCat(kMaxMessageBytes)}});
   }
-  if (absl::IsUnavailable(status)) {
+  if (absl::IsUnavailable(status) || absl::IsCancelled(status)) {
     return absl::UnavailableError(
         absl::StrCat("no service answers at ", address, " (", std::string(status.message()), ")."));
   }

@@ -123,7 +123,8 @@ class Connection:
                 if self.closed:
                     raise self._closed_error() from error
                 failure = from_rpc_error(error, self.address)
-                unavailable = error.code() is grpc.StatusCode.UNAVAILABLE
+                # Cancelled, but not by us: the service was leaving when the call came in.
+                unavailable = error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
                 if not (retry and unavailable) or time.monotonic() + pause >= deadline:
                     raise failure from error
                 _log.info("the service is unavailable (%s); trying again in %.1f s", failure, pause)

@@ -318,7 +318,7 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> PilothouseError:
         kind = BY_REASON.get(details.reason, PilothouseError)
         return kind(text, field=details.field, metadata=details.metadata, reason=details.reason)
     match error.code():
-        case grpc.StatusCode.UNAVAILABLE:
+        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
             return Unreachable(f"The service at {address} cannot be reached: {text}", metadata={"address": address})
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlineExceeded(f"The service at {address} did not answer in time.", metadata={"address": address})
