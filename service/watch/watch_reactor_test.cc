@@ -225,8 +225,11 @@ TEST_F(WatchReactorTest, LetsAStoppedReaderHoldUpNeitherTheRunNorAnotherWatcher)
   ClientWatch other(*other_stub, EveryLoss());
   ASSERT_TRUE(stopped.Read());
   ASSERT_TRUE(other.Read());
-  for (uint64_t last = 200; last <= kEvents; last += 200) PublishTo(last);
-  while (other.sequences.empty() || other.sequences.back() < kEvents) ASSERT_TRUE(other.Read());
+  for (uint64_t last = 200; last <= kEvents; last += 200) {
+    PublishTo(last);
+    // The other keeps up, whatever else the machine does: it is never further behind than the ring reaches.
+    while (other.sequences.empty() || other.sequences.back() < last) ASSERT_TRUE(other.Read());
+  }
   EXPECT_EQ(other.sequences, Range(1, kEvents));
 
   clock_.Push(std::chrono::seconds(60));
