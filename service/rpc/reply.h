@@ -49,8 +49,9 @@ class Reply {
     }
     if (call == nullptr) return;
     // Until Finish nobody but the one who took `call` can end it, so both pointers are still good.
-    if (answer.ok()) *response = *std::move(answer);
-    call->Finish(ToGrpcStatus(answer.status()));
+    const absl::Status status = answer.status();
+    if (status.ok()) *response = *std::move(answer);
+    call->Finish(ToGrpcStatus(status));
   }
 
  private:

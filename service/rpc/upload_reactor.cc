@@ -75,8 +75,9 @@ class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
     if (upload_ != nullptr)
       return MakeError(v1::ERROR_REASON_SPEC_INVALID, "header", "Only the first message is a header.");
     absl::StatusOr<std::unique_ptr<DatasetUpload>> upload = datasets_.Begin(request_.header());
-    if (upload.ok()) upload_ = *std::move(upload);
-    return upload.status();
+    if (!upload.ok()) return upload.status();
+    upload_ = *std::move(upload);
+    return absl::OkStatus();
   }
 
   absl::Status Append() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -96,8 +97,9 @@ class UploadReactor : public grpc::ServerReadReactor<v1::UploadDatasetRequest> {
                            : MakeError(v1::ERROR_REASON_SPEC_INVALID, "header", "The first message must be a header.");
     // What is unfinished is removed from the disk here, on the pool, and not in OnDone.
     upload_ = nullptr;
-    if (finished.ok()) *response_ = *std::move(finished);
-    Finish(ToGrpcStatus(finished.status()));
+    const absl::Status status = finished.status();
+    if (status.ok()) *response_ = *std::move(finished);
+    Finish(ToGrpcStatus(status));
   }
 
   grpc::CallbackServerContext& context_;

@@ -97,7 +97,7 @@ Run::Posted Run::Post(Work work, bool is_request) {
   return Posted::kYes;
 }
 
-bool Run::AskControl(v1::Control control, ControlCallback callback) {
+bool Run::AskControl(v1::Control control, const ControlCallback& callback) {
   const Posted posted = Post([control = std::move(control), callback](
                                  RunKeeper& keeper, RunKeeper::Time) { keeper.OnControl(control, callback); },
                              /*is_request=*/true);
@@ -105,7 +105,7 @@ bool Run::AskControl(v1::Control control, ControlCallback callback) {
   return posted != Posted::kEnded;
 }
 
-bool Run::AskQuery(std::shared_ptr<const v1::Query> query, QueryCallback callback) {
+bool Run::AskQuery(std::shared_ptr<const v1::Query> query, const QueryCallback& callback) {
   const Posted posted = Post(
       [query = std::move(query), callback](RunKeeper& keeper, RunKeeper::Time) { keeper.OnQuery(*query, callback); },
       /*is_request=*/true);
@@ -113,7 +113,7 @@ bool Run::AskQuery(std::shared_ptr<const v1::Query> query, QueryCallback callbac
   return posted != Posted::kEnded;
 }
 
-void Run::Attach(std::shared_ptr<TrainerLink> link, v1::Hello hello) {
+void Run::Attach(const std::shared_ptr<TrainerLink>& link, v1::Hello hello) {
   const Posted posted = Post(
       [link, hello = std::move(hello)](RunKeeper& keeper, RunKeeper::Time now) { keeper.OnAttach(link, hello, now); },
       /*is_request=*/false);

@@ -51,11 +51,11 @@ class Run : public std::enable_shared_from_this<Run> {
   bool alive() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Return false, without calling the callback, when the run is not alive. TOO_MANY_CONTROLS when the inbox is full.
-  bool AskControl(v1::Control control, ControlCallback callback);
-  bool AskQuery(std::shared_ptr<const v1::Query> query, QueryCallback callback);
+  bool AskControl(v1::Control control, const ControlCallback& callback);
+  bool AskQuery(std::shared_ptr<const v1::Query> query, const QueryCallback& callback);
 
   // From the trainer's connection. Ignored when the run is not alive, save that Attach then closes the link.
-  void Attach(std::shared_ptr<TrainerLink> link, v1::Hello hello);
+  void Attach(const std::shared_ptr<TrainerLink>& link, v1::Hello hello);
   void Deliver(const TrainerLink* link, v1::AttachRequest message);
   void Detach(const TrainerLink* link);
 

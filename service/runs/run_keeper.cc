@@ -276,7 +276,8 @@ absl::Status RunKeeper::Reachable() const {
                    {{"run_id", run_.run_id()}, {"status", status}});
 }
 
-void RunKeeper::AnswerKnownControl(const RecordedControl& known, const v1::Control& control, ControlCallback callback) {
+void RunKeeper::AnswerKnownControl(const RecordedControl& known, const v1::Control& control,
+                                   const ControlCallback& callback) {
   const bool stopping = control.change().has_stop() && !ended();
   if (!stopping) return callback(OutcomeOfKnown(run_, known, control));
   // Journaled, but the run has not stopped yet.
@@ -285,10 +286,10 @@ void RunKeeper::AnswerKnownControl(const RecordedControl& known, const v1::Contr
   if (!added.ok()) callback(added.status());
 }
 
-void RunKeeper::OnControl(const v1::Control& control, ControlCallback callback) {
+void RunKeeper::OnControl(const v1::Control& control, const ControlCallback& callback) {
   const absl::StatusOr<std::optional<RecordedControl>> known = journal_->FindControl(control.request_id());
   if (!known.ok()) return callback(known.status());
-  if (known->has_value()) return AnswerKnownControl(**known, control, std::move(callback));
+  if (known->has_value()) return AnswerKnownControl(**known, control, callback);
   if (absl::Status reachable = Reachable(); !reachable.ok()) return callback(reachable);
   const absl::StatusOr<PendingControls::Added> added = pending_.Add(control, callback);
   if (!added.ok()) return callback(added.status());
@@ -298,7 +299,7 @@ void RunKeeper::OnControl(const v1::Control& control, ControlCallback callback) 
   link_->Send(std::move(message));
 }
 
-void RunKeeper::OnQuery(const v1::Query& query, QueryCallback callback) {
+void RunKeeper::OnQuery(const v1::Query& query, const QueryCallback& callback) {
   if (absl::Status reachable = Reachable(); !reachable.ok()) return callback(reachable);
   const absl::StatusOr<uint64_t> id = pending_.AddQuery(callback);
   if (!id.ok()) return callback(id.status());

@@ -66,8 +66,8 @@ class RunKeeper {
   // Messages and ends of a link that is no longer the run's are ignored.
   void OnMessage(const TrainerLink* link, v1::AttachRequest message, Time now);
   void OnDetach(const TrainerLink* link, Time now);
-  void OnControl(const v1::Control& control, ControlCallback callback);
-  void OnQuery(const v1::Query& query, QueryCallback callback);
+  void OnControl(const v1::Control& control, const ControlCallback& callback);
+  void OnQuery(const v1::Query& query, const QueryCallback& callback);
   // Looks after the trainer. To be called every interval().
   void OnTick(Time now);
   std::chrono::milliseconds interval() const;
@@ -103,7 +103,7 @@ class RunKeeper {
   void Declare(v1::RunStatus status, const std::string& message);
   void FinishStart(absl::StatusOr<v1::Run> outcome);
   void CloseIfEnded();
-  void AnswerKnownControl(const RecordedControl& known, const v1::Control& control, ControlCallback callback);
+  void AnswerKnownControl(const RecordedControl& known, const v1::Control& control, const ControlCallback& callback);
   ControlOutcome OutcomeOf(const v1::Receipt& receipt) const;
   // Why the trainer cannot be asked just now; OK if it can.
   absl::Status Reachable() const;

@@ -221,7 +221,7 @@ void RunRegistry::AnswerRepeatedStart(const v1::StartRunRequest& request, const 
                      {{"run_id", run_id}, {"status", "STARTING"}}));
 }
 
-void RunRegistry::Start(const v1::StartRunRequest& request, StartCallback callback) {
+void RunRegistry::Start(const v1::StartRunRequest& request, const StartCallback& callback) {
   std::vector<std::shared_ptr<Run>> ending;
   {
     MutexLock lock(mutex_);
@@ -242,7 +242,7 @@ void RunRegistry::Start(const v1::StartRunRequest& request, StartCallback callba
 }
 
 absl::StatusOr<std::shared_ptr<Run>> RunRegistry::Create(const v1::StartRunRequest& request, const std::string& run_id,
-                                                         DataPaths data, StartCallback callback) {
+                                                         DataPaths data, const StartCallback& callback) {
   RunPlace place = PlaceOf(run_id, absl::BytesToHexString(RandomBytes(kTokenBytes)), std::move(data));
   std::error_code error;
   if (!fs::create_directory(place.directory, error)) {
@@ -322,7 +322,7 @@ absl::Status RunRegistry::NotAlive(const Run& run) const {
                    {{"run_id", run.run_id()}, {"status", StatusName(now.status())}});
 }
 
-void RunRegistry::Control(const std::string& run_id, v1::Control control, ControlCallback callback) {
+void RunRegistry::Control(const std::string& run_id, v1::Control control, const ControlCallback& callback) {
   const absl::StatusOr<std::shared_ptr<Run>> run = Find(run_id);
   if (!run.ok()) return callback(run.status());
   if (control.request_id().empty()) {
@@ -345,7 +345,8 @@ void RunRegistry::AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<cons
   if (!queued) callback(Busy());
 }
 
-void RunRegistry::Query(const std::string& run_id, std::shared_ptr<const v1::Query> query, QueryCallback callback) {
+void RunRegistry::Query(const std::string& run_id, const std::shared_ptr<const v1::Query>& query,
+                        const QueryCallback& callback) {
   const absl::StatusOr<std::shared_ptr<Run>> run = Find(run_id);
   if (!run.ok()) return callback(run.status());
   const bool needs_parameters = query->has_predict() || query->state().include_state_vector();

@@ -52,15 +52,15 @@ class RunRegistry {
 
   // Errors: of DataSpec's fields, RUN_ALREADY_EXISTS, TOO_MANY_RUNS, REQUEST_ID_REUSED, SERVICE_STOPPING, and whatever
   // the trainer finds wrong. May block on the disk for a moment.
-  void Start(const v1::StartRunRequest& request, StartCallback callback);
+  void Start(const v1::StartRunRequest& request, const StartCallback& callback);
 
   // RUN_NOT_FOUND, blaming "run_id".
   absl::StatusOr<std::shared_ptr<Run>> Find(const std::string& run_id) const;
 
   // Answered by the run's trainer, or from its journal and saved parameters once it has ended. A query that needs no
   // parameters is then RUN_ENDED: Find and Now() say all there is.
-  void Control(const std::string& run_id, v1::Control control, ControlCallback callback);
-  void Query(const std::string& run_id, std::shared_ptr<const v1::Query> query, QueryCallback callback);
+  void Control(const std::string& run_id, v1::Control control, const ControlCallback& callback);
+  void Query(const std::string& run_id, const std::shared_ptr<const v1::Query>& query, const QueryCallback& callback);
 
   // Newest first.
   std::vector<std::shared_ptr<const v1::Run>> List() const;
@@ -87,7 +87,7 @@ class RunRegistry {
   void AnswerRepeatedStart(const v1::StartRunRequest& request, const std::string& run_id,
                            const StartCallback& callback);
   absl::StatusOr<std::shared_ptr<Run>> Create(const v1::StartRunRequest& request, const std::string& run_id,
-                                              DataPaths data, StartCallback callback);
+                                              DataPaths data, const StartCallback& callback);
   std::shared_ptr<Run> MakeLive(std::unique_ptr<RunKeeper> keeper, RunPlace place, std::shared_ptr<EventHub> hub,
                                 std::function<void(RunKeeper&)> begin);
   void AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query, const QueryCallback& callback);
