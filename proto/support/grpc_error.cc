@@ -25,7 +25,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   google::rpc::ErrorInfo info;
   info.set_domain(kErrorDomain);
   info.set_reason(ReasonName(error.reason()));
-  for (const auto& [key, value] : error.metadata()) (*info.mutable_metadata())[key] = Shortened(value, kMaxMetadataText);
+  for (const auto& [key, value] : error.metadata())
+    (*info.mutable_metadata())[key] = Shortened(value, kMaxMetadataText);
   details.add_details()->PackFrom(info);
   if (!error.field().empty()) {
     google::rpc::BadRequest request;

@@ -9,11 +9,12 @@
 
 namespace pilothouse {
 
-// `text` as valid UTF-8: each byte that is no part of a character becomes "?". Protobuf refuses to parse a string that is
-// not UTF-8, so one such byte in an event would make it unreadable for ever.
+// `text` as valid UTF-8: each byte that is no part of a character becomes "?". Protobuf refuses to parse a string that
+// is not UTF-8, so one such byte in an event would make it unreadable for ever.
 std::string ValidUtf8(absl::string_view text);
 
-// The beginning of `text`, at most `limit` bytes of it, not cut within a character, followed by "…" where something was cut.
+// The beginning of `text`, at most `limit` bytes of it, not cut within a character, followed by "…" where something was
+// cut.
 std::string Shortened(absl::string_view text, size_t limit);
 
 }  // namespace pilothouse
