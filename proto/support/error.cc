@@ -26,14 +26,19 @@ absl::StatusCode CodeOf(v1::ErrorReason reason) {
     case v1::ERROR_REASON_RUN_NOT_FOUND:
     case v1::ERROR_REASON_DATASET_NOT_FOUND:
     case v1::ERROR_REASON_FILE_NOT_FOUND:
+    case v1::ERROR_REASON_PLUGIN_NOT_FOUND:
+    case v1::ERROR_REASON_PLUGIN_KIND_UNKNOWN:
+    case v1::ERROR_REASON_PLUGIN_POINT_UNKNOWN:
       return absl::StatusCode::kNotFound;
     case v1::ERROR_REASON_RUN_ALREADY_EXISTS:
+    case v1::ERROR_REASON_PLUGIN_ALREADY_EXISTS:
       return absl::StatusCode::kAlreadyExists;
     case v1::ERROR_REASON_RUN_ENDED:
     case v1::ERROR_REASON_BATCH_ALREADY_PASSED:
     case v1::ERROR_REASON_STATE_TOO_LARGE:
     case v1::ERROR_REASON_NO_PARAMETERS:
     case v1::ERROR_REASON_SAVE_FAILED:
+    case v1::ERROR_REASON_NO_VALIDATION_DATA:
       return absl::StatusCode::kFailedPrecondition;
     case v1::ERROR_REASON_DATASET_TOO_LARGE:
     case v1::ERROR_REASON_REQUEST_TOO_LARGE:
@@ -41,6 +46,7 @@ absl::StatusCode CodeOf(v1::ErrorReason reason) {
     case v1::ERROR_REASON_TOO_MANY_CONTROLS:
     case v1::ERROR_REASON_TOO_MANY_WATCHERS:
     case v1::ERROR_REASON_SERVICE_BUSY:
+    case v1::ERROR_REASON_TOO_MANY_PLUGINS:
       return absl::StatusCode::kResourceExhausted;
     case v1::ERROR_REASON_SEQUENCE_OUT_OF_RANGE:
       return absl::StatusCode::kOutOfRange;

@@ -22,6 +22,14 @@ inline constexpr int64_t kMaxTarget = int64_t{1} << 53;
 inline constexpr int kMaxRequestIdBytes = 128;
 inline constexpr int kMaxOriginBytes = 128;
 inline constexpr int kMaxNoteBytes = 512;
+// Plugins of a run, and of one plugin: its settings, and the bytes of each and of its schedule.
+inline constexpr int kMaxPlugins = 256;
+inline constexpr int kMaxPluginSettings = 64;
+inline constexpr int kMaxPluginTextBytes = 1024;
+// Largest report of a plugin: named numbers, histograms, and bins of a histogram.
+inline constexpr int kMaxPluginValues = 1024;
+inline constexpr int kMaxPluginHistograms = 256;
+inline constexpr int kMaxHistogramBins = 256;
 
 }  // namespace pilothouse
 

@@ -12,6 +12,8 @@ v1::EventKind KindOf(const v1::Event& event) {
       return v1::EVENT_KIND_CONTROL;
     case v1::Event::kState:
       return v1::EVENT_KIND_STATE;
+    case v1::Event::kPlugin:
+      return v1::EVENT_KIND_PLUGIN;
     case v1::Event::KIND_NOT_SET:
       break;
   }
@@ -28,13 +30,16 @@ absl::string_view KindName(v1::EventKind kind) {
       return "control";
     case v1::EVENT_KIND_STATE:
       return "state";
+    case v1::EVENT_KIND_PLUGIN:
+      return "plugin";
     default:
       return "";
   }
 }
 
 EventKindSet EventKindSet::All() {
-  return {v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_STATE};
+  return {v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_STATE,
+          v1::EVENT_KIND_PLUGIN};
 }
 
 }  // namespace pilothouse::service

@@ -13,7 +13,7 @@ namespace pilothouse::service {
 // EVENT_KIND_UNSPECIFIED for an event that says nothing.
 v1::EventKind KindOf(const v1::Event& event);
 
-// "loss", "status", "control", "state"; as in the journal's column `kind`. Empty for EVENT_KIND_UNSPECIFIED.
+// "loss", "status", "control", "state", "plugin"; as in the journal's column `kind`. Empty for EVENT_KIND_UNSPECIFIED.
 absl::string_view KindName(v1::EventKind kind);
 
 // A set of kinds. A value.

@@ -42,6 +42,14 @@ absl::string_view ChangeName(const v1::Change& change) {
       return "target";
     case v1::Change::kStop:
       return "stop";
+    case v1::Change::kAttachPlugin:
+      return "attach_plugin";
+    case v1::Change::kDetachPlugin:
+      return "detach_plugin";
+    case v1::Change::kReschedulePlugin:
+      return "reschedule_plugin";
+    case v1::Change::kParameters:
+      return "parameters";
     case v1::Change::KIND_NOT_SET:
       break;
   }

@@ -52,6 +52,7 @@ void ApplyEvent(const v1::Event& event, v1::Run& run) {
       if (event.control().change().has_target()) run.set_target(static_cast<int64_t>(event.control().value()));
       break;
     case v1::Event::kState:
+    case v1::Event::kPlugin:
     case v1::Event::KIND_NOT_SET:
       break;
   }

@@ -7,38 +7,12 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/learner.h"
+#include "trainer/plugin/change.h"
 
 namespace pilothouse::trainer {
-
-struct KnobChange {
-  std::string name;
-  double value = 0;
-};
-
-struct TargetChange {
-  enum class Kind {
-    kBatch,   // train up to batch `count`
-    kMore,    // train `count` batches more, counted from where this takes effect
-    kPause,   // pause where the run is
-    kResume,  // train on to the last target that lay ahead when it was set
-  };
-  Kind kind = Kind::kBatch;
-  int64_t count = 0;
-};
-
-// Save the parameters and end.
-struct StopChange {
-  // What the run's last status says about it. Empty: nothing.
-  std::string message;
-  // End even if the parameters cannot be saved: the process must. Otherwise such a stop is refused.
-  bool must_end = false;
-};
-
-using Change = std::variant<KnobChange, TargetChange, StopChange>;
 
 struct Control {
   // Never empty. A control whose id was accepted before is ignored.
@@ -50,7 +24,7 @@ struct Control {
   std::string note;
 };
 
-enum class RunStatus { kTraining, kIdle, kStopping, kStopped, kFailed };
+enum class RunStatus { kTraining, kIdle, kStopping, kStopped, kCompleted, kFailed };
 enum class IdleReason { kNone, kTargetReached, kPaused, kDiverged };
 
 // The run between two batches.

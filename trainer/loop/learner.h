@@ -10,7 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "trainer/net/model.h"
 #include "trainer/net/number_array.h"
+#include "trainer/plugin/run_view.h"
 
 namespace pilothouse::trainer {
 
@@ -23,34 +25,16 @@ struct LayerFacts {
 
 // Constant after construction.
 struct LearnerFacts {
-  int64_t examples = 0;
-  int64_t inputs = 0;   // per example
-  int64_t outputs = 0;  // of the network
+  int64_t examples = 0;             // to learn from
+  int64_t validation_examples = 0;  // held out
+  int64_t inputs = 0;               // per example
+  int64_t outputs = 0;              // of the network
   int64_t parameters = 0;
   int64_t batches_per_epoch = 0;
+  int64_t batch_size = 1;  // of every batch but an epoch's last
   std::vector<LayerFacts> layers;
-};
-
-// Rows that are predicted together. Predictions in pieces of whole multiples of it give the same bits as one for all.
-inline constexpr int64_t kPredictBlockRows = 256;
-
-// Parameters at one batch and what they compute. Immutable, so safe to use from any thread.
-class Model {
- public:
-  virtual ~Model() = default;
-
-  // The state vector, shape [parameters]: layer by layer, weights [inputs][outputs] row-major, then biases; in the
-  // run's precision.
-  virtual NumberArray State() const = 0;
-
-  // Outputs of shape [rows, outputs] in the run's precision for `inputs` of shape [rows, inputs], row-major, as they
-  // would be given to training (standardisation is applied here). Probabilities for the cross-entropies.
-  // REQUIRES: inputs.size() == rows · facts().inputs.
-  virtual NumberArray Predict(absl::Span<const double> inputs, int64_t rows) const = 0;
-
-  // Writes the parameters, and what standardisation needs, as a safetensors file: to a temporary file beside `path`,
-  // synced, then renamed, so that `path` is never half written.
-  virtual absl::Status Save(const std::string& path, int64_t batch) const = 0;
+  // How the state vector and the gradient are made up.
+  std::vector<ParameterBlock> blocks;
 };
 
 // Learns. All calls come from one thread, the training thread.
@@ -64,6 +48,19 @@ class Learner {
 
   // Copies the parameters.
   virtual std::shared_ptr<const Model> Snapshot() const = 0;
+
+  // Replaces the parameters by those that Model::Save() wrote to `path`, in this run or another of the same network.
+  // What standardisation measured stays this run's own. Errors, with nothing changed: FILE_NOT_FOUND, or DATA_MALFORMED
+  // if it is damaged or belongs to a network of another shape or precision.
+  virtual absl::Status Load(const std::string& path) = 0;
+
+  // As in RunView.
+  virtual NumberArray Gradient() const = 0;
+  virtual std::vector<Activations> LayerActivations() const = 0;
+
+  // Scores the parameters as they are on the examples held out; `batch` is copied into the answer. Always in the same
+  // order, so the same parameters give the same bits. NO_VALIDATION_DATA if none are held out.
+  virtual absl::StatusOr<Validation> Validate(int64_t batch) = 0;
 
   virtual const LearnerFacts& facts() const = 0;
 };

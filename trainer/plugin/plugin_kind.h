@@ -1,0 +1,146 @@
+// Kinds of plugins: what a spec names, with the settings each takes and the values that are usual.
+//
+//   class CountDown …;
+//
+//   PluginKind CountDownKind() {
+//     return {.name = "count-down",
+//             .description = "Ends the run after a number of calls.",
+//             .settings = {{.name = "calls", .description = "how many calls, 1 or more", .usual = "10"}},
+//             .make = [](const PluginSettings& settings, const PluginSurroundings&)
+//                 -> absl::StatusOr<std::unique_ptr<Plugin>> {
+//               const absl::StatusOr<int64_t> calls = settings.Integer("calls", 1, 1000);
+//               if (!calls.ok()) return calls.status();
+//               return std::make_unique<CountDown>(*calls);
+//             }};
+//   }
+#ifndef PILOTHOUSE_TRAINER_PLUGIN_PLUGIN_KIND_H_
+#define PILOTHOUSE_TRAINER_PLUGIN_PLUGIN_KIND_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "trainer/plugin/plugin.h"
+
+namespace pilothouse::trainer {
+
+// Lower runs first. What others decide is to be seen in what is saved, so measuring comes first, deciding after it, and
+// saving last.
+inline constexpr int kReportPriority = -100;
+inline constexpr int kMeasurePriority = 0;
+inline constexpr int kDecidePriority = 100;
+inline constexpr int kSavePriority = 900;
+inline constexpr int kMaxPriority = 1000;
+
+inline constexpr std::chrono::seconds kUsualAllowance{10};
+inline constexpr std::chrono::hours kMaxAllowance{1};
+inline constexpr int kUsualMaxFailures = 3;
+inline constexpr int kMaxMaxFailures = 1000;
+
+struct PluginSettingFacts {
+  std::string name;
+  // What it does, its unit and its range, in a few words.
+  std::string description;
+  // The value where none is given.
+  std::string usual = "";
+  // One must be given; `usual` is empty.
+  bool required = false;
+};
+
+// The settings of one plugin: those that were given, and the usual values of the others. All errors are
+// PLUGIN_SETTING_INVALID, name the setting and say what would be right.
+class PluginSettings {
+ public:
+  // REQUIRES: every setting of the kind is in `values`.
+  explicit PluginSettings(std::map<std::string, std::string> values) : values_(std::move(values)) {}
+
+  // REQUIRES (all): the kind declares a setting of this name.
+  const std::string& Text(absl::string_view name) const;
+  absl::StatusOr<double> Number(absl::string_view name, double minimum, double maximum) const;
+  absl::StatusOr<int64_t> Integer(absl::string_view name, int64_t minimum, int64_t maximum) const;
+  // "true", "yes", "1"; "false", "no", "0".
+  absl::StatusOr<bool> Flag(absl::string_view name) const;
+  // "30 s", "5 min", "1 h"; above 0.
+  absl::StatusOr<std::chrono::nanoseconds> Time(absl::string_view name) const;
+  // One of `choices`.
+  absl::StatusOr<std::string> Choice(absl::string_view name, const std::vector<std::string>& choices) const;
+  // The name of a file in the run's directory, below the folder the plugin keeps its files in: 1 to 128 letters,
+  // digits,
+  // '-', '_' and '.', not beginning with '.'.
+  absl::StatusOr<std::string> FileName(absl::string_view name) const;
+
+  // An error that blames a setting.
+  static absl::Status Invalid(absl::string_view name, absl::string_view value, absl::string_view sentence);
+
+ private:
+  std::map<std::string, std::string> values_;
+};
+
+// What a plugin can know of its run when it is made.
+struct PluginSurroundings {
+  std::string run_id;
+  // The run's directory, and the folder in which other runs of the service have theirs, named by run_id. Absolute.
+  std::string directory;
+  std::string runs_directory;
+  int64_t parameters = 0;
+  int64_t validation_examples = 0;
+  // The names of the run's knobs.
+  std::vector<std::string> knobs;
+  // Of the run, for plugins that draw random numbers.
+  uint64_t seed = 0;
+};
+
+// OK if a plugin of this run can look at a view of this name; PLUGIN_SETTING_INVALID, blaming `setting` and listing the
+// names, otherwise; NO_VALIDATION_DATA for a validation's value where nothing is held out.
+absl::Status CheckViewName(absl::string_view view, absl::string_view setting, const PluginSurroundings& surroundings);
+
+struct PluginKind {
+  // [a-z0-9][a-z0-9-]{0,62}.
+  std::string name;
+  // One sentence.
+  std::string description;
+  std::vector<PluginSettingFacts> settings = {};
+  std::string usual_schedule = "always";
+  PluginPoint usual_point = PluginPoint::kAfterBatch;
+  int usual_priority = kDecidePriority;
+  bool required = false;
+  // It makes sense only where examples are held out: NO_VALIDATION_DATA otherwise.
+  bool needs_validation_data = false;
+  // The setting that names the file it writes, if it writes one; no two plugins of a run may write the same.
+  std::string file_setting = "";
+  // Makes a plugin, or says what is wrong with its settings. Checks everything that can be checked before the first
+  // call.
+  std::function<absl::StatusOr<std::unique_ptr<Plugin>>(const PluginSettings&, const PluginSurroundings&)> make;
+};
+
+// The kinds a trainer knows. Built once, before any run; not thread-safe while it is.
+class PluginKinds {
+ public:
+  // The built-in ones.
+  static PluginKinds BuiltIn();
+
+  // REQUIRES: no kind has this name yet, and the kind is complete.
+  void Register(PluginKind kind);
+
+  // By name.
+  const std::map<std::string, PluginKind>& all() const { return kinds_; }
+  // PLUGIN_KIND_UNKNOWN, listing the names.
+  absl::StatusOr<const PluginKind*> Find(absl::string_view name) const;
+
+  // The settings of a plugin of this kind, from those that were given. PLUGIN_SETTING_INVALID for one that is unknown
+  // or missing.
+  static absl::StatusOr<PluginSettings> Complete(const PluginKind& kind, std::map<std::string, std::string> given);
+
+ private:
+  std::map<std::string, PluginKind> kinds_;
+};
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_PLUGIN_PLUGIN_KIND_H_
