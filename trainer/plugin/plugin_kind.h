@@ -119,12 +119,10 @@ struct PluginKind {
   std::function<absl::StatusOr<std::unique_ptr<Plugin>>(const PluginSettings&, const PluginSurroundings&)> make;
 };
 
-// The kinds a trainer knows. Built once, before any run; not thread-safe while it is.
+// The kinds a trainer knows; those that come with it are in builtin/builtin_kinds.h. Built once, before any run; not
+// thread-safe while it is.
 class PluginKinds {
  public:
-  // The built-in ones.
-  static PluginKinds BuiltIn();
-
   // REQUIRES: no kind has this name yet, and the kind is complete.
   void Register(PluginKind kind);
 
