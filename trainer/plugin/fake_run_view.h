@@ -87,13 +87,16 @@ class FakeRunView final : public RunView {
     if (!next_validation_loss.has_value()) {
       return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "", "The run holds no examples out.");
     }
+    ++validations_made_;
     last_validation = Validation{current_batch, *next_validation_loss, next_validation_accuracy, 5};
     return *last_validation;
   }
   const std::optional<Validation>& validation() const override { return last_validation; }
+  int64_t validations() const override { return validations_made_; }
 
  private:
   std::chrono::steady_clock::time_point moment_;
+  int64_t validations_made_ = 0;
 };
 
 }  // namespace pilothouse::trainer

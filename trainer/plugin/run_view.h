@@ -78,6 +78,8 @@ class RunView {
   virtual absl::StatusOr<Validation> Validate() = 0;
   // The newest validation; nullopt before any.
   virtual const std::optional<Validation>& validation() const = 0;
+  // How many were made, by whomever: a larger number than before a call means that the call made one.
+  virtual int64_t validations() const = 0;
 
   // A view by its name: one of ViewNames() or a knob's name. nullopt: it has no value yet (no validation, say).
   // PLUGIN_SETTING_INVALID, listing the names, for any other.
