@@ -1,0 +1,17 @@
+// A file's content in a few characters.
+#ifndef PILOTHOUSE_TRAINER_CHECKPOINT_FILE_HASH_H_
+#define PILOTHOUSE_TRAINER_CHECKPOINT_FILE_HASH_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace pilothouse::trainer {
+
+// The SHA-256 of the file's content, as 64 lower-case hexadecimal digits. FILE_NOT_FOUND if it cannot be read.
+// Thread-safe.
+absl::StatusOr<std::string> FileHash(const std::string& path);
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_CHECKPOINT_FILE_HASH_H_
