@@ -9,15 +9,16 @@
 namespace pilothouse::trainer {
 namespace {
 
-// Frees the values of `table` on the way.
+// Moves the values of `table`, a table of `data`, out of it.
 template <typename T>
-absl::StatusOr<Matrix<T>> Convert(NumberTable table) {
+absl::StatusOr<Matrix<T>> Convert(const Dataset& data, NumberTable&& from) {
+  const NumberTable table = std::move(from);
   Matrix<T> matrix(table.rows, table.columns);
   for (int64_t i = 0; i < matrix.size(); ++i) {
     const double value = table.values[static_cast<size_t>(i)];
     matrix.data()[i] = static_cast<T>(value);
     if (std::isfinite(matrix.data()[i])) continue;
-    const std::string row = absl::StrCat(i / table.columns + 1);
+    const std::string row = absl::StrCat(RowNumber(data, i / table.columns) + 1);
     return MakeError(
         v1::ERROR_REASON_DATA_MALFORMED, "data",
         absl::StrCat("Row ", row, " holds ", value, ", which is too large for float32; choose precision float64."),
@@ -36,9 +37,9 @@ BatchSource<T>::BatchSource(Batcher batcher, Matrix<T> inputs, Matrix<T> targets
 
 template <typename T>
 absl::StatusOr<BatchSource<T>> BatchSource<T>::Create(Dataset data, Batcher batcher) {
-  absl::StatusOr<Matrix<T>> inputs = Convert<T>(std::move(data.inputs));
+  absl::StatusOr<Matrix<T>> inputs = Convert<T>(data, std::move(data.inputs));
   if (!inputs.ok()) return inputs.status();
-  absl::StatusOr<Matrix<T>> targets = Convert<T>(std::move(data.targets));
+  absl::StatusOr<Matrix<T>> targets = Convert<T>(data, std::move(data.targets));
   if (!targets.ok()) return targets.status();
   return BatchSource(std::move(batcher), *std::move(inputs), *std::move(targets));
 }

@@ -27,7 +27,13 @@ struct NumberTable {
 struct Dataset {
   NumberTable inputs;
   NumberTable targets;
+  // Where each row stood in what was read, from 0. Empty: row i is row i.
+  std::vector<int64_t> row_numbers = {};
 };
+
+inline int64_t RowNumber(const Dataset& data, int64_t row) {
+  return data.row_numbers.empty() ? row : data.row_numbers[static_cast<size_t>(row)];
+}
 
 // Reads a table: CSV, or NPY of shape [rows, columns] (recognised by its first bytes). `target_columns` are names in
 // the header or numbers from 1, negative ones from the end; empty means the last column. All other columns are inputs,

@@ -51,6 +51,11 @@ MatrixView<T> Network<T>::Result(size_t stage) {
 }
 
 template <typename T>
+ConstMatrixView<T> Network<T>::StageResult(size_t stage) const {
+  return {results_[stage].data(), rows_, plan_.stages[stage].outputs};
+}
+
+template <typename T>
 ConstMatrixView<T> Network<T>::Forward(const Vector<T>& parameters, ConstMatrixView<T> inputs) {
   rows_ = inputs.rows();
   const T* x = inputs.data();

@@ -46,6 +46,10 @@ class Network {
   // Forward(), and the prediction activation where there is one: probabilities.
   ConstMatrixView<T> Predict(const Vector<T>& parameters, ConstMatrixView<T> inputs);
 
+  // What stage `stage` of the plan gave in the last Forward(): [n, outputs of the stage], n being 0 before any. Valid
+  // until the next call; of a Predict(), the last stage's are the predictions.
+  ConstMatrixView<T> StageResult(size_t stage) const;
+
   const NetworkPlan& plan() const { return plan_; }
 
  private:

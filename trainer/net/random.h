@@ -13,6 +13,8 @@ namespace pilothouse::trainer {
 enum class RandomPurpose : uint8_t {
   kInitialState = 1,
   kShuffle = 2,
+  kHoldOut = 3,
+  kPerturbation = 4,
 };
 
 // Immutable and thread-safe.
