@@ -6,8 +6,10 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "proto/support/error.h"
@@ -30,6 +32,12 @@ class FakeModel final : public Model {
     return {{rows, rows > 0 ? static_cast<int64_t>(inputs.size()) / rows : 0}, std::move(outputs)};
   }
 
+  std::shared_ptr<const Model> With(const NumberArray& state) const override {
+    const double batch = std::get<std::vector<double>>(state.values).at(0);
+    return std::make_shared<FakeModel>(static_cast<int64_t>(batch), can_save_, on_predict_);
+  }
+
+  // Writes the batch it is given, which Load() then takes for the parameters.
   absl::Status Save(const std::string& path, int64_t batch) const override {
     if (!can_save_) return absl::UnavailableError("no space left on device.");
     std::ofstream(path) << batch;
@@ -50,8 +58,20 @@ class FakeLearner final : public Learner {
   bool can_save = true;
   // Called at the beginning of each prediction, on whatever thread.
   std::function<void(int64_t rows)> on_predict;
-  LearnerFacts learner_facts{
-      .examples = 4, .inputs = 2, .outputs = 2, .parameters = 1, .batches_per_epoch = 1, .layers = {}};
+  LearnerFacts learner_facts{.examples = 4,
+                             .validation_examples = 0,
+                             .inputs = 2,
+                             .outputs = 2,
+                             .parameters = 1,
+                             .batches_per_epoch = 1,
+                             .batch_size = 4,
+                             .layers = {},
+                             .blocks = {{"layers.0.weight", {1}, 0, 1}}};
+  // What a validation finds, where learner_facts has examples held out.
+  std::function<double(int64_t batch)> validation_loss = [](int64_t batch) { return 1.0 / static_cast<double>(batch); };
+  std::optional<double> validation_accuracy;
+  std::vector<double> gradient = {0};
+  std::vector<Activations> activations;
 
   double Step(int64_t batch, double eta) override {
     batch_ = batch;
@@ -65,15 +85,38 @@ class FakeLearner final : public Learner {
     return std::make_shared<FakeModel>(batch_, can_save, on_predict);
   }
 
+  absl::Status Load(const std::string& path) override {
+    std::ifstream file(path);
+    if (!file) return MakeError(v1::ERROR_REASON_FILE_NOT_FOUND, "", path + " cannot be opened.");
+    int64_t saved = 0;
+    if (!(file >> saved)) return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "", path + " holds no number.");
+    batch_ = saved;
+    return absl::OkStatus();
+  }
+
+  NumberArray Gradient() const override { return {{static_cast<int64_t>(gradient.size())}, gradient}; }
+  std::vector<Activations> LayerActivations() const override { return activations; }
+
+  absl::StatusOr<Validation> Validate(int64_t batch) override {
+    ++validations_;
+    if (learner_facts.validation_examples > 0) {
+      return Validation{batch, validation_loss(batch), validation_accuracy, learner_facts.validation_examples};
+    }
+    return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "", "The run holds no examples out.");
+  }
+
   const LearnerFacts& facts() const override { return learner_facts; }
 
   // The eta of each step that was made.
   const std::vector<double>& etas() const { return etas_; }
   int snapshots() const { return snapshots_; }
+  int validations() const { return validations_; }
 
  private:
+  // The state vector: the last step's batch, or what was loaded after it.
   int64_t batch_ = 0;
   std::vector<double> etas_;
+  int validations_ = 0;
   mutable int snapshots_ = 0;
 };
 

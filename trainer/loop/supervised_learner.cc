@@ -9,9 +9,11 @@
 #include "proto/support/error.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/batch_source.h"
+#include "trainer/data/split.h"
 #include "trainer/data/standardization.h"
 #include "trainer/data/targets.h"
 #include "trainer/loop/supervised_model.h"
+#include "trainer/loop/validation.h"
 #include "trainer/net/initial_state.h"
 #include "trainer/net/loss.h"
 #include "trainer/net/network.h"
@@ -20,18 +22,35 @@
 namespace pilothouse::trainer {
 namespace {
 
+// What each stage gave in the last forward pass; empty before any.
+template <typename T>
+std::vector<Activations> CopyActivations(const Network<T>& network) {
+  std::vector<Activations> layers;
+  const std::vector<Stage>& stages = network.plan().stages;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const ConstMatrixView<T> result = network.StageResult(i);
+    if (result.rows() == 0) return {};
+    layers.push_back(
+        {.layer = absl::StrCat("layers.", stages[i].layer),
+         .can_die = stages[i].activation == Activation::kRelu,
+         .values = {{result.rows(), result.cols()}, std::vector<T>(result.data(), result.data() + result.size())}});
+  }
+  return layers;
+}
+
 template <typename T>
 class SupervisedLearner final : public Learner {
  public:
   SupervisedLearner(LearnerFacts facts, LossFunction loss, std::shared_ptr<const ModelFrame> frame,
-                    BatchSource<T> batches, int64_t batch_size, Vector<T> parameters)
+                    BatchSource<T> batches, std::optional<Validator<T>> validator, Vector<T> parameters)
       : facts_(std::move(facts)),
         loss_(loss),
         frame_(std::move(frame)),
         batches_(std::move(batches)),
-        network_(frame_->plan, batch_size),
+        validator_(std::move(validator)),
+        network_(frame_->plan, facts_.batch_size),
         parameters_(std::move(parameters)),
-        gradient_(parameters_.size()) {}
+        gradient_(Vector<T>::Zero(parameters_.size())) {}
 
   double Step(int64_t batch, double eta) override {
     const ExampleViews<T> examples = batches_.Batch(batch);
@@ -47,6 +66,29 @@ class SupervisedLearner final : public Learner {
     return std::make_shared<SupervisedModel<T>>(frame_, parameters_);
   }
 
+  absl::Status Load(const std::string& path) override {
+    const absl::StatusOr<TensorFile> contents = ReadSafetensors(path);
+    if (!contents.ok()) return contents.status();
+    const absl::StatusOr<std::shared_ptr<const Model>> model =
+        SupervisedModel<T>::FromFile(frame_->plan, frame_->standardization.has_value(), *contents);
+    if (!model.ok()) return model.status();
+    const NumberArray state = (*model)->State();
+    std::copy_n(std::get<std::vector<T>>(state.values).begin(), parameters_.size(), parameters_.begin());
+    return absl::OkStatus();
+  }
+
+  NumberArray Gradient() const override {
+    return {{gradient_.size()}, std::vector<T>(gradient_.begin(), gradient_.end())};
+  }
+
+  std::vector<Activations> LayerActivations() const override { return CopyActivations(network_); }
+
+  absl::StatusOr<Validation> Validate(int64_t batch) override {
+    if (validator_.has_value()) return validator_->Score(parameters_, batch);
+    return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "",
+                     "The run holds no examples out; start it with validation_fraction or validation_examples.");
+  }
+
   const LearnerFacts& facts() const override { return facts_; }
 
  private:
@@ -54,11 +96,17 @@ class SupervisedLearner final : public Learner {
   const LossFunction loss_;
   const std::shared_ptr<const ModelFrame> frame_;
   BatchSource<T> batches_;
+  // Unset: no examples are held out.
+  std::optional<Validator<T>> validator_;
   Network<T> network_;
   Vector<T> parameters_;
   Vector<T> gradient_;
   GradientDescent<T> rule_;
 };
+
+ExampleOrder OrderOf(const LearnerSpec& spec) {
+  return spec.keep_order ? ExampleOrder::kKept : ExampleOrder::kShuffled;
+}
 
 absl::Status CheckNetwork(const LearnerSpec& spec) {
   if (absl::Status status = ValidateNetwork(spec.network); !status.ok()) return status;
@@ -69,12 +117,12 @@ absl::StatusOr<int64_t> ResolveBatchSize(const LearnerSpec& spec, int64_t exampl
   if (!spec.batch_size.has_value()) return spec.full_batch ? examples : std::min(kDefaultBatchSize, examples);
   if (spec.full_batch) {
     return MakeError(v1::ERROR_REASON_SPEC_INVALID, "batch_size",
-                     "Give either batch_size or full_batch: a full batch is always the whole data.");
+                     "Give either batch_size or full_batch: a full batch is always all examples to learn from.");
   }
   if (*spec.batch_size >= 1 && *spec.batch_size <= examples) return *spec.batch_size;
   return MakeError(v1::ERROR_REASON_SPEC_INVALID, "batch_size",
-                   absl::StrCat("batch_size must lie between 1 and ", examples, ", the number of examples; got ",
-                                *spec.batch_size, "."),
+                   absl::StrCat("batch_size must lie between 1 and ", examples,
+                                ", the number of examples to learn from; got ", *spec.batch_size, "."),
                    {{"value", absl::StrCat(*spec.batch_size)}, {"examples", absl::StrCat(examples)}});
 }
 
@@ -89,38 +137,64 @@ absl::Status CheckMemory(const NetworkPlan& plan, int64_t batch_size) {
                    {{"value", absl::StrCat(batch_size)}, {"limit", absl::StrCat(most)}});
 }
 
-LearnerFacts MakeFacts(const LearnerSpec& spec, int64_t examples, int64_t batches_per_epoch) {
+LearnerFacts MakeFacts(const LearnerSpec& spec, const NetworkPlan& plan, const Split& data, int64_t batch_size) {
   LearnerFacts facts;
-  facts.examples = examples;
-  facts.inputs = InputCount(spec.network);
-  facts.outputs = OutputCount(spec.network);
-  facts.parameters = ParameterCount(spec.network);
-  facts.batches_per_epoch = batches_per_epoch;
+  facts.examples = data.training.inputs.rows;
+  facts.validation_examples = data.validation.inputs.rows;
+  facts.inputs = plan.inputs;
+  facts.outputs = plan.outputs;
+  facts.parameters = plan.parameters;
+  facts.batch_size = batch_size;
+  facts.batches_per_epoch = (facts.examples + batch_size - 1) / batch_size;
   int64_t width = facts.inputs;
   for (const Layer& layer : spec.network.layers) {
     if (const auto* affine = std::get_if<AffineLayer>(&layer)) width = affine->outputs;
     facts.layers.push_back({Describe(layer), width, ParameterCount(layer)});
   }
+  facts.blocks = ParameterBlocks(plan);
   return facts;
 }
 
 // What is left to do once everything but the numbers' size is known to be in order.
 template <typename T>
 absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::shared_ptr<const ModelFrame> frame,
-                                               Dataset data, int64_t batch_size) {
+                                               Split data, int64_t batch_size) {
   Vector<T> parameters = InitialState<T>(spec.network, spec.seed);
   if (!parameters.allFinite()) {
     return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "network.initial_state",
                      "A value of the initial state is too large for float32; choose precision float64.");
   }
-  const int64_t examples = data.inputs.rows;
-  const ExampleOrder order = spec.full_batch || spec.keep_order ? ExampleOrder::kKept : ExampleOrder::kShuffled;
+  LearnerFacts facts = MakeFacts(spec, frame->plan, data, batch_size);
+  const ExampleOrder order = spec.full_batch ? ExampleOrder::kKept : OrderOf(spec);
   absl::StatusOr<BatchSource<T>> batches =
-      BatchSource<T>::Create(std::move(data), Batcher(examples, batch_size, order, spec.seed));
+      BatchSource<T>::Create(std::move(data.training), Batcher(facts.examples, batch_size, order, spec.seed));
   if (!batches.ok()) return batches.status();
-  LearnerFacts facts = MakeFacts(spec, examples, batches->batches_per_epoch());
+  std::optional<Validator<T>> validator;
+  if (facts.validation_examples > 0) {
+    absl::StatusOr<Validator<T>> made = Validator<T>::Create(frame->plan, spec.loss, std::move(data.validation));
+    if (!made.ok()) return made.status();
+    validator.emplace(*std::move(made));
+  }
   return std::make_unique<SupervisedLearner<T>>(std::move(facts), spec.loss, std::move(frame), *std::move(batches),
-                                                batch_size, std::move(parameters));
+                                                std::move(validator), std::move(parameters));
+}
+
+absl::StatusOr<Split> SplitData(const LearnerSpec& spec, Dataset data) {
+  const absl::StatusOr<int64_t> held_out =
+      CountHeldOut(spec.validation_fraction, spec.validation_examples, data.inputs.rows);
+  if (!held_out.ok()) return held_out.status();
+  if (*held_out == 0) return Split{std::move(data), {}};
+  return HoldOut(data, *held_out, OrderOf(spec), spec.seed);
+}
+
+// What is held out is treated as what the network will meet later: it must not take part in measuring.
+absl::StatusOr<std::optional<Standardization>> StandardizeInputs(const LearnerSpec& spec, Split& data) {
+  if (!spec.standardize) return std::nullopt;
+  absl::StatusOr<Standardization> standardization = MeasureStandardization(data.training.inputs);
+  if (!standardization.ok()) return standardization.status();
+  Standardize(*standardization, absl::MakeSpan(data.training.inputs.values));
+  Standardize(*standardization, absl::MakeSpan(data.validation.inputs.values));
+  return *std::move(standardization);
 }
 
 }  // namespace
@@ -130,17 +204,16 @@ absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Da
   auto frame = std::make_shared<ModelFrame>(ModelFrame{MakePlan(spec.network, spec.loss), std::nullopt});
   if (absl::Status status = CheckInputWidth(frame->plan.inputs, data.inputs); !status.ok()) return status;
   if (absl::Status status = PrepareTargets(spec.loss, frame->plan.outputs, data.targets); !status.ok()) return status;
-  const absl::StatusOr<int64_t> batch_size = ResolveBatchSize(spec, data.inputs.rows);
+  absl::StatusOr<Split> split = SplitData(spec, std::move(data));
+  if (!split.ok()) return split.status();
+  const absl::StatusOr<int64_t> batch_size = ResolveBatchSize(spec, split->training.inputs.rows);
   if (!batch_size.ok()) return batch_size.status();
   if (absl::Status status = CheckMemory(frame->plan, *batch_size); !status.ok()) return status;
-  if (spec.standardize) {
-    absl::StatusOr<Standardization> standardization = MeasureStandardization(data.inputs);
-    if (!standardization.ok()) return standardization.status();
-    Standardize(*standardization, absl::MakeSpan(data.inputs.values));
-    frame->standardization = *std::move(standardization);
-  }
-  return spec.precision == Precision::kFloat32 ? Build<float>(spec, std::move(frame), std::move(data), *batch_size)
-                                               : Build<double>(spec, std::move(frame), std::move(data), *batch_size);
+  absl::StatusOr<std::optional<Standardization>> standardization = StandardizeInputs(spec, *split);
+  if (!standardization.ok()) return standardization.status();
+  frame->standardization = *std::move(standardization);
+  return spec.precision == Precision::kFloat32 ? Build<float>(spec, std::move(frame), *std::move(split), *batch_size)
+                                               : Build<double>(spec, std::move(frame), *std::move(split), *batch_size);
 }
 
 absl::StatusOr<SavedModel> LoadModel(const LearnerSpec& spec, const std::string& path) {

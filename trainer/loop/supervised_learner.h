@@ -30,18 +30,21 @@ struct LearnerSpec {
   NetworkSpec network;
   LossFunction loss = LossFunction::kCrossEntropy;
   Precision precision = Precision::kFloat32;
-  // Unset: kDefaultBatchSize, or all examples where there are fewer.
+  // Unset: kDefaultBatchSize, or all examples to learn from where there are fewer.
   std::optional<int64_t> batch_size;
   bool full_batch = false;
   bool keep_order = false;
   uint64_t seed = 0;
   bool standardize = false;
+  // At most one of these; neither: no examples are held out.
+  std::optional<double> validation_fraction;
+  std::optional<int64_t> validation_examples;
 };
 
 // Checks the whole spec and that network, loss and data fit. Step() allocates nothing once the largest batch was seen.
 //
 // Errors: NET_INVALID, NET_LOSS_MISMATCH, NET_DATA_MISMATCH, LABEL_OUT_OF_RANGE, ARRAY_SHAPE_INVALID (initial_state),
-// DATA_MALFORMED (a target the loss cannot take, a number too large for float32), SPEC_INVALID (batching).
+// DATA_MALFORMED (a target the loss cannot take, a number too large for float32), SPEC_INVALID (batching, holding out).
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Dataset&& data);
 
 struct SavedModel {

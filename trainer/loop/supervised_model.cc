@@ -18,25 +18,6 @@ constexpr char kDeviation[] = "standardize.deviation";
 template <typename T>
 constexpr Precision kPrecisionOf = std::is_same_v<T, float> ? Precision::kFloat32 : Precision::kFloat64;
 
-// A tensor of an affine layer, and where its values lie in the state vector.
-struct TensorPlace {
-  std::string name;
-  std::vector<int64_t> shape;
-  int64_t offset = 0;
-  int64_t count = 0;
-};
-
-std::vector<TensorPlace> TensorPlaces(const NetworkPlan& plan) {
-  std::vector<TensorPlace> places;
-  for (const Stage& stage : plan.stages) {
-    if (stage.activation.has_value()) continue;
-    const std::string layer = absl::StrCat("layers.", stage.layer);
-    places.push_back({layer + ".weight", {stage.inputs, stage.outputs}, stage.weights, stage.inputs * stage.outputs});
-    places.push_back({layer + ".bias", {stage.outputs}, stage.biases, stage.outputs});
-  }
-  return places;
-}
-
 absl::Status RefuseTensor(const std::string& name) {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
                    absl::StrCat("The file of saved parameters does not belong to this run: its tensor ", name,
@@ -65,6 +46,17 @@ absl::StatusOr<Standardization> ReadStandardization(const TensorFile& contents, 
 
 }  // namespace
 
+std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan) {
+  std::vector<ParameterBlock> blocks;
+  for (const Stage& stage : plan.stages) {
+    if (stage.activation.has_value()) continue;
+    const std::string layer = absl::StrCat("layers.", stage.layer);
+    blocks.push_back({layer + ".weight", {stage.inputs, stage.outputs}, stage.weights, stage.inputs * stage.outputs});
+    blocks.push_back({layer + ".bias", {stage.outputs}, stage.biases, stage.outputs});
+  }
+  return blocks;
+}
+
 template <typename T>
 SupervisedModel<T>::SupervisedModel(std::shared_ptr<const ModelFrame> frame, Vector<T> parameters)
     : frame_(std::move(frame)), parameters_(std::move(parameters)) {}
@@ -73,11 +65,11 @@ template <typename T>
 absl::StatusOr<std::shared_ptr<const Model>> SupervisedModel<T>::FromFile(const NetworkPlan& plan, bool standardize,
                                                                           const TensorFile& contents) {
   Vector<T> parameters(plan.parameters);
-  const std::vector<TensorPlace> places = TensorPlaces(plan);
-  for (const TensorPlace& place : places) {
-    const std::vector<T>* values = FindValues<T>(contents, place.name, place.shape);
-    if (values == nullptr) return RefuseTensor(place.name);
-    std::copy(values->begin(), values->end(), parameters.data() + place.offset);
+  const std::vector<ParameterBlock> blocks = ParameterBlocks(plan);
+  for (const ParameterBlock& block : blocks) {
+    const std::vector<T>* values = FindValues<T>(contents, block.name, block.shape);
+    if (values == nullptr) return RefuseTensor(block.name);
+    std::copy(values->begin(), values->end(), parameters.data() + block.offset);
   }
   auto frame = std::make_shared<ModelFrame>(ModelFrame{plan, std::nullopt});
   if (standardize) {
@@ -85,7 +77,7 @@ absl::StatusOr<std::shared_ptr<const Model>> SupervisedModel<T>::FromFile(const 
     if (!standardization.ok()) return standardization.status();
     frame->standardization = *std::move(standardization);
   }
-  if (contents.tensors.size() != places.size() + (standardize ? 2 : 0)) {
+  if (contents.tensors.size() != blocks.size() + (standardize ? 2 : 0)) {
     return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
                      "The file of saved parameters does not belong to this run: it holds tensors of another network.");
   }
@@ -95,6 +87,12 @@ absl::StatusOr<std::shared_ptr<const Model>> SupervisedModel<T>::FromFile(const 
 template <typename T>
 NumberArray SupervisedModel<T>::State() const {
   return {{parameters_.size()}, std::vector<T>(parameters_.begin(), parameters_.end())};
+}
+
+template <typename T>
+std::shared_ptr<const Model> SupervisedModel<T>::With(const NumberArray& state) const {
+  const auto& values = std::get<std::vector<T>>(state.values);
+  return std::make_shared<SupervisedModel>(frame_, Eigen::Map<const Vector<T>>(values.data(), parameters_.size()));
 }
 
 template <typename T>
@@ -122,9 +120,9 @@ template <typename T>
 absl::Status SupervisedModel<T>::Save(const std::string& path, int64_t batch) const {
   TensorFile contents;
   contents.metadata = {{"batch", absl::StrCat(batch)}, {"precision", Name(kPrecisionOf<T>)}};
-  for (const TensorPlace& place : TensorPlaces(frame_->plan)) {
-    const T* begin = parameters_.data() + place.offset;
-    contents.tensors[place.name] = {place.shape, std::vector<T>(begin, begin + place.count)};
+  for (const ParameterBlock& block : ParameterBlocks(frame_->plan)) {
+    const T* begin = parameters_.data() + block.offset;
+    contents.tensors[block.name] = {block.shape, std::vector<T>(begin, begin + block.size)};
   }
   if (frame_->standardization.has_value()) {
     contents.tensors[kMean] = {{frame_->plan.inputs}, frame_->standardization->mean};

@@ -5,13 +5,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/standardization.h"
-#include "trainer/loop/learner.h"
 #include "trainer/net/matrix.h"
+#include "trainer/net/model.h"
 #include "trainer/net/network_plan.h"
+#include "trainer/plugin/run_view.h"
 
 namespace pilothouse::trainer {
 
@@ -21,6 +23,9 @@ struct ModelFrame {
   // Unset: inputs are taken as they are.
   std::optional<Standardization> standardization;
 };
+
+// The parts of the state vector, in its order.
+std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan);
 
 // T is float or double.
 //
@@ -38,6 +43,7 @@ class SupervisedModel final : public Model {
                                                                const TensorFile& contents);
 
   NumberArray State() const override;
+  std::shared_ptr<const Model> With(const NumberArray& state) const override;
   NumberArray Predict(absl::Span<const double> inputs, int64_t rows) const override;
   absl::Status Save(const std::string& path, int64_t batch) const override;
 

@@ -3,6 +3,7 @@
 #define PILOTHOUSE_TRAINER_NET_MODEL_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -22,6 +23,9 @@ class Model {
   // The state vector, shape [parameters]: layer by layer, weights [inputs][outputs] row-major, then biases; in the
   // run's precision.
   virtual NumberArray State() const = 0;
+
+  // A model that differs from this one in its parameters only. REQUIRES: `state` has the shape and type of State().
+  virtual std::shared_ptr<const Model> With(const NumberArray& state) const = 0;
 
   // Outputs of shape [rows, outputs] in the run's precision for `inputs` of shape [rows, inputs], row-major, as they
   // would be given to training (standardisation is applied here). Probabilities for the cross-entropies.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "proto/support/error.h"
@@ -23,6 +24,9 @@ class FixedModel final : public Model {
   FixedModel(std::vector<double> state, bool can_save) : state_(std::move(state)), can_save_(can_save) {}
 
   NumberArray State() const override { return {{static_cast<int64_t>(state_.size())}, state_}; }
+  std::shared_ptr<const Model> With(const NumberArray& state) const override {
+    return std::make_shared<FixedModel>(std::get<std::vector<double>>(state.values), can_save_);
+  }
   NumberArray Predict(absl::Span<const double>, int64_t rows) const override {
     return {{rows, 0}, std::vector<double>()};
   }

@@ -1,0 +1,42 @@
+// Scoring parameters on the examples that are held out.
+#ifndef PILOTHOUSE_TRAINER_LOOP_VALIDATION_H_
+#define PILOTHOUSE_TRAINER_LOOP_VALIDATION_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "trainer/data/batch_source.h"
+#include "trainer/data/dataset.h"
+#include "trainer/net/matrix.h"
+#include "trainer/net/network.h"
+#include "trainer/net/network_plan.h"
+#include "trainer/net/network_spec.h"
+#include "trainer/plugin/run_view.h"
+
+namespace pilothouse::trainer {
+
+// T is float or double. Has a network of its own, so that scoring leaves no trace in training; not thread-safe.
+template <typename T>
+class Validator {
+ public:
+  // `examples` are as the network takes them. Error: DATA_MALFORMED for a number that T cannot hold.
+  static absl::StatusOr<Validator> Create(const NetworkPlan& plan, LossFunction loss, Dataset examples);
+
+  // The loss is the mean over all examples, summed in their order. An example counts as right if its label has the
+  // largest output, for cross_entropy; for binary_cross_entropy, if every output is on the side of 0.5 that its target
+  // is on.
+  Validation Score(const Vector<T>& parameters, int64_t batch);
+
+ private:
+  Validator(const NetworkPlan& plan, LossFunction loss, BatchSource<T> blocks, int64_t examples, int64_t block_rows);
+
+  LossFunction loss_;
+  // Goes through the examples in their order, a block being a batch.
+  BatchSource<T> blocks_;
+  int64_t examples_;
+  Network<T> network_;
+};
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_LOOP_VALIDATION_H_
