@@ -24,9 +24,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "trainer/plugin/plugin.h"
+#include "trainer/plugin/plugin_settings.h"
 
 namespace pilothouse::trainer {
 
@@ -43,44 +45,9 @@ inline constexpr std::chrono::hours kMaxAllowance{1};
 inline constexpr int kUsualMaxFailures = 3;
 inline constexpr int kMaxMaxFailures = 1000;
 
-struct PluginSettingFacts {
-  std::string name;
-  // What it does, its unit and its range, in a few words.
-  std::string description;
-  // The value where none is given.
-  std::string usual = "";
-  // One must be given; `usual` is empty.
-  bool required = false;
-};
-
-// The settings of one plugin: those that were given, and the usual values of the others. All errors are
-// PLUGIN_SETTING_INVALID, name the setting and say what would be right.
-class PluginSettings {
- public:
-  // REQUIRES: every setting of the kind is in `values`.
-  explicit PluginSettings(std::map<std::string, std::string> values) : values_(std::move(values)) {}
-
-  // REQUIRES (all): the kind declares a setting of this name.
-  const std::string& Text(absl::string_view name) const;
-  absl::StatusOr<double> Number(absl::string_view name, double minimum, double maximum) const;
-  absl::StatusOr<int64_t> Integer(absl::string_view name, int64_t minimum, int64_t maximum) const;
-  // "true", "yes", "1"; "false", "no", "0".
-  absl::StatusOr<bool> Flag(absl::string_view name) const;
-  // "30 s", "5 min", "1 h"; above 0.
-  absl::StatusOr<std::chrono::nanoseconds> Time(absl::string_view name) const;
-  // One of `choices`.
-  absl::StatusOr<std::string> Choice(absl::string_view name, const std::vector<std::string>& choices) const;
-  // The name of a file in the run's directory, below the folder the plugin keeps its files in: 1 to 128 letters,
-  // digits,
-  // '-', '_' and '.', not beginning with '.'.
-  absl::StatusOr<std::string> FileName(absl::string_view name) const;
-
-  // An error that blames a setting.
-  static absl::Status Invalid(absl::string_view name, absl::string_view value, absl::string_view sentence);
-
- private:
-  std::map<std::string, std::string> values_;
-};
+// Ends the sentence of each NO_VALIDATION_DATA.
+inline constexpr char kHowToHoldOut[] =
+    "Start the run with examples held out: --validation, or validation=… in Python.";
 
 // What a plugin can know of its run when it is made.
 struct PluginSurroundings {

@@ -81,7 +81,8 @@ class RunView {
   // How many were made, by whomever: a larger number than before a call means that the call made one.
   virtual int64_t validations() const = 0;
 
-  // A view by its name: one of ViewNames() or a knob's name. nullopt: it has no value yet (no validation, say).
+  // A view by its name: one of ViewNames() or a knob's name. nullopt: it has no value yet (no validation, say; no loss
+  // before any batch).
   // PLUGIN_SETTING_INVALID, listing the names, for any other.
   absl::StatusOr<std::optional<double>> Value(absl::string_view name) const;
 };
