@@ -178,6 +178,43 @@ absl::StatusOr<v1::StopResponse> Client::Stop(const std::string& run_id, const C
   return AskForChange(options, &Stub::Stop, request);
 }
 
+absl::StatusOr<v1::Receipt> Client::AttachPlugin(const std::string& run_id, const v1::PluginSpec& plugin,
+                                                 const ChangeOptions& options) const {
+  v1::AttachPluginRequest request;
+  request.set_run_id(run_id);
+  *request.mutable_plugin() = plugin;
+  return ReceiptOf(AskForChange(options, &Stub::AttachPlugin, request));
+}
+
+absl::StatusOr<v1::Receipt> Client::DetachPlugin(const std::string& run_id, const std::string& name,
+                                                 const ChangeOptions& options) const {
+  v1::DetachPluginRequest request;
+  request.set_run_id(run_id);
+  request.set_name(name);
+  return ReceiptOf(AskForChange(options, &Stub::DetachPlugin, request));
+}
+
+absl::StatusOr<v1::Receipt> Client::ReschedulePlugin(const std::string& run_id, const std::string& name,
+                                                     const std::string& schedule, v1::Timeline timeline,
+                                                     const ChangeOptions& options) const {
+  v1::ReschedulePluginRequest request;
+  request.set_run_id(run_id);
+  request.set_name(name);
+  request.set_schedule(schedule);
+  request.set_timeline(timeline);
+  return ReceiptOf(AskForChange(options, &Stub::ReschedulePlugin, request));
+}
+
+absl::StatusOr<v1::ListPluginsResponse> Client::ListPlugins(const std::string& run_id) const {
+  v1::ListPluginsRequest request;
+  request.set_run_id(run_id);
+  return Ask(options_.timeout, &Stub::ListPlugins, request);
+}
+
+absl::StatusOr<v1::ListPluginKindsResponse> Client::ListPluginKinds() const {
+  return Ask(options_.timeout, &Stub::ListPluginKinds, v1::ListPluginKindsRequest());
+}
+
 absl::StatusOr<v1::UploadDatasetResponse> Client::Send(const absl::StatusOr<Upload>& upload) const {
   if (!upload.ok()) return upload.status();
   v1::UploadDatasetResponse response;

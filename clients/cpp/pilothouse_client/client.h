@@ -80,6 +80,20 @@ class Client {
                                       const ChangeOptions& options) const;
   absl::StatusOr<v1::StopResponse> Stop(const std::string& run_id, const ChangeOptions& options) const;
 
+  // The receipt says what the plugin is named, and how many are attached now.
+  absl::StatusOr<v1::Receipt> AttachPlugin(const std::string& run_id, const v1::PluginSpec& plugin,
+                                           const ChangeOptions& options) const;
+  absl::StatusOr<v1::Receipt> DetachPlugin(const std::string& run_id, const std::string& name,
+                                           const ChangeOptions& options) const;
+  // TIMELINE_UNSPECIFIED: as the schedule's units say.
+  absl::StatusOr<v1::Receipt> ReschedulePlugin(const std::string& run_id, const std::string& name,
+                                               const std::string& schedule, v1::Timeline timeline,
+                                               const ChangeOptions& options) const;
+  // In the order in which they run.
+  absl::StatusOr<v1::ListPluginsResponse> ListPlugins(const std::string& run_id) const;
+  // The kinds that can be attached, by name.
+  absl::StatusOr<v1::ListPluginKindsResponse> ListPluginKinds() const;
+
   // A table of comma-separated numbers, from a local file.
   absl::StatusOr<v1::UploadDatasetResponse> UploadCsvFile(const std::string& path) const;
   // Inputs and targets, from local NPY files.

@@ -65,6 +65,43 @@ TEST_F(ClientTest, MakesAChangeOnceThoughTheAnswersAreLost) {
   for (const v1::ControlOptions& options : asked) EXPECT_EQ(options.request_id(), asked[0].request_id());
 }
 
+TEST_F(ClientTest, AttachesReschedulesAndDetachesPlugins) {
+  v1::PluginSpec spec;
+  spec.set_kind("validate");
+  spec.set_schedule("each(100)");
+  house_.LoseNextAnswers(1);
+  const absl::StatusOr<v1::Receipt> attached = client_->AttachPlugin("digits", spec, {});
+  ASSERT_TRUE(attached.ok()) << attached.status();
+  EXPECT_EQ(attached->plugin(), "validate");
+  EXPECT_EQ(attached->value(), 1);
+  // The repetition found the first one's receipt.
+  EXPECT_EQ(house_.changes(), 1);
+  const absl::StatusOr<v1::Receipt> rescheduled =
+      client_->ReschedulePlugin("digits", "validate", "each(5)", v1::TIMELINE_EPOCHS, {.request_id = "mine"});
+  ASSERT_TRUE(rescheduled.ok()) << rescheduled.status();
+  EXPECT_EQ(rescheduled->request_id(), "mine");
+  const absl::StatusOr<v1::ListPluginsResponse> list = client_->ListPlugins("digits");
+  ASSERT_TRUE(list.ok()) << list.status();
+  ASSERT_EQ(list->plugins_size(), 1);
+  EXPECT_EQ(list->plugins(0).spec().schedule(), "each(5)");
+  EXPECT_EQ(list->plugins(0).spec().timeline(), v1::TIMELINE_EPOCHS);
+  ASSERT_TRUE(client_->DetachPlugin("digits", "validate", {.at_batch = 7}).ok());
+  const absl::Status again = client_->DetachPlugin("digits", "validate", {}).status();
+  EXPECT_EQ(ReasonOf(again), v1::ERROR_REASON_PLUGIN_NOT_FOUND);
+  for (const v1::ControlOptions& options : house_.asked()) {
+    EXPECT_EQ(options.origin(), "ana@lab/test");
+    EXPECT_FALSE(options.request_id().empty());
+  }
+  EXPECT_EQ(house_.asked()[3].at_batch(), 7);
+}
+
+TEST_F(ClientTest, ListsKindsOfPluginsWithoutARun) {
+  const absl::StatusOr<v1::ListPluginKindsResponse> kinds = client_->ListPluginKinds();
+  ASSERT_TRUE(kinds.ok()) << kinds.status();
+  EXPECT_EQ(kinds->kinds_size(), 2);
+  EXPECT_EQ(ReasonOf(client_->ListPlugins("nobody").status()), v1::ERROR_REASON_RUN_NOT_FOUND);
+}
+
 TEST_F(ClientTest, WaitsForAServiceThatRestarts) {
   ASSERT_TRUE(client_->GetState("digits", false).ok());
   server_.reset();

@@ -101,6 +101,19 @@ void FakeHouse::AddState(const std::string& run_id) {
   Append(Get(run_id), event);
 }
 
+void FakeHouse::AddPluginReport(const std::string& run_id, int64_t batch, const v1::PluginReport& report) {
+  MutexLock lock(mutex_);
+  v1::Event event;
+  event.set_batch(batch);
+  *event.mutable_plugin() = report;
+  Append(Get(run_id), event);
+}
+
+void FakeHouse::SetPlugins(const std::string& run_id, const std::vector<v1::PluginStatus>& plugins) {
+  MutexLock lock(mutex_);
+  Get(run_id).run.mutable_plugins()->Assign(plugins.begin(), plugins.end());
+}
+
 void FakeHouse::SetLoss(const std::string& run_id, v1::LossFunction loss, int64_t inputs, int64_t outputs) {
   MutexLock lock(mutex_);
   v1::Run& run = Get(run_id).run;

@@ -21,6 +21,10 @@ class FakeHouse {
   // Ended statuses end the run.
   void AddStatus(const std::string& run_id, v1::RunStatus status, const std::string& message = "");
   void AddState(const std::string& run_id);
+  // Appends what a plugin reported.
+  void AddPluginReport(const std::string& run_id, int64_t batch, const v1::PluginReport& report);
+  // The plugins of a run, as they are from now on.
+  void SetPlugins(const std::string& run_id, const std::vector<v1::PluginStatus>& plugins);
   void SetLoss(const std::string& run_id, v1::LossFunction loss, int64_t inputs, int64_t outputs);
 
   // The next `count` changes are made, and then answered with UNAVAILABLE: as if the connection broke before the

@@ -11,6 +11,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "clients/cpp/testing/fake_changes.h"
 #include "pilothouse/v1/training_control.grpc.pb.h"
 #include "proto/support/error.h"
 #include "proto/support/grpc_error.h"
@@ -23,11 +24,6 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr int64_t kParameters = 9;
-
-bool HasEnded(const v1::Run& run) {
-  return run.status() == v1::RUN_STATUS_STOPPED || run.status() == v1::RUN_STATUS_COMPLETED ||
-         run.status() == v1::RUN_STATUS_FAILED;
-}
 
 absl::Status NotFound(const std::string& run_id) {
   return MakeError(v1::ERROR_REASON_RUN_NOT_FOUND, "run_id", absl::StrCat("no run is named ", run_id, "."),
@@ -45,6 +41,8 @@ bool Wants(const v1::WatchTrainingRequest& request, const v1::Event& event) {
         return event.has_status();
       case v1::EVENT_KIND_CONTROL:
         return event.has_control();
+      case v1::EVENT_KIND_PLUGIN:
+        return event.has_plugin();
       default:
         return event.has_state();
     }
@@ -91,6 +89,7 @@ class FakeService final : public v1::TrainingControl::Service {
     for (size_t i = begin; i < end; ++i) {
       runs[i].clear_spec();
       runs[i].clear_facts();
+      runs[i].clear_plugins();
       *response->add_runs() = runs[i];
     }
     if (end < runs.size()) response->set_next_page_token(absl::StrCat(end));
@@ -159,6 +158,45 @@ class FakeService final : public v1::TrainingControl::Service {
     return status;
   }
 
+  grpc::Status AttachPlugin(grpc::ServerContext*, const v1::AttachPluginRequest* request,
+                            v1::AttachPluginResponse* response) override {
+    v1::Change change;
+    *change.mutable_attach_plugin()->mutable_plugin() = request->plugin();
+    return Change(request->run_id(), change, request->options(), response->mutable_receipt());
+  }
+
+  grpc::Status DetachPlugin(grpc::ServerContext*, const v1::DetachPluginRequest* request,
+                            v1::DetachPluginResponse* response) override {
+    v1::Change change;
+    change.mutable_detach_plugin()->set_name(request->name());
+    return Change(request->run_id(), change, request->options(), response->mutable_receipt());
+  }
+
+  grpc::Status ReschedulePlugin(grpc::ServerContext*, const v1::ReschedulePluginRequest* request,
+                                v1::ReschedulePluginResponse* response) override {
+    v1::Change change;
+    change.mutable_reschedule_plugin()->set_name(request->name());
+    change.mutable_reschedule_plugin()->set_schedule(request->schedule());
+    change.mutable_reschedule_plugin()->set_timeline(request->timeline());
+    return Change(request->run_id(), change, request->options(), response->mutable_receipt());
+  }
+
+  grpc::Status ListPlugins(grpc::ServerContext*, const v1::ListPluginsRequest* request,
+                           v1::ListPluginsResponse* response) override {
+    MutexLock lock(house_.mutex_);
+    if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
+    const v1::Run& run = house_.Get(request->run_id()).run;
+    *response->mutable_plugins() = run.plugins();
+    response->set_batch(run.batch());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListPluginKinds(grpc::ServerContext*, const v1::ListPluginKindsRequest*,
+                               v1::ListPluginKindsResponse* response) override {
+    *response = FakePluginKinds();
+    return grpc::Status::OK;
+  }
+
   grpc::Status UploadDataset(grpc::ServerContext*, grpc::ServerReader<v1::UploadDatasetRequest>* reader,
                              v1::UploadDatasetResponse* response) override {
     v1::UploadDatasetRequest request;
@@ -210,6 +248,7 @@ class FakeService final : public v1::TrainingControl::Service {
     const FakeHouse::FakeRun& run = house_.Get(request.run_id());
     position = request.has_after_sequence() ? request.after_sequence() : run.events.size();
     *message.mutable_snapshot() = run.run;
+    message.mutable_snapshot()->clear_plugins();
     return absl::OkStatus();
   }
 
@@ -241,18 +280,6 @@ class FakeService final : public v1::TrainingControl::Service {
     *message.mutable_heartbeat()->mutable_time() = run.create_time();
   }
 
-  static absl::Status Check(const v1::Run& run, const v1::Change& change) {
-    if (HasEnded(run)) {
-      return MakeError(v1::ERROR_REASON_RUN_ENDED, "run_id", absl::StrCat(run.run_id(), " has ended."),
-                       {{"run_id", run.run_id()}});
-    }
-    if (change.has_knob() && change.knob().name() != "eta" && change.knob().name() != "loss_every") {
-      return MakeError(v1::ERROR_REASON_KNOB_UNKNOWN, "name", "the run has the knobs eta and loss_every.",
-                       {{"name", change.knob().name()}});
-    }
-    return absl::OkStatus();
-  }
-
   grpc::Status Change(const std::string& run_id, const v1::Change& change, const v1::ControlOptions& options,
                       v1::Receipt* receipt) {
     MutexLock lock(house_.mutex_);
@@ -260,7 +287,7 @@ class FakeService final : public v1::TrainingControl::Service {
     if (!house_.runs_.contains(run_id)) return ToGrpcStatus(NotFound(run_id));
     FakeHouse::FakeRun& run = house_.Get(run_id);
     if (!run.receipts.contains(options.request_id())) {
-      if (const absl::Status status = Check(run.run, change); !status.ok()) return ToGrpcStatus(status);
+      if (const absl::Status status = CheckChange(run.run, change); !status.ok()) return ToGrpcStatus(status);
       run.receipts[options.request_id()] = Apply(run, change, options);
     }
     if (house_.answers_to_lose_ > 0) {
@@ -280,10 +307,7 @@ class FakeService final : public v1::TrainingControl::Service {
     report.set_request_id(options.request_id());
     report.set_origin(options.origin());
     report.set_note(options.note());
-    report.set_previous_value(change.has_knob() ? run.run.eta() : static_cast<double>(run.run.target()));
-    report.set_value(NewValue(run.run, change));
-    if (change.has_knob() && change.knob().name() == "eta") run.run.set_eta(report.value());
-    if (change.has_target()) run.run.set_target(static_cast<int64_t>(report.value()));
+    ApplyChange(change, run.run, report);
     event.set_batch(run.run.batch());
     house_.Append(run, event);
     v1::Receipt receipt;
@@ -291,6 +315,7 @@ class FakeService final : public v1::TrainingControl::Service {
     receipt.set_request_id(options.request_id());
     receipt.set_applied_batch(run.run.batch());
     receipt.set_value(report.value());
+    receipt.set_plugin(report.plugin());
     *receipt.mutable_applied_time() = run.events.back().time();
     if (change.has_stop()) {
       v1::Event stopped;
@@ -298,21 +323,6 @@ class FakeService final : public v1::TrainingControl::Service {
       house_.Append(run, stopped);
     }
     return receipt;
-  }
-
-  static double NewValue(const v1::Run& run, const v1::Change& change) {
-    if (change.has_knob()) return change.knob().value();
-    if (change.has_stop()) return static_cast<double>(run.batch());
-    switch (change.target().goal_case()) {
-      case v1::TargetChange::kBatch:
-        return static_cast<double>(change.target().batch());
-      case v1::TargetChange::kMore:
-        return static_cast<double>(run.batch() + change.target().more());
-      case v1::TargetChange::kResume:
-        return static_cast<double>(run.resume_target());
-      default:
-        return static_cast<double>(run.batch());
-    }
   }
 
   FakeHouse& house_;
