@@ -21,7 +21,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,6 +31,8 @@
 #include "absl/strings/string_view.h"
 #include "trainer/plugin/plugin.h"
 #include "trainer/plugin/plugin_settings.h"
+#include "trainer/plugin/point.h"
+#include "trainer/plugin/timeline.h"
 
 namespace pilothouse::trainer {
 
@@ -61,11 +65,21 @@ struct PluginSurroundings {
   std::vector<std::string> knobs;
   // Of the run, for plugins that draw random numbers.
   uint64_t seed = 0;
+  // Where the run is. The host sets it to its own.
+  const RunTimelines* timelines = nullptr;
 };
 
 // OK if a plugin of this run can look at a view of this name; PLUGIN_SETTING_INVALID, blaming `setting` and listing the
 // names, otherwise; NO_VALIDATION_DATA for a validation's value where nothing is held out.
 absl::Status CheckViewName(absl::string_view view, absl::string_view setting, const PluginSurroundings& surroundings);
+
+// When a plugin runs.
+struct PluginTiming {
+  std::string schedule;
+  // nullopt: as the schedule's units say.
+  std::optional<Timeline> timeline;
+  PluginPoint point = PluginPoint::kAfterBatch;
+};
 
 struct PluginKind {
   // [a-z0-9][a-z0-9-]{0,62}.
@@ -75,6 +89,10 @@ struct PluginKind {
   std::vector<PluginSettingFacts> settings = {};
   std::string usual_schedule = "always";
   PluginPoint usual_point = PluginPoint::kAfterBatch;
+  // When it usually runs, where that depends on the settings and on where the run is; usual_schedule and usual_point
+  // are then what is usual with the usual settings. What the spec says comes first; the timeline given here holds only
+  // where the spec says neither schedule nor timeline. Unset: usual_schedule at usual_point. Errors as `make`'s.
+  std::function<absl::StatusOr<PluginTiming>(const PluginSettings&, const PluginSurroundings&)> usual_timing = nullptr;
   int usual_priority = kDecidePriority;
   bool required = false;
   // It makes sense only where examples are held out: NO_VALIDATION_DATA otherwise.
