@@ -22,6 +22,8 @@ inline constexpr std::array<Timeline, 5> kTimelines = {Timeline::kBatches, Timel
 using Ticks = int64_t;
 inline constexpr Ticks kMaxTicks = int64_t{1} << 62;
 inline constexpr Ticks kNever = std::numeric_limits<Ticks>::max();
+// Beyond it, the millionths of an epoch could not be told in whole numbers.
+inline constexpr int64_t kMaxEpochExamples = kMaxTicks / 1'000'000;
 
 // Ticks in one unit of the timeline: a batch, an example, an epoch, a second.
 int64_t TicksPerUnit(Timeline timeline);
@@ -31,7 +33,7 @@ absl::string_view TimelineName(Timeline timeline);
 // nullopt: no timeline has this name.
 std::optional<Timeline> TimelineOf(absl::string_view name);
 
-// How examples pass in batches.
+// How examples pass in batches. Both are at least 1; an epoch has at most kMaxEpochExamples.
 struct BatchSizes {
   int64_t examples = 1;    // in an epoch
   int64_t batch_size = 1;  // of every batch but an epoch's last, which may be smaller
@@ -59,7 +61,8 @@ class RunTimelines {
   // Now, in the timeline's unit.
   double Value(Timeline timeline) const;
 
-  // The first batch after which `timeline`, one that batches move, has reached `time`; kNever if it is out of reach.
+  // The first batch after which `timeline`, one that batches move, has reached `time`, 0 if it has from the beginning;
+  // kNever if it is out of reach.
   // REQUIRES: timeline is kBatches, kExamples or kEpochs.
   int64_t BatchAt(Timeline timeline, Ticks time) const;
   // The moment at which wall time will have reached `time`.
