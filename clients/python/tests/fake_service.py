@@ -16,7 +16,7 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from pilothouse.v1 import control_pb2, event_pb2, run_pb2, tensor_pb2
+from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2, run_pb2, tensor_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 from pilothouse.v1 import training_control_pb2_grpc as pb_grpc
 
@@ -84,6 +84,23 @@ def status(sequence: int, name: str, batch: int = 0, idle: str = "UNSPECIFIED") 
     return event_pb2.Event(sequence=sequence, batch=batch, status=report)
 
 
+def output(sequence: int, plugin: str, message: str = "", **values: float) -> event_pb2.Event:
+    """What a plugin of kind notify reported; its batch is ten times its sequence."""
+    named = [plugin_pb2.NamedValue(name=name, value=value) for name, value in values.items()]
+    report = plugin_pb2.PluginReport(plugin=plugin, kind="notify")
+    report.output.CopyFrom(plugin_pb2.PluginOutput(values=named, message=message))
+    return event_pb2.Event(sequence=sequence, batch=sequence * 10, plugin=report)
+
+
+def failure(sequence: int, plugin: str, in_a_row: int = 1, *, detached: bool = False) -> event_pb2.Event:
+    """A failure of a plugin of kind notify."""
+    report = plugin_pb2.PluginReport(plugin=plugin, kind="notify")
+    report.failure.CopyFrom(
+        plugin_pb2.PluginFailure(message="took too long", failures_in_a_row=in_a_row, detached=detached)
+    )
+    return event_pb2.Event(sequence=sequence, batch=sequence * 10, plugin=report)
+
+
 def run_message(name: str = "IDLE", **fields: Any) -> run_pb2.Run:
     """A run without much in it."""
     fields.setdefault("run_id", "digits")
@@ -146,8 +163,10 @@ class FakeService(pb_grpc.TrainingControlServicer):
             answer.end(context)
         return answer
 
-    def _receipt(self, request: Any, value: float = 0.0) -> control_pb2.Receipt:
-        return control_pb2.Receipt(control_id=7, request_id=request.options.request_id, applied_batch=70, value=value)
+    def _receipt(self, request: Any, value: float = 0.0, plugin: str = "") -> control_pb2.Receipt:
+        return control_pb2.Receipt(
+            control_id=7, request_id=request.options.request_id, applied_batch=70, value=value, plugin=plugin
+        )
 
     def StartRun(self, request, context):
         usual = pb.StartRunResponse(run=run_message(run_id=request.run_id or "digits", spec=request.spec))
@@ -174,6 +193,24 @@ class FakeService(pb_grpc.TrainingControlServicer):
     def Stop(self, request, context):
         usual = pb.StopResponse(receipt=self._receipt(request, 70), final_batch=70, final_loss=0.25)
         return self._answer("Stop", request, context, usual)
+
+    def AttachPlugin(self, request, context):
+        receipt = self._receipt(request, 3, request.plugin.name or request.plugin.kind)
+        return self._answer("AttachPlugin", request, context, pb.AttachPluginResponse(receipt=receipt))
+
+    def DetachPlugin(self, request, context):
+        usual = pb.DetachPluginResponse(receipt=self._receipt(request, 2, request.name))
+        return self._answer("DetachPlugin", request, context, usual)
+
+    def ReschedulePlugin(self, request, context):
+        usual = pb.ReschedulePluginResponse(receipt=self._receipt(request, 3, request.name))
+        return self._answer("ReschedulePlugin", request, context, usual)
+
+    def ListPlugins(self, request, context):
+        return self._answer("ListPlugins", request, context, pb.ListPluginsResponse())
+
+    def ListPluginKinds(self, request, context):
+        return self._answer("ListPluginKinds", request, context, pb.ListPluginKindsResponse())
 
     def UploadDataset(self, request_iterator, context):
         messages = list(request_iterator)

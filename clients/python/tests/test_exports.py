@@ -6,17 +6,20 @@ import re
 
 import pilothouse
 from pilothouse import errors
-from pilothouse.v1 import error_reason_pb2, event_pb2, run_pb2, training_control_pb2
+from pilothouse.v1 import error_reason_pb2, event_pb2, plugin_pb2, run_pb2, training_control_pb2
 
 EXPORTS = """
 Affine ArrayDtypeInvalid ArrayShapeInvalid BatchAlreadyPassed ColumnNotFound ControlEvent ControlKind DataMalformed
 Dataset DatasetNotFound DatasetTooLarge DeadlineExceeded EtaInvalid Event EventKind Facts FileNameInvalid FileNotFound
-Gap Heartbeat House HouseClosed Identity IdleReason Internal IntervalInvalid JournalFailed Knob KnobOutOfRange
-KnobUnknown LabelOutOfRange Layer LocalServiceFailed LossEvent Map NetDataMismatch NetInvalid NetLossMismatch
-NoParameters PilothouseError Receipt RequestIdInvalid RequestIdReused RequestTooLarge Run RunAlreadyExists RunEnded
-RunIdInvalid RunNotFound RunStatus SaveFailed SequenceOutOfRange ServiceBusy ServiceStopping Snapshot SpecInvalid
-State StateEvent StateTooLarge StatusEvent Stopped TargetInvalid TooManyControls TooManyRuns TooManyWatchers
-TrainerFailed TrainerUnavailable Unreachable Watch __version__ connect local
+Gap Heartbeat Histogram House HouseClosed Identity IdleReason Internal IntervalInvalid JournalFailed Knob
+KnobOutOfRange KnobUnknown LabelOutOfRange Layer LocalServiceFailed LossEvent Map NetDataMismatch NetInvalid
+NetLossMismatch NoParameters NoValidationData PilothouseError Plugin PluginAlreadyExists PluginEvent
+PluginFailureEvent PluginInvalid PluginKind PluginKindUnknown PluginNotFound PluginPoint PluginPointUnknown
+PluginReceipt PluginSettingInfo PluginSettingInvalid PluginState Receipt RequestIdInvalid RequestIdReused
+RequestTooLarge Run RunAlreadyExists RunEnded RunIdInvalid RunNotFound RunStatus SaveFailed ScheduleInvalid
+SequenceOutOfRange ServiceBusy ServiceStopping Snapshot SpecInvalid State StateEvent StateTooLarge StatusEvent Stopped
+TargetInvalid Timeline TooManyControls TooManyPlugins TooManyRuns TooManyWatchers TrainerFailed TrainerUnavailable
+Unreachable Watch __version__ connect local
 """
 
 # Which public calls reach each RPC.
@@ -31,6 +34,11 @@ CALLS = {
     "Stop": ["Run.stop"],
     "UploadDataset": ["House.upload", "House.start"],
     "Predict": ["Run.predict"],
+    "AttachPlugin": ["Run.attach"],
+    "DetachPlugin": ["Run.detach"],
+    "ReschedulePlugin": ["Run.reschedule"],
+    "ListPlugins": ["Run.plugins"],
+    "ListPluginKinds": ["House.plugin_kinds"],
 }
 
 
@@ -76,6 +84,8 @@ def test_every_member_of_the_protocols_enums_has_a_name_here():
         (pilothouse.RunStatus, run_pb2.RunStatus),
         (pilothouse.IdleReason, run_pb2.IdleReason),
         (pilothouse.EventKind, event_pb2.EventKind),
+        (pilothouse.Timeline, plugin_pb2.Timeline),
+        (pilothouse.PluginPoint, plugin_pb2.PluginPoint),
     ):
         prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", theirs.DESCRIPTOR.name).upper() + "_"
         names = {name.removeprefix(prefix) for name, _ in theirs.items()}

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilothouse import events, types
 from pilothouse._names import enum_member
+from pilothouse._plugins import to_histogram, to_plugin_state
 from pilothouse.errors import ArrayDtypeInvalid, ArrayShapeInvalid, IntervalInvalid
-from pilothouse.v1 import control_pb2, event_pb2, run_pb2, tensor_pb2
+from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2, run_pb2, tensor_pb2
 
 _ELEMENT_DTYPES: dict[tensor_pb2.ElementType, np.dtype[Any]] = {
     tensor_pb2.ELEMENT_TYPE_FLOAT32: np.dtype("<f4"),
@@ -104,6 +105,7 @@ def to_state(run: run_pb2.Run, vector: types.FloatArray | None = None) -> types.
         end_time=to_datetime(run, "end_time"),
         directory=run.directory,
         vector=vector,
+        plugins=tuple(to_plugin_state(plugin) for plugin in run.plugins),
     )
 
 
@@ -113,7 +115,15 @@ def _to_knob(knob: run_pb2.Knob) -> types.Knob:
 
 def _to_facts(facts: run_pb2.RunFacts) -> types.Facts:
     layers = tuple(types.Layer(layer.description, layer.outputs, layer.parameters) for layer in facts.layers)
-    return types.Facts(facts.examples, facts.inputs, facts.outputs, facts.parameters, facts.batches_per_epoch, layers)
+    return types.Facts(
+        facts.examples,
+        facts.inputs,
+        facts.outputs,
+        facts.parameters,
+        facts.batches_per_epoch,
+        layers,
+        facts.validation_examples,
+    )
 
 
 def to_receipt(receipt: control_pb2.Receipt) -> types.Receipt:
@@ -124,6 +134,18 @@ def to_receipt(receipt: control_pb2.Receipt) -> types.Receipt:
         receipt.applied_batch,
         receipt.value,
         to_datetime(receipt, "applied_time"),
+    )
+
+
+def to_plugin_receipt(receipt: control_pb2.Receipt) -> types.PluginReceipt:
+    """The answer to a change of plugins."""
+    return types.PluginReceipt(
+        receipt.control_id,
+        receipt.request_id,
+        receipt.applied_batch,
+        receipt.value,
+        to_datetime(receipt, "applied_time"),
+        receipt.plugin,
     )
 
 
@@ -149,6 +171,36 @@ def to_event(event: event_pb2.Event) -> events.Event | None:
             return events.StateEvent(
                 *head, from_tensor(event.state.state), event.state.eta, event.state.loss, event.state.asked
             )
+        case "plugin":
+            return _to_plugin_event(head, event.plugin)
+        case _:
+            return None
+
+
+def _to_plugin_event(
+    head: tuple[int, int, datetime], report: plugin_pb2.PluginReport
+) -> events.PluginEvent | events.PluginFailureEvent | None:
+    match report.WhichOneof("report"):
+        case "output":
+            return events.PluginEvent(
+                *head,
+                report.plugin,
+                report.kind,
+                {value.name: value.value for value in report.output.values},
+                {histogram.name: to_histogram(histogram) for histogram in report.output.histograms},
+                report.output.message,
+            )
+        case "failure":
+            failure = report.failure
+            return events.PluginFailureEvent(
+                *head,
+                report.plugin,
+                report.kind,
+                failure.message,
+                failure.failures_in_a_row,
+                failure.detached,
+                failure.paused,
+            )
         case _:
             return None
 
@@ -170,6 +222,14 @@ def _to_control(head: tuple[int, int, datetime], report: event_pb2.ControlReport
             kind, name = _GOALS.get(goal, events.ControlKind.UNSPECIFIED), "target"
         case "stop":
             kind, name = events.ControlKind.STOP, "stop"
+        case "attach_plugin":
+            kind, name = events.ControlKind.ATTACH_PLUGIN, report.plugin
+        case "detach_plugin":
+            kind, name = events.ControlKind.DETACH_PLUGIN, report.plugin
+        case "reschedule_plugin":
+            kind, name = events.ControlKind.RESCHEDULE_PLUGIN, report.plugin
+        case "parameters":
+            kind, name = events.ControlKind.PARAMETERS, "parameters"
         case _:
             kind, name = events.ControlKind.UNSPECIFIED, ""
     return events.ControlEvent(
@@ -182,6 +242,7 @@ def _to_control(head: tuple[int, int, datetime], report: event_pb2.ControlReport
         report.origin,
         report.note,
         report.at_batch if report.HasField("at_batch") else None,
+        report.plugin,
     )
 
 

@@ -116,7 +116,7 @@ class BatchAlreadyPassed(PilothouseError):
 
 
 class RequestIdInvalid(PilothouseError):
-    """A request_id has at most 128 printable ASCII characters."""
+    """A request_id has at most 128 printable ASCII characters; some beginnings are the service's own."""
 
     REASON = "REQUEST_ID_INVALID"
 
@@ -145,7 +145,7 @@ class NetLossMismatch(PilothouseError):
     REASON = "NET_LOSS_MISMATCH"
 
 
-class SpecInvalid(PilothouseError):
+class SpecInvalid(PilothouseError, ValueError):
     """Something in the run's description is missing, unknown or contradicts something else."""
 
     REASON = "SPEC_INVALID"
@@ -293,6 +293,60 @@ class SaveFailed(PilothouseError):
     """The parameters cannot be saved, so the run was not stopped; it goes on. Metadata: cause."""
 
     REASON = "SAVE_FAILED"
+
+
+class PluginNotFound(PilothouseError):
+    """The run has no plugin of this name. Metadata: name, known."""
+
+    REASON = "PLUGIN_NOT_FOUND"
+
+
+class PluginAlreadyExists(PilothouseError):
+    """The run has a plugin of this name already. Metadata: name."""
+
+    REASON = "PLUGIN_ALREADY_EXISTS"
+
+
+class PluginKindUnknown(PilothouseError):
+    """There is no such kind of plugin. Metadata: kind, known."""
+
+    REASON = "PLUGIN_KIND_UNKNOWN"
+
+
+class PluginPointUnknown(PilothouseError):
+    """There is no such point in the life of a run. Metadata: point, known."""
+
+    REASON = "PLUGIN_POINT_UNKNOWN"
+
+
+class PluginSettingInvalid(PilothouseError):
+    """A plugin's setting is unknown, missing, malformed or outside its range. Metadata: setting, value, known."""
+
+    REASON = "PLUGIN_SETTING_INVALID"
+
+
+class ScheduleInvalid(PilothouseError):
+    """The schedule cannot be read, or never comes. Metadata: schedule, position (1-based character), where known."""
+
+    REASON = "SCHEDULE_INVALID"
+
+
+class PluginInvalid(PilothouseError):
+    """A plugin's name or one of its numbers is outside its range, or it is the run's own. Metadata: value."""
+
+    REASON = "PLUGIN_INVALID"
+
+
+class TooManyPlugins(PilothouseError):
+    """As many plugins are attached as a run may have. Metadata: limit."""
+
+    REASON = "TOO_MANY_PLUGINS"
+
+
+class NoValidationData(PilothouseError):
+    """The run holds no examples out, so nothing can be validated: start it with `validation`."""
+
+    REASON = "NO_VALIDATION_DATA"
 
 
 #: The class of each reason.

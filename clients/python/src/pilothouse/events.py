@@ -11,10 +11,16 @@ Tell them apart with `match` or isinstance:
 from __future__ import annotations
 
 import enum
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from pilothouse.plugins import Histogram
 from pilothouse.types import FloatArray, IdleReason, RunStatus, State
+
+#: Of a plugin's numbers, so many stand in an event's repr.
+_VALUES_SHOWN = 8
 
 
 class EventKind(enum.StrEnum):
@@ -24,6 +30,7 @@ class EventKind(enum.StrEnum):
     STATUS = "STATUS"
     CONTROL = "CONTROL"
     STATE = "STATE"
+    PLUGIN = "PLUGIN"
 
 
 class ControlKind(enum.StrEnum):
@@ -40,6 +47,11 @@ class ControlKind(enum.StrEnum):
     PAUSE = "PAUSE"
     RESUME = "RESUME"
     STOP = "STOP"
+    ATTACH_PLUGIN = "ATTACH_PLUGIN"
+    DETACH_PLUGIN = "DETACH_PLUGIN"
+    RESCHEDULE_PLUGIN = "RESCHEDULE_PLUGIN"
+    #: Replaces the parameters. Only plugins ask for this.
+    PARAMETERS = "PARAMETERS"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,9 +109,10 @@ class ControlEvent:
     batch: int
     time: datetime
     kind: ControlKind
-    #: The knob's name, or "target", or "stop".
+    #: The knob's name, "target", "stop", the name of the plugin that is attached or changed, or "parameters".
     name: str
-    #: What the knob or the target now really is. For a stop: the final batch.
+    #: What the knob or the target now really is. For a stop: the final batch. For a change of plugins: how many are
+    #: attached now. For new parameters: the batch they come from.
     value: float
     #: What it was before.
     previous_value: float
@@ -109,6 +122,8 @@ class ControlEvent:
     note: str
     #: The batch asked for. None: the next boundary.
     at_batch: int | None
+    #: The plugin that was attached, detached or rescheduled. Empty: another change.
+    plugin: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +140,56 @@ class StateEvent:
     loss: float
     #: Somebody asked for it, as opposed to state_every.
     asked: bool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PluginEvent:
+    """A plugin reported something after `batch`."""
+
+    sequence: int
+    batch: int
+    time: datetime
+    #: The plugin's name and kind.
+    plugin: str
+    kind: str
+    #: Named numbers, and histograms, in the order reported; either may be empty.
+    values: Mapping[str, float]
+    histograms: Mapping[str, Histogram]
+    #: For people. May be empty.
+    message: str
+
+    def __repr__(self) -> str:
+        shown = [f"{name}={value:.6g}" for name, value in itertools.islice(self.values.items(), _VALUES_SHOWN)]
+        more = len(self.values) - len(shown)
+        shown += [f"{more} more values"] if more else []
+        shown += [f"{len(self.histograms)} histogram{'s' * (len(self.histograms) > 1)}"] if self.histograms else []
+        shown += [repr(self.message)] if self.message else []
+        return f"PluginEvent({self.sequence}, batch {self.batch}, {self.plugin}: {', '.join(shown) or 'nothing'})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PluginFailureEvent:
+    """A call of a plugin failed: it reported an error, took longer than its allowance, or gave what is no number."""
+
+    sequence: int
+    batch: int
+    time: datetime
+    #: The plugin's name and kind.
+    plugin: str
+    kind: str
+    message: str
+    #: Failures in a row, with this one.
+    failures_in_a_row: int
+    #: What follows from it: the plugin is gone, or, as it is required, the run is paused.
+    detached: bool
+    paused: bool
+
+    def __repr__(self) -> str:
+        then = ", detached" if self.detached else ", run paused" if self.paused else ""
+        return (
+            f"PluginFailureEvent({self.sequence}, batch {self.batch}, {self.plugin}: {self.message!r}, "
+            f"failure {self.failures_in_a_row} in a row{then})"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +217,6 @@ class Heartbeat:
 
 
 #: Whatever a watch yields.
-Event = Snapshot | LossEvent | StatusEvent | ControlEvent | StateEvent | Gap | Heartbeat
+Event = (
+    Snapshot | LossEvent | StatusEvent | ControlEvent | StateEvent | PluginEvent | PluginFailureEvent | Gap | Heartbeat
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import operator
 import os
 import socket
 import uuid
@@ -16,12 +15,16 @@ import grpc
 from numpy.typing import ArrayLike
 
 from pilothouse._connection import Connection
-from pilothouse._convert import to_duration, to_state, to_tensor
+from pilothouse._convert import to_state, to_tensor
 from pilothouse._names import enum_number
+from pilothouse._numbers import whole
+from pilothouse._plugins import to_plugin_kind, to_specs
+from pilothouse._spec import report_spec, seed_number, set_batch_size, set_validation
 from pilothouse._upload import upload
-from pilothouse.errors import PilothouseError, SpecInvalid, Unreachable
+from pilothouse.errors import PilothouseError, Unreachable
 from pilothouse.network import Net, network_spec
-from pilothouse.run import Run, _whole
+from pilothouse.plugins import Plugin, PluginKind
+from pilothouse.run import Run
 from pilothouse.types import Dataset, State
 from pilothouse.v1 import run_pb2
 from pilothouse.v1 import training_control_pb2 as pb
@@ -120,6 +123,8 @@ class House:
         loss_interval: float | None = None,
         loss_every: int | None = None,
         state_every: int | None = None,
+        validation: int | float | str | None = None,
+        plugins: Iterable[Plugin | str] = (),
         batch_to: int | None = None,
         run_id: str | None = None,
         timeout: float | None = None,
@@ -148,6 +153,10 @@ class House:
             loss_interval: least seconds between two reports of a changing loss, 0 to 3,600. Default 0.05.
             loss_every: report the loss of every n-th batch besides.
             state_every: report the state vector at every n-th batch (at most 65,536 parameters).
+            validation: examples to hold out, which the network never learns from and plugins of kind "validate"
+                measure it on: a part of all (0.2 or "20%", rounded to the nearest number of examples) or so many (300).
+                Drawn by the seed; with keep_order, the last ones. Default: none.
+            plugins: attached when the run starts, in this order: Plugin, or the name of a kind; at most 256.
             batch_to: the batch to train up to at once. Default: 0, idle until told.
             run_id: name of the run, [a-z0-9][a-z0-9-]{0,62}. Default: the service makes one up.
             timeout: seconds for the start, and for an upload before it. Default: the House's.
@@ -156,6 +165,8 @@ class House:
             NetInvalid, NetDataMismatch, NetLossMismatch, SpecInvalid, EtaInvalid, TargetInvalid: the description.
             ArrayShapeInvalid, ArrayDtypeInvalid, DataMalformed, LabelOutOfRange, ColumnNotFound, DatasetTooLarge,
             DatasetNotFound, FileNotFound, FileNameInvalid: the data.
+            PluginKindUnknown, PluginSettingInvalid, ScheduleInvalid, PluginInvalid, PluginAlreadyExists,
+            TooManyPlugins, NoValidationData: the plugins.
             RunAlreadyExists, RunIdInvalid, TooManyRuns, TrainerFailed, Unreachable, DeadlineExceeded.
         """
         network = network_spec(net)
@@ -169,19 +180,21 @@ class House:
             eta=None if eta is None else float(eta),
             keep_order=keep_order,
             precision=enum_number(run_pb2.Precision, precision, field="spec.precision"),
-            seed=_seed(seed),
-            report=_report_spec(loss_interval, loss_every, state_every),
+            seed=seed_number(seed),
+            report=report_spec(loss_interval, loss_every, state_every),
+            plugins=to_specs(plugins),
         )
-        _set_batch_size(spec, batch_size)
+        set_batch_size(spec, batch_size)
+        set_validation(spec.data, validation)
         request = pb.StartRunRequest(
             run_id=run_id or "",
             spec=spec,
-            target=None if batch_to is None else _whole(batch_to, "batch_to"),
+            target=None if batch_to is None else whole(batch_to, "batch_to"),
             request_id=uuid.uuid4().hex,
         )
         # Last, since it may have much to send.
         spec_data = self._data_spec(data, target_columns, standardize, timeout)
-        request.spec.data.CopyFrom(spec_data)
+        request.spec.data.MergeFrom(spec_data)
         stub = self._connection.stub
         answer = self._connection.call(lambda left: stub.StartRun(request, timeout=left), timeout)
         return Run(self._connection, answer.run.run_id, to_state(answer.run).facts)
@@ -216,6 +229,16 @@ class House:
                 return states
             request.page_token = answer.next_page_token
 
+    def plugin_kinds(self, *, timeout: float | None = None) -> list[PluginKind]:
+        """The kinds of plugins that runs of this service can have, by name, each with its settings; print() shows them.
+
+        Raises:
+            TrainerFailed: the service's trainer cannot be asked.
+        """
+        stub, request = self._connection.stub, pb.ListPluginKindsRequest()
+        answer = self._connection.call(lambda left: stub.ListPluginKinds(request, timeout=left), timeout)
+        return [to_plugin_kind(kind) for kind in answer.kinds]
+
     def _data_spec(
         self, data: Data, target_columns: Iterable[str | int] | None, standardize: bool, timeout: float | None
     ) -> run_pb2.DataSpec:
@@ -249,37 +272,6 @@ class House:
             else:
                 raise
             raise Unreachable(text, metadata={"address": self.address}) from cause
-
-
-def _seed(seed: int) -> int:
-    whole = operator.index(seed)
-    if not 0 <= whole < 2**64:
-        raise SpecInvalid(
-            f"A seed lies between 0 and 2^64 − 1; got {whole}.", field="spec.seed", metadata={"value": str(whole)}
-        )
-    return whole
-
-
-def _set_batch_size(spec: run_pb2.RunSpec, batch_size: int | str | None) -> None:
-    if batch_size == "full":
-        spec.full_batch = True
-    elif isinstance(batch_size, str):
-        raise SpecInvalid(
-            f'batch_size is a whole number or "full"; got {batch_size!r}.',
-            field="spec.batch_size",
-            metadata={"value": batch_size},
-        )
-    elif batch_size is not None:
-        spec.batch_size = _whole(batch_size, "batch_size")
-
-
-def _report_spec(loss_interval: float | None, loss_every: int | None, state_every: int | None) -> run_pb2.ReportSpec:
-    report = run_pb2.ReportSpec(
-        loss_every=_whole(loss_every or 0, "loss_every"), state_every=_whole(state_every or 0, "state_every")
-    )
-    if loss_interval is not None:
-        report.loss_interval.CopyFrom(to_duration(loss_interval, field="spec.report.loss_interval"))
-    return report
 
 
 def _origin() -> str:

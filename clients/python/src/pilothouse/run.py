@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import operator
 import time
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pilothouse._connection import Connection
 from pilothouse._convert import as_floats, from_tensor, to_receipt, to_state, to_tensor
-from pilothouse.errors import ArrayShapeInvalid, DeadlineExceeded, TargetInvalid
+from pilothouse._numbers import whole
+from pilothouse._run_plugins import RunPlugins
+from pilothouse.errors import ArrayShapeInvalid, DeadlineExceeded
 from pilothouse.events import Heartbeat, LossEvent, StatusEvent
-from pilothouse.types import Facts, FloatArray, IdleReason, Receipt, RunStatus, State, Stopped
+from pilothouse.types import FloatArray, IdleReason, Receipt, RunStatus, State, Stopped
 from pilothouse.v1 import control_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 from pilothouse.watch import Watch
@@ -24,15 +23,14 @@ __all__ = ["Run"]
 
 #: A prediction is asked for in pieces of at most so many bytes, of inputs or of outputs: well below a message's limit.
 _PREDICT_BYTES = 8 << 20
-_LARGEST_INT64 = 2**63 - 1
 
 
-class Run:
+class Run(RunPlugins):
     """A handle on a run of the service; make one with House.start() or House.run().
 
     Thread-safe; cheap; nothing to close. Dropping it does nothing to the run.
 
-    Every control (set_eta, set, batch_to, train, pause, resume, stop) takes these:
+    Every control (set_eta, set, batch_to, train, pause, resume, stop, attach, detach, reschedule) takes these:
 
     - at_batch: the batch at which to take effect: exactly there, or BatchAlreadyPassed. The answer comes only when the
       run has got there, so give a timeout that is long enough. Default: at once.
@@ -45,19 +43,6 @@ class Run:
     and raises, beside what it says itself: RunNotFound, RunEnded, BatchAlreadyPassed, TrainerUnavailable,
     TooManyControls, JournalFailed, RequestIdInvalid, RequestIdReused, Unreachable, DeadlineExceeded.
     """
-
-    def __init__(self, connection: Connection, run_id: str, facts: Facts | None = None) -> None:
-        self._connection = connection
-        self._run_id = run_id
-        self._facts = facts
-
-    @property
-    def run_id(self) -> str:
-        """The name of the run."""
-        return self._run_id
-
-    def __repr__(self) -> str:
-        return f"<pilothouse.Run {self._run_id} at {self._connection.address}>"
 
     # Steering
 
@@ -114,7 +99,7 @@ class Run:
             TargetInvalid: it is negative or too large.
             TypeError: it is no whole number.
         """
-        change = control_pb2.TargetChange(batch=_whole(batch, "batch"))
+        change = control_pb2.TargetChange(batch=whole(batch, "batch"))
         return self._set_target(change, at_batch, note, request_id, timeout)
 
     def train(
@@ -134,7 +119,7 @@ class Run:
             TargetInvalid: it is less than 1, or leads too far.
             TypeError: it is no whole number.
         """
-        change = control_pb2.TargetChange(more=_whole(batches, "batches"))
+        change = control_pb2.TargetChange(more=whole(batches, "batches"))
         return self._set_target(change, at_batch, note, request_id, timeout)
 
     def pause(
@@ -261,7 +246,7 @@ class Run:
 
         Args:
             after_sequence: continue after this event; 0: from the beginning of the run. Default: from now.
-            kinds: only these: EventKind, or "loss", "status", "control", "state". Default: all but states.
+            kinds: only these: EventKind, or "loss", "status", "control", "state", "plugin". Default: all but states.
             min_interval: leave out a loss reported less than so many seconds after the one before it. 0 to 3,600;
                 default 0.05. The loss at the target is never left out.
             max_interval: break a silence of so many seconds by a Heartbeat. 0.1 to 3,600; default 1.
@@ -336,27 +321,6 @@ class Run:
         request = pb.BatchToRequest(run_id=self._run_id, target=change, options=options)
         return to_receipt(self._control("BatchTo", request, timeout).receipt)
 
-    def _options(self, at_batch: int | None, note: str, request_id: str | None) -> control_pb2.ControlOptions:
-        return control_pb2.ControlOptions(
-            request_id=uuid.uuid4().hex if request_id is None else request_id,
-            at_batch=None if at_batch is None else _whole(at_batch, "at_batch"),
-            origin=self._connection.origin,
-            note=note,
-        )
-
-    def _control(self, method: str, request: Any, timeout: float | None) -> Any:
-        # Without a request_id a repetition would be a second change.
-        repeatable = bool(request.options.request_id)
-        try:
-            return self._ask(method, request, timeout, retry=repeatable)
-        except DeadlineExceeded as error:
-            error.metadata["request_id"] = request.options.request_id
-            raise
-
-    def _ask(self, method: str, request: Any, timeout: float | None, *, retry: bool = True) -> Any:
-        call = getattr(self._connection.stub, method)
-        return self._connection.call(lambda left: call(request, timeout=left), timeout, retry=retry)
-
 
 def _waited_enough(state: State, batch: int | None) -> bool:
     if state.status.ended or (batch is not None and state.batch >= batch):
@@ -364,13 +328,3 @@ def _waited_enough(state: State, batch: int | None) -> bool:
     # A target that was set a moment ago is ahead of a run that is about to wake up.
     at_rest = state.batch >= state.target or state.idle_reason is IdleReason.DIVERGED
     return state.status is RunStatus.IDLE and at_rest
-
-
-def _whole(number: int, name: str) -> int:
-    try:
-        whole = int(operator.index(number))
-    except TypeError:
-        raise TypeError(f"{name} is a whole number, not {number!r}") from None
-    if abs(whole) > _LARGEST_INT64:
-        raise TargetInvalid(f"{name} is at most 2^53; got {whole}.", field=name, metadata={"value": str(whole)})
-    return whole

@@ -13,6 +13,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from pilothouse.plugins import PluginState
+
 #: An array in a run's precision.
 FloatArray = NDArray[np.float32] | NDArray[np.float64]
 
@@ -35,7 +37,7 @@ class RunStatus(enum.StrEnum):
     STOPPING = "STOPPING"
     #: It was stopped by a control. Its last parameters are saved.
     STOPPED = "STOPPED"
-    #: It ended by itself, as its description said it would.
+    #: A plugin ended it; the status message says which and why. Its last parameters are saved.
     COMPLETED = "COMPLETED"
     #: It ended in an error; the status message says which.
     FAILED = "FAILED"
@@ -98,6 +100,8 @@ class Facts:
     parameters: int
     batches_per_epoch: int
     layers: tuple[Layer, ...]
+    #: Held out for validation, besides `examples`.
+    validation_examples: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +139,8 @@ class State:
     #: All parameters after `batch`, of shape (parameters,): layer by layer, weights [inputs][outputs] row-major, then
     #: biases; in the run's precision. None unless asked for.
     vector: FloatArray | None = None
+    #: The plugins attached, in the order in which they run. Empty wherever they are left out: Run.plugins() tells them.
+    plugins: tuple[PluginState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,8 @@ class Receipt:
     request_id: str
     #: The change took effect after this batch and before the next.
     applied_batch: int
-    #: What the knob or the target now really is. For a stop: the final batch.
+    #: What the knob or the target now really is. For a stop: the final batch. For a change of plugins: how many are
+    #: attached now.
     value: float
     applied_time: datetime | None
 
@@ -158,6 +165,14 @@ class Stopped(Receipt):
     final_batch: int
     #: −1 if no batch was ever trained.
     final_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class PluginReceipt(Receipt):
+    """The receipt of a change of plugins."""
+
+    #: The name of the plugin that was attached, detached or rescheduled.
+    plugin: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,42 @@
+"""Whole numbers from outside, checked before they travel."""
+
+from __future__ import annotations
+
+import operator
+
+from pilothouse.errors import PluginInvalid, TargetInvalid
+
+_LARGEST_INT64 = 2**63 - 1
+
+
+def whole(number: int, name: str) -> int:
+    """The number as an int of 64 bits.
+
+    Raises:
+        TypeError: it is no whole number.
+        TargetInvalid: it is far outside of what any target can be.
+    """
+    try:
+        value = int(operator.index(number))
+    except TypeError:
+        raise TypeError(f"{name} is a whole number, not {number!r}") from None
+    if abs(value) > _LARGEST_INT64:
+        raise TargetInvalid(f"{name} is at most 2^53; got {value}.", field=name, metadata={"value": str(value)})
+    return value
+
+
+def plugin_number(number: int, name: str, minimum: int, maximum: int) -> int:
+    """A number of a plugin, between two bounds, inclusive.
+
+    Raises:
+        TypeError: it is no whole number.
+        PluginInvalid: it is outside.
+    """
+    if isinstance(number, bool):
+        raise TypeError(f"{name} is a whole number, not {number!r}")
+    value = whole(number, name)
+    if not minimum <= value <= maximum:
+        raise PluginInvalid(
+            f"A plugin's {name} is {minimum} to {maximum}; got {value}.", field=name, metadata={"value": str(value)}
+        )
+    return value
