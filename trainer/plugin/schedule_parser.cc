@@ -95,10 +95,12 @@ class ScheduleParser {
   template <typename ParseOperand>
   absl::StatusOr<ScheduleExpression> ParseOperands(char separator, Kind kind, ParseOperand parse_operand) {
     absl::StatusOr<ScheduleExpression> first = parse_operand();
+    if (!first.ok()) return first;
+    SkipSpaces();
     ScheduleExpression expression;
     expression.kind = kind;
     expression.position = cursor_;
-    if (!first.ok() || !Take(separator)) return first;
+    if (!TakeCharacter(separator)) return first;
     expression.parts.push_back(*std::move(first));
     do {
       absl::StatusOr<ScheduleExpression> next = parse_operand();
