@@ -12,9 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -22,11 +20,11 @@
 #include "pilothouse/v1/run.pb.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
 #include "service/journal/journal.h"
-#include "service/runs/dataset_store.h"
 #include "service/runs/pending_controls.h"
-#include "service/runs/process.h"
 #include "service/runs/run_place.h"
+#include "service/runs/run_record.h"
 #include "service/runs/trainer_link.h"
+#include "service/runs/trainer_process.h"
 #include "service/watch/event_hub.h"
 
 namespace pilothouse::service {
@@ -78,12 +76,12 @@ class RunKeeper {
   void Abandon();
 
   // The run has ended, all is journaled and the trainer's process is gone.
-  bool done() const { return ended() && !child_.has_value(); }
+  bool done() const { return ended() && !process_.is_child(); }
   bool ended() const;
   bool refused() const { return !refusal_.ok(); }
   // Tells whoever started the run why it was refused; does nothing if it was not.
   absl::AnyInvocable<void()> TakeRefusal();
-  const v1::Run& run() const { return run_; }
+  const v1::Run& run() const { return record_.run(); }
 
  private:
   void OnPrepared(const v1::Prepared& prepared);
@@ -94,13 +92,11 @@ class RunKeeper {
   void AskHowItIs();
   void OnReturned(absl::StatusOr<v1::Answer> answer);
 
-  // Journals what waits in `unjournaled_` and publishes it. Leaves it there if that fails.
+  // Journals and publishes what the trainer reported, or says of the run's status itself, and tells whoever waits.
   void CommitReports();
-  void CommitOneByOne();
-  void AfterCommit(const std::vector<JournalEntry>& entries);
-  void ResolveControl(const v1::Event& event);
-  // Journals and publishes an event of the service's own about the run's status.
   void Declare(v1::RunStatus status, const std::string& message);
+  void AfterCommit(const RunRecord::Events& events);
+  void ResolveControl(const v1::Event& event);
   void FinishStart(absl::StatusOr<v1::Run> outcome);
   void CloseIfEnded();
   void AnswerKnownControl(const RecordedControl& known, const v1::Control& control, const ControlCallback& callback);
@@ -116,31 +112,23 @@ class RunKeeper {
 
   const RunPlace place_;
   v1::RunSpec spec_;
-  std::unique_ptr<Journal> journal_;
-  const std::shared_ptr<EventHub> hub_;
-  v1::Run run_;
+  RunRecord record_;
   StartCallback started_;
   absl::Status refusal_;
 
-  std::optional<ChildProcess> child_;
+  TrainerProcess process_;
   std::shared_ptr<TrainerLink> link_;
-  // As its Hello said; 0: none came.
-  int64_t trainer_pid_ = 0;
   // The trainer said Prepared, in this connection or an earlier one.
   bool prepared_ = false;
   // Reports up to this number were made before the trainer attached; until they are journaled no control is forwarded.
   uint64_t backlog_through_ = 0;
   // Since when there has been no connection (or, after the end, since when the process is expected to go).
   Time waiting_since_;
-  int unlocked_probes_ = 0;
   bool asks_how_it_is_ = false;
 
   PendingControls pending_;
   // Receipts of journaled stops, which are answered when the run has stopped.
   std::map<std::string, v1::Receipt> stops_;
-  // Reports that could not be journaled yet; at most one message's worth, since the next is not read before.
-  std::vector<v1::Report> unjournaled_;
-  absl::Status journal_status_;
 };
 
 }  // namespace pilothouse::service

@@ -1,28 +1,18 @@
 #include "service/runs/run_registry.h"
 
-#include <fcntl.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <google/protobuf/util/time_util.h>
-#include <openssl/rand.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
-#include <filesystem>
 #include <optional>
-#include <system_error>
 #include <tuple>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "proto/support/error.h"
 #include "proto/support/log.h"
 #include "proto/support/text.h"
-#include "service/journal/journal.h"
-#include "service/runs/process.h"
 #include "service/runs/run_id.h"
 #include "service/runs/run_summary.h"
 #include "service/runs/saved_run.h"
@@ -30,43 +20,17 @@
 namespace pilothouse::service {
 namespace {
 
-namespace fs = std::filesystem;
 using google::protobuf::util::TimeUtil;
 
-constexpr char kMetaToken[] = "trainer_token";
 // Names are drawn until one is free; with 921,600 of them, that so many are taken in a row means something else is
 // wrong.
 constexpr int kMaxNameDraws = 100;
-constexpr size_t kTokenBytes = 16;
 // When all runs are to stop: how often they are told, and how long killed trainers are given to be gone.
 constexpr std::chrono::milliseconds kAskAgainAfter{250};
 constexpr std::chrono::seconds kDeathPatience{5};
 
-std::string RandomBytes(size_t count) {
-  std::string bytes(count, '\0');
-  RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count));
-  return bytes;
-}
-
-uint64_t RandomNumber() {
-  uint64_t number = 0;
-  const std::string bytes = RandomBytes(sizeof(number));
-  std::memcpy(&number, bytes.data(), sizeof(number));
-  return number;
-}
-
-// Makes a new entry of the directory durable; the journal has synced everything below it.
-void SyncDirectory(const std::string& directory) {
-  const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  fsync(fd);
-  close(fd);
-}
-
-absl::Status AlreadyExists(const std::string& run_id) {
-  return MakeError(v1::ERROR_REASON_RUN_ALREADY_EXISTS, "run_id",
-                   absl::StrCat("There is a run ", run_id, " already; choose another name."), {{"run_id", run_id}});
-}
+// For a control that the service itself makes, or whose sender gave it none.
+std::string NewRequestId() { return absl::StrCat("service-", absl::BytesToHexString(RandomBytes(kTokenBytes))); }
 
 absl::Status Stopping() { return MakeError(v1::ERROR_REASON_SERVICE_STOPPING, "", "The service is shutting down."); }
 
@@ -75,101 +39,69 @@ absl::Status Busy() {
                    "The service has too much to do just now; try again shortly.");
 }
 
-// What a run whose journal cannot be read is shown as.
-v1::Run Unreadable(const std::string& run_id, const RunPlace& place, const absl::Status& why) {
-  v1::Run run;
-  run.set_run_id(run_id);
-  const bool lives = IsLocked(place.lock_path());
-  run.set_status(lives ? v1::RUN_STATUS_LOST : v1::RUN_STATUS_FAILED);
-  run.set_status_message(absl::StrCat("Its journal cannot be read: ", ValidUtf8(why.message()),
-                                      lives ? " Its trainer lives; start the service again when that is mended." : ""));
-  run.set_directory(place.directory);
-  run.set_loss(-1);
-  return run;
+// A run without a thread: `last` is all there will be of it.
+std::shared_ptr<Run> MakeEnded(RunPlace place, const v1::Run& last) {
+  auto hub = std::make_shared<EventHub>(last.run_id());
+  hub->SetRun(last);
+  hub->Close();
+  return std::make_shared<Run>(last.run_id(), std::move(place), std::move(hub));
 }
 
 }  // namespace
 
 RunRegistry::RunRegistry(RegistryOptions options, const DatasetStore& datasets, WorkPool& pool, WorkPool& saved_pool)
-    : options_(std::move(options)), datasets_(datasets), pool_(pool), saved_pool_(saved_pool) {}
+    : options_(std::move(options)),
+      store_({.directory = options_.data_directory + "/runs",
+              .trainer_program = options_.trainer_program,
+              .trainer_address = options_.trainer_address,
+              .orphan_timeout = options_.orphan_timeout},
+             datasets),
+      datasets_(datasets),
+      pool_(pool),
+      saved_pool_(saved_pool) {}
 
 absl::StatusOr<std::unique_ptr<RunRegistry>> RunRegistry::Open(RegistryOptions options, const DatasetStore& datasets,
                                                                WorkPool& pool, WorkPool& saved_pool) {
   std::unique_ptr<RunRegistry> registry(new RunRegistry(std::move(options), datasets, pool, saved_pool));
-  std::error_code error;
-  fs::create_directories(registry->RunsDirectory(), error);
-  if (error) {
-    return absl::InternalError(absl::StrCat("Could not make ", registry->RunsDirectory(), ": ", error.message(), "."));
-  }
+  if (absl::Status prepared = registry->store_.Prepare(); !prepared.ok()) return prepared;
   registry->Recover();
   return registry;
 }
 
 RunRegistry::~RunRegistry() { Shutdown(/*stop_runs=*/false, std::chrono::seconds(0)); }
 
-std::string RunRegistry::RunsDirectory() const { return options_.data_directory + "/runs"; }
-
-RunPlace RunRegistry::PlaceOf(const std::string& run_id, std::string token, DataPaths data) const {
-  return {.directory = absl::StrCat(RunsDirectory(), "/", run_id),
-          .trainer_command = {options_.trainer_program, "--service", options_.trainer_address, "--run", run_id,
-                              "--orphan-timeout", absl::FormatDuration(options_.orphan_timeout)},
-          .token = std::move(token),
-          .data = std::move(data)};
-}
-
 void RunRegistry::Recover() {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(RunsDirectory(), error)) {
-    const std::string run_id = entry.path().filename().string();
-    if (!CheckRunId(run_id).ok() || !fs::exists(entry.path() / kJournalFile, error)) continue;
-    absl::StatusOr<std::shared_ptr<Run>> run = Reopen(run_id);
-    if (!run.ok()) {
-      Log(absl::StrCat("run ", run_id, ": ", run.status().message()));
-      auto hub = std::make_shared<EventHub>(run_id);
-      RunPlace place = PlaceOf(run_id, "", {});
-      hub->SetRun(Unreadable(run_id, place, run.status()));
-      hub->Close();
-      run = std::make_shared<Run>(run_id, std::move(place), std::move(hub));
-    }
+  for (const std::string& run_id : store_.RunIds()) {
+    absl::StatusOr<StoredRun> stored = store_.Load(run_id);
+    if (!stored.ok()) Log(absl::StrCat("run ", run_id, ": ", stored.status().message()));
+    const std::string start_request_id = stored.ok() ? stored->start_request_id : "";
+    std::shared_ptr<Run> run = stored.ok()
+                                   ? Reopen(*std::move(stored))
+                                   : MakeEnded(store_.PlaceOf(run_id), store_.Unreadable(run_id, stored.status()));
     MutexLock lock(mutex_);
-    runs_[run_id] = *run;
+    if (!start_request_id.empty()) starts_[start_request_id] = run_id;
+    runs_[run_id] = std::move(run);
   }
 }
 
-absl::StatusOr<std::shared_ptr<Run>> RunRegistry::Reopen(const std::string& run_id) {
-  RunPlace place = PlaceOf(run_id, "", {});
-  absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(place.journal_path());
-  if (!journal.ok()) return journal.status();
-  absl::StatusOr<v1::Run> run = (*journal)->LoadRun();
-  if (!run.ok()) return run.status();
-  const absl::StatusOr<std::optional<std::string>> request_id = (*journal)->Meta(kMetaStartRequestId);
-  if (request_id.ok() && request_id->has_value() && !(*request_id)->empty()) {
-    MutexLock lock(mutex_);
-    starts_[**request_id] = run_id;
-  }
-  v1::RunSpec spec = run->spec();
-  run->set_directory(place.directory);
-  DropLargeValues(*run->mutable_spec());
-  if (IsTerminal(run->status())) {
-    auto hub = std::make_shared<EventHub>(run_id);
-    hub->SetRun(*run);
-    hub->Close();
-    return std::make_shared<Run>(run_id, std::move(place), std::move(hub));
-  }
-  const absl::StatusOr<std::optional<std::string>> token = (*journal)->Meta(kMetaToken);
-  if (token.ok() && token->has_value()) place.token = **token;
-  if (absl::StatusOr<DataPaths> data = datasets_.Find(spec.data()); data.ok()) place.data = *std::move(data);
+std::shared_ptr<Run> RunRegistry::Reopen(StoredRun stored) {
+  if (IsTerminal(stored.run.status())) return MakeEnded(std::move(stored.place), stored.run);
+  return MakeLive(std::move(stored), nullptr);
+}
+
+std::shared_ptr<Run> RunRegistry::MakeLive(StoredRun stored, const StartCallback& started) {
+  const std::string run_id = stored.run.run_id();
   auto hub = std::make_shared<EventHub>(run_id);
-  auto keeper = std::make_unique<RunKeeper>(place, std::move(spec), *std::move(journal), hub, *std::move(run));
-  // Before anybody can see the run: it is LOST, not what it was when the former service ended.
-  keeper->AwaitReturn(std::chrono::steady_clock::now());
-  return MakeLive(std::move(keeper), std::move(place), std::move(hub), nullptr);
-}
-
-std::shared_ptr<Run> RunRegistry::MakeLive(std::unique_ptr<RunKeeper> keeper, RunPlace place,
-                                           std::shared_ptr<EventHub> hub, std::function<void(RunKeeper&)> begin) {
-  const std::string run_id = hub->run_id();
-  return std::make_shared<Run>(run_id, std::move(place), std::move(hub), std::move(keeper), std::move(begin),
+  auto keeper = std::make_unique<RunKeeper>(stored.place, std::move(stored.spec), std::move(stored.journal), hub,
+                                            std::move(stored.run));
+  std::function<void(RunKeeper&)> begin;
+  if (started != nullptr) {
+    begin = [started](RunKeeper& own) { own.Launch(started, std::chrono::steady_clock::now()); };
+  } else {
+    // Before anybody can see the run: it is LOST, not what it was when the former service ended.
+    keeper->AwaitReturn(std::chrono::steady_clock::now());
+  }
+  return std::make_shared<Run>(run_id, std::move(stored.place), std::move(hub), std::move(keeper), std::move(begin),
                                [this](Run& ended, bool refused) { OnEnd(ended, refused); });
 }
 
@@ -187,7 +119,7 @@ absl::StatusOr<RunRegistry::Reservation> RunRegistry::Reserve(const v1::StartRun
         {{"limit", absl::StrCat(options_.max_live_runs)}});
   }
   std::string run_id = request.run_id();
-  if (!run_id.empty() && runs_.contains(run_id)) return AlreadyExists(run_id);
+  if (!run_id.empty() && runs_.contains(run_id)) return RunAlreadyExists(run_id);
   for (int draw = 0; run_id.empty() && draw < kMaxNameDraws; ++draw) {
     const std::string drawn = MakeRunId(RandomNumber());
     if (!runs_.contains(drawn)) run_id = drawn;
@@ -234,56 +166,29 @@ void RunRegistry::Start(const v1::StartRunRequest& request, const StartCallback&
   if (!reservation.ok()) return callback(reservation.status());
   const std::string& run_id = reservation->run_id;
   if (reservation->repeated) return AnswerRepeatedStart(request, run_id, callback);
-  absl::StatusOr<std::shared_ptr<Run>> run = Create(request, run_id, *std::move(data), callback);
-  if (!run.ok()) {
+  if (absl::Status created = Create(request, run_id, *std::move(data), callback); !created.ok()) {
     Release(run_id, request.request_id());
-    return callback(run.status());
+    return callback(created);
   }
 }
 
-absl::StatusOr<std::shared_ptr<Run>> RunRegistry::Create(const v1::StartRunRequest& request, const std::string& run_id,
-                                                         DataPaths data, const StartCallback& callback) {
-  RunPlace place = PlaceOf(run_id, absl::BytesToHexString(RandomBytes(kTokenBytes)), std::move(data));
-  std::error_code error;
-  if (!fs::create_directory(place.directory, error)) {
-    if (!error) return AlreadyExists(run_id);
-    return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
-                     absl::StrCat("Could not make the run's directory ", place.directory, ": ", error.message(), "."),
-                     {{"cause", error.message()}});
-  }
-  NewRun description{
-      .run_id = run_id, .start_request_id = request.request_id(), .create_time = absl::Now(), .spec = request.spec()};
-  absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Create(place.journal_path(), description);
-  absl::Status stored = journal.status();
-  if (stored.ok()) stored = (*journal)->SetMeta(kMetaToken, place.token);
-  if (!stored.ok()) {
-    fs::remove_all(place.directory, error);
-    return stored;
-  }
-  SyncDirectory(RunsDirectory());
-  absl::StatusOr<v1::Run> run = (*journal)->LoadRun();
-  if (!run.ok()) return run.status();
-  run->set_target(request.target());
-  run->set_directory(place.directory);
-  DropLargeValues(*run->mutable_spec());
-  auto hub = std::make_shared<EventHub>(run_id);
-  auto keeper = std::make_unique<RunKeeper>(place, request.spec(), *std::move(journal), hub, *std::move(run));
+absl::Status RunRegistry::Create(const v1::StartRunRequest& request, const std::string& run_id, DataPaths data,
+                                 const StartCallback& callback) {
+  absl::StatusOr<StoredRun> stored = store_.Create(request, run_id, std::move(data));
+  if (!stored.ok()) return stored.status();
+  stored->run.set_target(request.target());
   MutexLock lock(mutex_);
   if (stopping_) {
-    fs::remove_all(place.directory, error);
+    RunStore::Remove(stored->place);
     return Stopping();
   }
   // The run is started on its own thread; its trainer finds it by its name, which waits for this lock.
-  std::shared_ptr<Run> live = MakeLive(std::move(keeper), std::move(place), std::move(hub), [callback](RunKeeper& own) {
-    own.Launch(callback, std::chrono::steady_clock::now());
-  });
-  runs_[run_id] = live;
-  return live;
+  runs_[run_id] = MakeLive(*std::move(stored), callback);
+  return absl::OkStatus();
 }
 
 void RunRegistry::OnEnd(Run& run, bool refused) {
-  std::error_code error;
-  if (refused) fs::remove_all(run.place().directory, error);
+  if (refused) RunStore::Remove(run.place());
   MutexLock lock(mutex_);
   const auto found = runs_.find(run.run_id());
   if (found == runs_.end() || found->second.get() != &run) return;
@@ -294,10 +199,7 @@ void RunRegistry::OnEnd(Run& run, bool refused) {
     std::erase_if(starts_, [&](const auto& start) { return start.second == run.run_id(); });
   } else {
     // What an ended run keeps is its last state; everything else is in its journal.
-    auto hub = std::make_shared<EventHub>(run.run_id());
-    hub->SetRun(run.Now());
-    hub->Close();
-    found->second = std::make_shared<Run>(run.run_id(), run.place(), std::move(hub));
+    found->second = MakeEnded(run.place(), run.Now());
   }
   changed_.NotifyAll();
 }
@@ -326,7 +228,7 @@ void RunRegistry::Control(const std::string& run_id, v1::Control control, const 
   const absl::StatusOr<std::shared_ptr<Run>> run = Find(run_id);
   if (!run.ok()) return callback(run.status());
   if (control.request_id().empty()) {
-    control.set_request_id(absl::StrCat("service-", absl::BytesToHexString(RandomBytes(kTokenBytes))));
+    control.set_request_id(NewRequestId());
   }
   if ((*run)->AskControl(control, callback)) return;
   if (!IsTerminal((*run)->Now().status())) return callback(NotAlive(**run));
@@ -400,7 +302,7 @@ bool RunRegistry::AwaitNoneAlive(std::chrono::steady_clock::time_point deadline)
 void RunRegistry::StopAll(std::chrono::seconds patience) {
   v1::Control stop;
   stop.mutable_change()->mutable_stop();
-  stop.set_request_id(absl::StrCat("service-", absl::BytesToHexString(RandomBytes(kTokenBytes))));
+  stop.set_request_id(NewRequestId());
   stop.set_origin("pilothoused");
   stop.set_note("the service is shutting down");
   const auto deadline = std::chrono::steady_clock::now() + patience;

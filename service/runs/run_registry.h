@@ -20,6 +20,7 @@
 #include "service/journal/work_pool.h"
 #include "service/runs/dataset_store.h"
 #include "service/runs/run.h"
+#include "service/runs/run_store.h"
 
 namespace pilothouse::service {
 
@@ -73,10 +74,8 @@ class RunRegistry {
  private:
   RunRegistry(RegistryOptions options, const DatasetStore& datasets, WorkPool& pool, WorkPool& saved_pool);
 
-  std::string RunsDirectory() const;
-  RunPlace PlaceOf(const std::string& run_id, std::string token, DataPaths data) const;
   void Recover();
-  absl::StatusOr<std::shared_ptr<Run>> Reopen(const std::string& run_id);
+  std::shared_ptr<Run> Reopen(StoredRun stored);
   // Takes a name for a new run, or finds the run that an earlier request with this id has started.
   struct Reservation {
     std::string run_id;
@@ -86,10 +85,10 @@ class RunRegistry {
   void Release(const std::string& run_id, const std::string& request_id) ABSL_LOCKS_EXCLUDED(mutex_);
   void AnswerRepeatedStart(const v1::StartRunRequest& request, const std::string& run_id,
                            const StartCallback& callback);
-  absl::StatusOr<std::shared_ptr<Run>> Create(const v1::StartRunRequest& request, const std::string& run_id,
-                                              DataPaths data, const StartCallback& callback);
-  std::shared_ptr<Run> MakeLive(std::unique_ptr<RunKeeper> keeper, RunPlace place, std::shared_ptr<EventHub> hub,
-                                std::function<void(RunKeeper&)> begin);
+  absl::Status Create(const v1::StartRunRequest& request, const std::string& run_id, DataPaths data,
+                      const StartCallback& callback);
+  // With `started`, a new run, whose trainer is started; without, one whose trainer is expected to return.
+  std::shared_ptr<Run> MakeLive(StoredRun stored, const StartCallback& started);
   void AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query, const QueryCallback& callback);
   absl::Status NotAlive(const Run& run) const ABSL_LOCKS_EXCLUDED(mutex_);
   void OnEnd(Run& run, bool refused) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -98,6 +97,7 @@ class RunRegistry {
   bool AwaitNoneAlive(std::chrono::steady_clock::time_point deadline) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const RegistryOptions options_;
+  const RunStore store_;
   const DatasetStore& datasets_;
   WorkPool& pool_;
   WorkPool& saved_pool_;

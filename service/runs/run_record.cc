@@ -1,0 +1,122 @@
+#include "service/runs/run_record.h"
+
+#include <google/protobuf/util/time_util.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+#include "proto/support/log.h"
+#include "proto/support/text.h"
+#include "service/runs/run_summary.h"
+
+namespace pilothouse::service {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+bool NeedsSync(const JournalEntry& entry) { return entry.event.has_control() || entry.event.has_status(); }
+
+}  // namespace
+
+RunRecord::RunRecord(std::unique_ptr<Journal> journal, std::shared_ptr<EventHub> hub, v1::Run run)
+    : journal_(std::move(journal)), hub_(std::move(hub)), run_(std::move(run)) {
+  Show();
+}
+
+void RunRecord::Save() {
+  journal_status_ = journal_->SetRun(run_, Durability::kUnsynced);
+  Show();
+}
+
+void RunRecord::Add(const v1::Reports& reports) {
+  for (const v1::Report& report : reports.reports()) {
+    // What was taken before a connection broke comes again.
+    if (report.number() > journal_->last_report()) unjournaled_.push_back(report);
+  }
+}
+
+RunRecord::Events RunRecord::Commit() {
+  Events published;
+  CommitTogether(published);
+  return published;
+}
+
+void RunRecord::CommitTogether(Events& published) {
+  if (unjournaled_.empty()) return;
+  v1::Run now = run_;
+  std::vector<JournalEntry> entries;
+  uint64_t sequence = journal_->last_sequence();
+  for (const v1::Report& report : unjournaled_) {
+    JournalEntry entry{report.event(), report.number()};
+    entry.event.set_sequence(++sequence);
+    ApplyReportContext(report, now);
+    ApplyEvent(entry.event, now);
+    entries.push_back(std::move(entry));
+  }
+  const bool sync = std::any_of(entries.begin(), entries.end(), NeedsSync);
+  const absl::Status appended = journal_->Append(entries, sync ? Durability::kSynced : Durability::kUnsynced, &now);
+  if (!appended.ok() && journal_status_.ok()) Log(absl::StrCat("run ", run_.run_id(), ": ", appended.message()));
+  journal_status_ = appended;
+  if (ReasonOf(appended) == v1::ERROR_REASON_INTERNAL) return CommitOneByOne(published);
+  if (!appended.ok()) return;
+  unjournaled_.clear();
+  run_ = std::move(now);
+  Publish(entries, published);
+}
+
+void RunRecord::CommitOneByOne(Events& published) {
+  // A report that the journal cannot take for what it is, not for lack of room, would be in the way for ever.
+  std::vector<v1::Report> reports = std::exchange(unjournaled_, {});
+  if (reports.size() == 1) {
+    Log(absl::StrCat("run ", run_.run_id(), ": report ", reports[0].number(),
+                     " is left out: ", journal_status_.message()));
+    journal_status_ = absl::OkStatus();
+    return;
+  }
+  for (v1::Report& report : reports) {
+    unjournaled_.push_back(std::move(report));
+    CommitTogether(published);
+  }
+}
+
+void RunRecord::Publish(const std::vector<JournalEntry>& entries, Events& published) {
+  Events events;
+  events.reserve(entries.size());
+  for (const JournalEntry& entry : entries) events.push_back(std::make_shared<const v1::Event>(entry.event));
+  hub_->Publish(events, run_);
+  published.insert(published.end(), events.begin(), events.end());
+}
+
+RunRecord::Events RunRecord::Declare(v1::RunStatus status, const std::string& message) {
+  JournalEntry entry;
+  v1::Event& event = entry.event;
+  event.set_sequence(journal_->last_sequence() + 1);
+  event.set_batch(run_.batch());
+  *event.mutable_time() = TimeUtil::GetCurrentTime();
+  v1::StatusReport& report = *event.mutable_status();
+  report.set_status(status);
+  report.set_message(ValidUtf8(message));
+  report.set_idle_reason(status == v1::RUN_STATUS_IDLE ? run_.idle_reason() : v1::IDLE_REASON_UNSPECIFIED);
+  report.set_target(run_.target());
+  report.set_loss(run_.loss());
+  v1::Run now = run_;
+  ApplyEvent(event, now);
+  journal_status_ = journal_->Append({entry}, Durability::kSynced, &now);
+  Log(absl::StrCat("run ", run_.run_id(), ": ", StatusName(status), ". ", message));
+  Events published;
+  if (!journal_status_.ok()) {
+    Log(absl::StrCat("run ", run_.run_id(), ": ", journal_status_.message()));
+    // What is not journaled is not published as an event, but whoever asks is told the truth.
+    now.set_last_sequence(run_.last_sequence());
+    run_ = std::move(now);
+    Show();
+    return published;
+  }
+  run_ = std::move(now);
+  Publish({entry}, published);
+  return published;
+}
+
+}  // namespace pilothouse::service
