@@ -1,0 +1,15 @@
+#include "trainer/plugin/builtin/builtin_kinds.h"
+
+#include "trainer/plugin/builtin/average.h"
+#include "trainer/plugin/builtin/statistics.h"
+
+namespace pilothouse::trainer {
+
+PluginKinds BuiltInPluginKinds() {
+  PluginKinds kinds;
+  kinds.Register(AverageKind());
+  kinds.Register(StatisticsKind());
+  return kinds;
+}
+
+}  // namespace pilothouse::trainer
