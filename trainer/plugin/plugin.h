@@ -62,7 +62,8 @@ class PluginContext {
   RunView& run() { return run_; }
   const RunView& run() const { return run_; }
   PluginPoint point() const { return point_; }
-  // The times since the plugin was last asked, one of which its schedule holds; since it was attached, at first.
+  // The times since the plugin ran last, one of which its schedule holds; since it was attached, at first. In batches
+  // where it has no schedule.
   const TimeRange& range() const { return range_; }
   // A batch was trained.
   bool started() const { return run_.batch() > 0; }

@@ -15,17 +15,16 @@
 #include "absl/strings/string_view.h"
 #include "trainer/plugin/plugin.h"
 #include "trainer/plugin/plugin_kind.h"
+#include "trainer/plugin/plugin_status.h"
+#include "trainer/plugin/point.h"
 #include "trainer/plugin/schedule.h"
 #include "trainer/plugin/timeline.h"
 
 namespace pilothouse::trainer {
 
-struct PluginFailure {
-  std::string message;
-  int failures_in_a_row = 0;
-  bool detached = false;
-  bool paused = false;
-};
+struct AttachedPlugin;
+struct CompletedSpec;
+class PluginAgenda;
 
 // Takes what plugins report and want. Called on the training thread; a wish is applied (or refused) when the call
 // returns.
@@ -36,30 +35,6 @@ class PluginSink {
   virtual void OnOutput(const PluginSpec& plugin, PluginOutput output) = 0;
   virtual void OnFailure(const PluginSpec& plugin, PluginFailure failure) = 0;
   virtual void OnWish(const PluginSpec& plugin, Wish wish) = 0;
-};
-
-// Fields as in v1::PluginStatus.
-struct PluginStatus {
-  PluginSpec spec;  // complete
-  int64_t runs = 0;
-  int64_t failures = 0;
-  std::optional<int64_t> last_batch;
-  std::chrono::nanoseconds total_time{0};
-  std::chrono::nanoseconds last_time{0};
-  std::optional<double> next_due;
-  double now = 0;
-  bool built_in = false;
-  std::string last_failure;
-  int64_t attached_batch = 0;
-  std::string waits_for;
-};
-
-// A plugin as a checkpoint keeps it.
-struct SavedPlugin {
-  PluginStatus status;
-  Ticks asked_through = 0;
-  int failures_in_a_row = 0;
-  std::string state;  // what Plugin::Save gave
 };
 
 // Plugins that are due at the same boundary run by priority, lowest first, and at the same priority in the order in
@@ -91,6 +66,8 @@ class PluginHost {
   absl::StatusOr<std::string> Reschedule(const ReschedulePluginChange& change);
   // What each of the three would say now, without doing it.
   absl::Status Check(const PluginSpec& spec) const;
+  absl::Status Check(const DetachPluginChange& change) const;
+  absl::Status Check(const ReschedulePluginChange& change) const;
 
   // How many are attached, besides those that belong to the run itself.
   int64_t attached() const;
@@ -104,6 +81,8 @@ class PluginHost {
   // The next moment at which a plugin that belongs to the run itself is due whatever the batch is; time_point::max() if
   // none is.
   std::chrono::steady_clock::time_point next_due_moment() const;
+  // When those that belong to the run itself are due has changed otherwise than by a call: by a knob, say.
+  void Reconsider();
 
   // Runs the plugins at `point` that are due; at a point without schedules, all of them. Reports and wishes go to
   // `sink`. While the run is idle (no batch was trained since the last call, and none follows) only those that belong
@@ -123,10 +102,37 @@ class PluginHost {
   absl::Status Restore(const std::vector<SavedPlugin>& saved);
 
  private:
-  struct Attached;
-  struct Agenda;
+  using SharedPlugin = std::shared_ptr<AttachedPlugin>;
 
-  std::unique_ptr<Agenda> agenda_;
+  // A plugin as the spec says, not yet among the others.
+  absl::StatusOr<SharedPlugin> Make(const PluginSpec& spec) const;
+  // The same, and its schedule is to come.
+  absl::StatusOr<SharedPlugin> MakeToCome(const PluginSpec& spec) const;
+  absl::Status RestoreOne(const SavedPlugin& saved);
+  absl::Status CheckAgainstOthers(const CompletedSpec& completed) const;
+  std::string FreeName(const std::string& kind) const;
+  void Insert(SharedPlugin plugin);
+  // nullptr: there is none of this name.
+  SharedPlugin Named(const std::string& name) const;
+  // One that can be detached and rescheduled.
+  absl::StatusOr<SharedPlugin> Changeable(const std::string& name) const;
+  // What to ask it by, if the change is made.
+  absl::StatusOr<Schedule> NewSchedule(const ReschedulePluginChange& change) const;
+  Ticks FirstAskedAfter(const AttachedPlugin& plugin, Timeline timeline) const;
+
+  void RunDue(PluginPoint point, RunView& run, PluginSink& sink, bool idle);
+  // Calls the plugin, and passes on what comes of it. `last`: with done().
+  void Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bool last);
+  // Tells of a failure and, unless it was the plugin's last call, does what follows from it.
+  static void Fail(AttachedPlugin& plugin, const std::string& message, PluginSink& sink, bool last);
+
+  const PluginKinds& kinds_;
+  PluginSurroundings surroundings_;
+  const RunTimelines& timelines_;
+  const Clock clock_;
+  // In the order in which they run. Shared, because a plugin may be detached while it runs.
+  std::vector<SharedPlugin> plugins_;
+  const std::unique_ptr<PluginAgenda> agenda_;
 };
 
 }  // namespace pilothouse::trainer

@@ -1,0 +1,48 @@
+// When the next plugin of a run is due: what the loop compares with once per batch, however many plugins there are.
+#ifndef PILOTHOUSE_TRAINER_PLUGIN_PLUGIN_AGENDA_H_
+#define PILOTHOUSE_TRAINER_PLUGIN_PLUGIN_AGENDA_H_
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "trainer/plugin/attached_plugin.h"
+#include "trainer/plugin/point.h"
+#include "trainer/plugin/timeline.h"
+
+namespace pilothouse::trainer {
+
+class PluginAgenda {
+ public:
+  // Looks through all plugins. Needed whenever something ran, was attached, detached or rescheduled.
+  void Rebuild(const std::vector<std::shared_ptr<AttachedPlugin>>& plugins, const RunTimelines& timelines);
+
+  // As in PluginHost.
+  bool Due(PluginPoint point, const RunTimelines& timelines) const;
+  int64_t next_due_batch() const { return std::min(before_batch_.batch, after_batch_.batch); }
+  std::chrono::steady_clock::time_point next_due_moment() const { return moment_; }
+  // Whether a plugin waits for its call at start.
+  bool starts_wait() const { return starts_wait_; }
+
+ private:
+  // The first times at which some plugin is due.
+  struct DueTimes {
+    int64_t batch = kNever;
+    Ticks wall_time = kNever;
+    Ticks training_time = kNever;
+  };
+
+  static void Add(const AttachedPlugin& plugin, const RunTimelines& timelines, DueTimes& due);
+  void AddBuiltIn(const BuiltInPlugin& plugin, const RunTimelines& timelines, DueTimes& due);
+
+  DueTimes before_batch_;
+  DueTimes after_batch_;
+  std::chrono::steady_clock::time_point moment_ = std::chrono::steady_clock::time_point::max();
+  bool starts_wait_ = false;
+};
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_PLUGIN_PLUGIN_AGENDA_H_

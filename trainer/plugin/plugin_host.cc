@@ -1,0 +1,126 @@
+#include "trainer/plugin/plugin_host.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/support/limits.h"
+#include "proto/support/text.h"
+#include "trainer/plugin/attached_plugin.h"
+#include "trainer/plugin/plugin_agenda.h"
+#include "trainer/plugin/plugin_call.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+// As long as a control's note may be, with the mark of what was cut off.
+std::string Note(const std::string& text) { return Shortened(ValidUtf8(text), kMaxNoteBytes - sizeof("…")); }
+
+}  // namespace
+
+PluginHost::PluginHost(const PluginKinds& kinds, PluginSurroundings surroundings, const RunTimelines& timelines,
+                       Clock clock)
+    : kinds_(kinds),
+      surroundings_(std::move(surroundings)),
+      timelines_(timelines),
+      clock_(std::move(clock)),
+      agenda_(std::make_unique<PluginAgenda>()) {
+  surroundings_.timelines = &timelines_;
+}
+
+PluginHost::~PluginHost() = default;
+
+bool PluginHost::Due(PluginPoint point) const { return agenda_->Due(point, timelines_); }
+
+int64_t PluginHost::next_due_batch() const { return agenda_->next_due_batch(); }
+
+std::chrono::steady_clock::time_point PluginHost::next_due_moment() const { return agenda_->next_due_moment(); }
+
+void PluginHost::Reconsider() { agenda_->Rebuild(plugins_, timelines_); }
+
+void PluginHost::Run(PluginPoint point, RunView& run, PluginSink& sink, bool idle) {
+  RunDue(point, run, sink, idle);
+  Reconsider();
+}
+
+void PluginHost::RunStart(RunView& run, PluginSink& sink) {
+  if (agenda_->starts_wait()) Run(PluginPoint::kStart, run, sink);
+}
+
+void PluginHost::RunDue(PluginPoint point, RunView& run, PluginSink& sink, bool idle) {
+  const auto asked = [&](const SharedPlugin& plugin) {
+    return plugin->point() == point && (!idle || plugin->built_in != nullptr) && plugin->IsDue(timelines_);
+  };
+  // Those that are attached meanwhile are not among them.
+  std::vector<SharedPlugin> due;
+  std::copy_if(plugins_.begin(), plugins_.end(), std::back_inserter(due), asked);
+  for (const SharedPlugin& plugin : due) {
+    // Those before it may have detached or rescheduled it.
+    if (!plugin->attached || !plugin->IsDue(timelines_)) continue;
+    const int64_t validations = run.validations();
+    Call(*plugin, run, sink, /*last=*/false);
+    // A validation that is made after a validation is not followed by another round: there would be no end.
+    if (run.validations() != validations && point != PluginPoint::kAfterValidation) {
+      RunDue(PluginPoint::kAfterValidation, run, sink, /*idle=*/false);
+    }
+  }
+}
+
+void PluginHost::RunLast(RunView& run, PluginSink& sink) {
+  const std::vector<SharedPlugin> all = plugins_;
+  for (const SharedPlugin& plugin : all) {
+    if (plugin->built_in == nullptr) Call(*plugin, run, sink, /*last=*/true);
+  }
+  Reconsider();
+}
+
+void PluginHost::Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bool last) {
+  const Timeline timeline = plugin.timeline();
+  const TimeRange range{timeline, plugin.asked_through, timelines_.Now(timeline)};
+  PluginContext context(run, plugin.point(), range, last);
+  PluginCall call = CallPlugin(*plugin.plugin, context, plugin.status.spec.allowance.value_or(kUsualAllowance), clock_);
+  plugin.Count(call, timelines_);
+  for (PluginOutput& output : call.outputs) sink.OnOutput(plugin.status.spec, std::move(output));
+  if (last) call.wishes.clear();
+  for (Wish& wish : call.wishes) sink.OnWish(plugin.status.spec, {std::move(wish.change), Note(wish.note)});
+  if (call.failure.empty()) {
+    plugin.failures_in_a_row = 0;
+  } else {
+    Fail(plugin, call.failure, sink, last);
+  }
+}
+
+void PluginHost::Fail(AttachedPlugin& plugin, const std::string& message, PluginSink& sink, bool last) {
+  const PluginSpec& spec = plugin.status.spec;
+  ++plugin.status.failures;
+  plugin.status.last_failure = message;
+  PluginFailure failure{message, ++plugin.failures_in_a_row, false, false};
+  const int failures = spec.max_failures > 0 ? spec.max_failures : kUsualMaxFailures;
+  const bool enough = !last && plugin.attached && failure.failures_in_a_row >= failures;
+  failure.paused = enough && spec.required.value_or(false);
+  // One that belongs to the run itself cannot be detached: it goes on failing, and says so.
+  failure.detached = enough && !failure.paused && plugin.built_in == nullptr;
+  // Somebody who resumes the run gives it as many tries again.
+  if (failure.paused) plugin.failures_in_a_row = 0;
+  const std::string note =
+      Note(absl::StrCat("The plugin \"", spec.name, "\" failed ", failure.failures_in_a_row,
+                        failure.failures_in_a_row == 1 ? " time" : " times", " in a row: ", message));
+  sink.OnFailure(spec, failure);
+  if (failure.paused) sink.OnWish(spec, {TargetChange{TargetChange::Kind::kPause, 0}, note});
+  if (failure.detached) sink.OnWish(spec, {DetachPluginChange{spec.name}, note});
+}
+
+std::vector<PluginStatus> PluginHost::List() const {
+  std::vector<PluginStatus> list;
+  for (const SharedPlugin& plugin : plugins_) list.push_back(plugin->Status(timelines_));
+  return list;
+}
+
+std::vector<SavedPlugin> PluginHost::Save() const {
+  std::vector<SavedPlugin> saved;
+  for (const SharedPlugin& plugin : plugins_) saved.push_back(plugin->Save(timelines_));
+  return saved;
+}
+
+}  // namespace pilothouse::trainer
