@@ -51,7 +51,8 @@ class Schedule {
   // the one given (the sentence then says which timeline to give), or is too complicated.
   static absl::StatusOr<Schedule> Parse(absl::string_view text, std::optional<Timeline> timeline = std::nullopt);
 
-  // Whether a time of the set lies in (after, through]. −1 as `after` includes the beginning.
+  // Whether a time of the set lies in (after, through]. −1 as `after` includes the beginning. REQUIRES: through is at
+  // most kMaxTicks.
   bool DueIn(Ticks after, Ticks through) const { return NextAfter(after) <= through; }
   // The first time of the set after `time`, which may be −1; kNever if there is none.
   Ticks NextAfter(Ticks time) const;

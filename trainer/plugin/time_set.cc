@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <iterator>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "trainer/plugin/schedule.h"
@@ -90,7 +91,8 @@ std::optional<TimeSet> TimeSet::Either(const TimeSet& a, const TimeSet& b) {
   if (a.pieces_.size() + b.pieces_.size() > size_t{kMaxSchedulePieces}) return std::nullopt;
   TimeSet set = a;
   set.points_ = Merged(a.points_, b.points_);
-  for (const Piece& piece : b.pieces_) set.Add(piece);
+  set.pieces_.insert(set.pieces_.end(), b.pieces_.begin(), b.pieces_.end());
+  set.DropDoubles();
   return set;
 }
 
@@ -115,6 +117,7 @@ std::optional<TimeSet> TimeSet::Both(const TimeSet& a, const TimeSet& b) {
     }
   }
   set.points_ = Sorted(std::move(set.points_));
+  set.DropDoubles();
   return set;
 }
 
@@ -125,9 +128,9 @@ Ticks TimeSet::NextAfter(Ticks time) const {
   return next;
 }
 
-bool TimeSet::Piece::operator==(const Piece& other) const {
-  return step == other.step && first == other.first && last == other.last && skipped == other.skipped &&
-         left_out == other.left_out;
+bool TimeSet::Piece::operator<(const Piece& other) const {
+  return std::tie(step, first, last, skipped, left_out) <
+         std::tie(other.step, other.first, other.last, other.skipped, other.left_out);
 }
 
 Ticks TimeSet::Piece::NextAfter(Ticks time) const {
@@ -162,8 +165,13 @@ std::optional<TimeSet::Piece> TimeSet::Both(const Piece& a, const Piece& b) {
 void TimeSet::Add(Piece piece) {
   // Every multiple is one of 1: without this, asking an empty set would mean counting to kMaxTicks.
   const bool skips_all = !piece.skipped.empty() && piece.skipped.front() == 1;
-  if (skips_all || piece.NextAfter(-1) == kNever) return;
-  if (std::find(pieces_.begin(), pieces_.end(), piece) == pieces_.end()) pieces_.push_back(std::move(piece));
+  if (!skips_all && piece.NextAfter(-1) != kNever) pieces_.push_back(std::move(piece));
+}
+
+void TimeSet::DropDoubles() {
+  const auto same = [](const Piece& a, const Piece& b) { return !(a < b) && !(b < a); };
+  std::sort(pieces_.begin(), pieces_.end());
+  pieces_.erase(std::unique(pieces_.begin(), pieces_.end(), same), pieces_.end());
 }
 
 }  // namespace pilothouse::trainer

@@ -48,13 +48,14 @@ class TimeSet {
     std::vector<int64_t> skipped;  // sorted, each above 1, none a multiple of another
     std::vector<Ticks> left_out;   // sorted
 
-    bool operator==(const Piece& other) const;
+    bool operator<(const Piece& other) const;
     Ticks NextAfter(Ticks time) const;
   };
 
   static std::optional<Piece> Both(const Piece& a, const Piece& b);
-  // Adds the piece unless it is empty or there already.
+  // Adds the piece unless it is empty.
   void Add(Piece piece);
+  void DropDoubles();
 
   std::vector<Ticks> points_;  // sorted
   std::vector<Piece> pieces_;
