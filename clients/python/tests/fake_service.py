@@ -109,9 +109,13 @@ def run_message(name: str = "IDLE", **fields: Any) -> run_pb2.Run:
 
 
 class Hold:
-    """In the script of a watch: wait here until the test lets go, or the client does."""
+    """In the script of a watch, or as an answer: wait here until the test lets go, or the client does.
 
-    def __init__(self) -> None:
+    What is answered then is `answer`, or what is usual.
+    """
+
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer
         self.reached = threading.Event()
         self._go = threading.Event()
 
@@ -158,7 +162,7 @@ class FakeService(pb_grpc.TrainingControlServicer):
             answer = self.answers[method].pop(0) if self.answers[method] else usual
         if isinstance(answer, Hold):
             answer.wait(context)
-            answer = usual
+            answer = usual if answer.answer is None else answer.answer
         if isinstance(answer, Refusal):
             answer.end(context)
         return answer

@@ -14,12 +14,12 @@ Dataset DatasetNotFound DatasetTooLarge DeadlineExceeded EtaInvalid Event EventK
 Gap Heartbeat Histogram House HouseClosed Identity IdleReason Internal IntervalInvalid JournalFailed Knob
 KnobOutOfRange KnobUnknown LabelOutOfRange Layer LocalServiceFailed LossEvent Map NetDataMismatch NetInvalid
 NetLossMismatch NoParameters NoValidationData PilothouseError Plugin PluginAlreadyExists PluginEvent
-PluginFailureEvent PluginInvalid PluginKind PluginKindUnknown PluginNotFound PluginPoint PluginPointUnknown
-PluginReceipt PluginSettingInfo PluginSettingInvalid PluginState Receipt RequestIdInvalid RequestIdReused
-RequestTooLarge Run RunAlreadyExists RunEnded RunIdInvalid RunNotFound RunStatus SaveFailed ScheduleInvalid
-SequenceOutOfRange ServiceBusy ServiceStopping Snapshot SpecInvalid State StateEvent StateTooLarge StatusEvent Stopped
-TargetInvalid Timeline TooManyControls TooManyPlugins TooManyRuns TooManyWatchers TrainerFailed TrainerUnavailable
-Unreachable Watch __version__ connect local
+PluginFailureEvent PluginFunction PluginInvalid PluginKind PluginKindUnknown PluginNotFound PluginPoint
+PluginPointUnknown PluginReceipt PluginSettingInfo PluginSettingInvalid PluginState Receipt RequestIdInvalid
+RequestIdReused RequestTooLarge Run RunAlreadyExists RunEnded RunIdInvalid RunNotFound RunStatus SaveFailed
+ScheduleInvalid SequenceOutOfRange ServiceBusy ServiceStopping Snapshot SpecInvalid State StateEvent StateTooLarge
+StatusEvent Stopped TargetInvalid Timeline TooManyControls TooManyPlugins TooManyRuns TooManyWatchers TrainerFailed
+TrainerUnavailable Unreachable Watch __version__ connect local
 """
 
 # Which public calls reach each RPC.
@@ -27,17 +27,17 @@ CALLS = {
     "StartRun": ["House.start"],
     "ListRuns": ["House.runs", "connect"],
     "GetState": ["Run.state", "House.run", "Run.wait"],
-    "WatchTraining": ["Run.watch", "Run.wait"],
+    "WatchTraining": ["Run.watch", "Run.wait", "Run.every"],
     "SetEta": ["Run.set_eta"],
     "SetKnob": ["Run.set"],
     "BatchTo": ["Run.batch_to", "Run.train", "Run.pause", "Run.resume"],
     "Stop": ["Run.stop"],
     "UploadDataset": ["House.upload", "House.start"],
     "Predict": ["Run.predict"],
-    "AttachPlugin": ["Run.attach"],
-    "DetachPlugin": ["Run.detach"],
+    "AttachPlugin": ["Run.attach", "Run.every"],
+    "DetachPlugin": ["Run.detach", "PluginFunction.detach"],
     "ReschedulePlugin": ["Run.reschedule"],
-    "ListPlugins": ["Run.plugins"],
+    "ListPlugins": ["Run.plugins", "PluginFunction.join"],
     "ListPluginKinds": ["House.plugin_kinds"],
 }
 

@@ -84,6 +84,7 @@ from pilothouse.events import (
     StateEvent,
     StatusEvent,
 )
+from pilothouse.functions import PluginFunction
 from pilothouse.house import House, connect
 from pilothouse.local import local
 from pilothouse.network import Affine, Identity, Map
@@ -149,6 +150,7 @@ __all__ = [
     "PluginAlreadyExists",
     "PluginEvent",
     "PluginFailureEvent",
+    "PluginFunction",
     "PluginInvalid",
     "PluginKind",
     "PluginKindUnknown",

@@ -13,13 +13,16 @@ from typing import Any, TypeVar
 
 import grpc
 
-from pilothouse.errors import DeadlineExceeded, HouseClosed, PilothouseError, from_rpc_error
+from pilothouse._rpc_errors import from_rpc_error
+from pilothouse.errors import DeadlineExceeded, HouseClosed, PilothouseError
 from pilothouse.v1 import training_control_pb2_grpc
 
 _log = logging.getLogger("pilothouse")
 
 #: Largest message in either direction, as the service has it.
 MAX_MESSAGE_BYTES = 64 << 20
+#: Longest word on who asks, as the service has it.
+LARGEST_ORIGIN_BYTES = 128
 #: Pause before the second try, doubled from try to try up to the largest. Seconds.
 _FIRST_BACKOFF = 0.1
 _LARGEST_BACKOFF = 2.0
@@ -78,6 +81,7 @@ class Connection:
         self._lock = threading.Lock()
         self._channel = grpc.insecure_channel(address, options=_channel_options(address))
         self._watch_channel: grpc.Channel | None = None
+        self._before_close: dict[object, Callable[[], None]] = {}
         #: For calls through `call`.
         self.stub: Any = training_control_pb2_grpc.TrainingControlStub(self._channel)  # type: ignore[no-untyped-call]
 
@@ -99,8 +103,20 @@ class Connection:
                 self._watch_channel = grpc.insecure_channel(self.address, _watch_channel_options(self.address))
             return training_control_pb2_grpc.TrainingControlStub(self._watch_channel)  # type: ignore[no-untyped-call]
 
+    def before_close(self, key: object, leave: Callable[[], None] | None) -> None:
+        """Has `leave` called right before the connection is closed; None: no more."""
+        with self._lock:
+            if leave is None:
+                self._before_close.pop(key, None)
+            else:
+                self._before_close[key] = leave
+
     def close(self) -> None:
         """Ends all calls and watches. May be called again."""
+        with self._lock:
+            leaving, self._before_close = list(self._before_close.values()), {}
+        for leave in leaving:
+            leave()
         with self._lock:
             self._closed.set()
             self._channel.close()

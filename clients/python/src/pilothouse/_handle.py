@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Self
 
-from pilothouse._connection import Connection
+from pilothouse._connection import LARGEST_ORIGIN_BYTES, Connection
 from pilothouse._numbers import whole
 from pilothouse.errors import DeadlineExceeded
 from pilothouse.types import Facts
@@ -19,6 +19,7 @@ class RunHandle:
         self._connection = connection
         self._run_id = run_id
         self._facts = facts
+        self._origin = connection.origin
 
     @property
     def run_id(self) -> str:
@@ -28,11 +29,19 @@ class RunHandle:
     def __repr__(self) -> str:
         return f"<pilothouse.Run {self._run_id} at {self._connection.address}>"
 
+    def _acting_for(self, function: str) -> Self:
+        """The same run, whose controls tell in their origin that they come from the function of this name."""
+        run = type(self)(self._connection, self._run_id, self._facts)
+        suffix = f"/{function}".encode()
+        origin = self._origin.encode()[: LARGEST_ORIGIN_BYTES - len(suffix)] + suffix
+        run._origin = origin.decode(errors="ignore")
+        return run
+
     def _options(self, at_batch: int | None, note: str, request_id: str | None) -> control_pb2.ControlOptions:
         return control_pb2.ControlOptions(
             request_id=uuid.uuid4().hex if request_id is None else request_id,
             at_batch=None if at_batch is None else whole(at_batch, "at_batch"),
-            origin=self._connection.origin,
+            origin=self._origin,
             note=note,
         )
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from pilothouse._convert import to_plugin_receipt
 from pilothouse._handle import RunHandle
+from pilothouse._numbers import plugin_number
 from pilothouse._plugins import timeline_number, to_plugin_state, to_spec
+from pilothouse.events import PluginEvent
+from pilothouse.functions import USUAL_MAX_FAILURES, PluginFunction, attach_function
 from pilothouse.plugins import Plugin, PluginPoint, PluginState, SettingValue, Timeline
 from pilothouse.types import PluginReceipt
 from pilothouse.v1 import training_control_pb2 as pb
@@ -127,6 +130,59 @@ class RunPlugins(RunHandle):
             options=self._options(at_batch, note, request_id),
         )
         return to_plugin_receipt(self._control("ReschedulePlugin", request, timeout).receipt)
+
+    def every(
+        self,
+        schedule: str = "",
+        *,
+        timeline: Timeline | str | None = None,
+        values: str | Iterable[str] | None = None,
+        name: str = "",
+        point: PluginPoint | str | None = None,
+        priority: int | None = None,
+        max_failures: int = USUAL_MAX_FAILURES,
+        timeout: float | None = None,
+    ) -> Callable[[Callable[[PluginEvent, Any], object]], PluginFunction]:
+        """Has a function of this process called whenever the schedule says so: a decorator.
+
+            @run.every("each(500)", values=("loss", "eta"))
+            def slow_down(event, run):
+                if event.values["loss"] < 0.1:
+                    run.set_eta(event.values["eta"] / 2, note="it is nearly there")
+
+        Attaches a plugin of kind "notify", which reports the values, and calls the function with each PluginEvent and
+        the run, in a thread of this process. The trainer does not wait for it, so a report may be older than the run
+        when the function sees it: event.batch says from when it is. What the function changes by the run it is given
+        tells the plugin's name in its origin. The PluginFunction that the function's name stands for afterwards tells
+        how it does, and detaches it.
+
+        Args:
+            schedule: the times at which to report, as in Plugin. Default: the usual one of kind "notify".
+            timeline: as in Plugin.
+            values: what to report, by name: "loss", "eta" or any knob, "epoch", "validation_loss", ….
+            name: of the plugin. Default: like the function's, with a number if that is taken.
+            point: as in Plugin.
+            priority: as in Plugin.
+            max_failures: after so many calls in a row that raised, the function is detached; 1 to 1,000.
+            timeout: seconds to wait for the receipt. Default: the House's.
+
+        Raises:
+            TypeError: there are no parentheses after `every`, or what it decorates cannot be called.
+            As attach().
+        """
+        if not isinstance(schedule, str):
+            raise TypeError('a schedule is text: @run.every("each(500)")')
+        plugin_number(max_failures, "max_failures", 1, 1000)
+        parts: dict[str, Any] = {"timeline": timeline, "point": point, "priority": priority, "timeout": timeout}
+        if values is not None:
+            parts["settings"] = {"values": values if isinstance(values, str) else tuple(values)}
+
+        def decorate(function: Callable[[PluginEvent, Any], object]) -> PluginFunction:
+            if not callable(function):
+                raise TypeError(f"a function that takes an event and a run is needed, not {function!r}")
+            return attach_function(function, self, schedule, name, max_failures, parts)
+
+        return decorate
 
     def plugins(self, *, timeout: float | None = None) -> list[PluginState]:
         """The plugins of the run, in the order in which they run when they are due at the same boundary.

@@ -14,7 +14,7 @@ from typing import Self
 import grpc
 from numpy.typing import ArrayLike
 
-from pilothouse._connection import Connection
+from pilothouse._connection import LARGEST_ORIGIN_BYTES, Connection
 from pilothouse._convert import to_state, to_tensor
 from pilothouse._names import enum_number
 from pilothouse._numbers import whole
@@ -34,7 +34,6 @@ __all__ = ["House", "connect"]
 DEFAULT_ADDRESS = "localhost:50051"
 ADDRESS_VARIABLE = "PILOTHOUSE_ADDRESS"
 
-_LARGEST_ORIGIN_BYTES = 128
 _PAGE_SIZE = 1000
 
 #: Where examples come from: arrays (inputs, targets); a local CSV file, as a Path; a file of the service, as a str;
@@ -88,7 +87,10 @@ class House:
         return self._connection.address
 
     def close(self) -> None:
-        """Closes the connection; its watches end. Runs go on, but for those of local(). May be called again."""
+        """Closes the connection; its watches end, and functions of Run.every() are detached.
+
+        Runs go on, but for those of local(). May be called again.
+        """
         self._connection.close()
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
@@ -281,4 +283,4 @@ def _origin() -> str:
     except (KeyError, OSError):  # a user id without a name, as in containers
         user = str(os.getuid())
     printable = "".join(letter for letter in f"{user}@{socket.gethostname()}/python" if letter.isprintable())
-    return printable.encode()[:_LARGEST_ORIGIN_BYTES].decode(errors="ignore")
+    return printable.encode()[:LARGEST_ORIGIN_BYTES].decode(errors="ignore")

@@ -158,6 +158,8 @@ class Run(RunPlugins):
     ) -> Stopped:
         """Saves the parameters and ends the run; it can still predict(). Answers when it has stopped.
 
+        Functions of every() get their last report and end by themselves; PluginFunction.join() waits for that.
+
         Raises:
             RunEnded: it had ended before.
         """
@@ -268,6 +270,8 @@ class Run(RunPlugins):
 
     def wait(self, batch: int | None = None, *, timeout: float | None = None) -> State:
         """Waits until the run has completed `batch`, or is idle, or has ended; returns its state then.
+
+        Calls of functions of every() may still be under way: PluginFunction.join() waits for them.
 
         So `run.batch_to(5000); run.wait()` trains to 5000, and the state tells whether it got there: status and
         idle_reason say if somebody paused or stopped it, or if it diverged.

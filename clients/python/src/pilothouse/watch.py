@@ -17,7 +17,8 @@ import grpc
 from pilothouse._connection import Connection, backoff
 from pilothouse._convert import to_duration, to_event, to_heartbeat, to_state
 from pilothouse._names import enum_number
-from pilothouse.errors import HouseClosed, PilothouseError, from_rpc_error
+from pilothouse._rpc_errors import from_rpc_error
+from pilothouse.errors import HouseClosed, PilothouseError
 from pilothouse.events import Event, Gap, Snapshot
 from pilothouse.v1 import event_pb2, training_control_pb2
 

@@ -1,0 +1,338 @@
+"""Functions of this process that are called while a run goes on elsewhere: Run.every()."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import logging
+import re
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from pilothouse.errors import DeadlineExceeded, PilothouseError, PluginAlreadyExists, PluginNotFound, RunEnded
+from pilothouse.events import ControlEvent, ControlKind, Event, Heartbeat, PluginEvent, PluginFailureEvent
+from pilothouse.types import PluginReceipt
+from pilothouse.watch import Watch
+
+if TYPE_CHECKING:
+    from pilothouse._run_plugins import RunPlugins
+
+__all__ = ["PluginFunction"]
+
+_log = logging.getLogger("pilothouse")
+
+#: What Run.every() decorates.
+Function = Callable[[PluginEvent, Any], object]
+
+#: After so many exceptions in a row a function is detached, unless it says otherwise.
+USUAL_MAX_FAILURES = 3
+#: Seconds that leaving Python, or closing a House, may take for each function.
+_LEAVE_TIMEOUT = 2.0
+#: Names that are tried for a function before one is refused: as many as a run may have plugins, and one.
+_NAMES_TRIED = 257
+_LONGEST_NAME = 63
+#: join() asks for a sign of life from the watch, should what it waits for have been left out.
+_QUIET_HEARTBEATS = 2
+
+
+class PluginFunction:
+    """A function that is called whenever its plugin has reported something; made by Run.every().
+
+    It runs in a thread of this process, one call at a time, and the trainer does not wait for it. Of the reports that
+    come while it runs only the newest is delivered after; `missed` counts the others. What goes wrong is logged, with
+    the traceback, when the first of a row of calls raises; after so many in a row as every() allows it is detached.
+
+    It ends, when its last report has been delivered, with the run, or because its plugin was detached by anybody.
+    Run.wait() and Run.stop() do not wait for calls: join() does. Calling the object calls the function itself.
+
+    A context manager, which detaches it and waits for its last call. Thread-safe.
+    """
+
+    def __init__(
+        self, function: Function, run: RunPlugins, receipt: PluginReceipt, schedule: str, max_failures: int
+    ) -> None:
+        """Use Run.every()."""
+        functools.update_wrapper(self, function, updated=())
+        self._function = function
+        self._run = run
+        self._acting_run = run._acting_for(receipt.plugin)
+        self._receipt = receipt
+        self._schedule = schedule
+        self._max_failures = max_failures
+        self._calls = 0
+        self._missed = 0
+        self._failures = 0  # in a row
+        self._error: BaseException | None = None
+        self._end = ""  # why no more reports come; empty: they may
+        self._waiting: PluginEvent | None = None  # at most one report waits, the newest
+        self._calling = False
+        self._seen_batch = -1  # of the newest report that has arrived
+        self._heartbeat_batches: list[int] = []  # since somebody began to join
+        self._changed = threading.Condition()
+        self._watch = Watch(
+            run._connection,
+            run.run_id,
+            after_sequence=receipt.control_id,
+            kinds=("plugin", "control"),
+            give_up_after=None,
+        )
+        self._caller = threading.Thread(target=self._call_all, name=f"pilothouse-call-{self.name}", daemon=True)
+        reader = threading.Thread(target=self._read_all, name=f"pilothouse-read-{self.name}", daemon=True)
+        run._connection.before_close(self, self._leave)
+        _living.add(self)
+        reader.start()
+        self._caller.start()
+
+    @property
+    def name(self) -> str:
+        """The name of its plugin."""
+        return self._receipt.plugin
+
+    @property
+    def receipt(self) -> PluginReceipt:
+        """The receipt of its plugin's attachment."""
+        return self._receipt
+
+    @property
+    def calls(self) -> int:
+        """How often it was called, with calls that raised."""
+        return self._calls
+
+    @property
+    def missed(self) -> int:
+        """How many reports were not delivered, because a newer one came while the function ran.
+
+        What the service has left out already, for a connection that is too slow, is not counted.
+        """
+        return self._missed
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the last call raised, or what ended the watch. None: nothing."""
+        return self._error
+
+    @property
+    def ended(self) -> bool:
+        """No more calls will come, and none is under way."""
+        with self._changed:
+            return self._over()
+
+    def __repr__(self) -> str:
+        with self._changed:
+            state = "runs" if not self._end else self._end if self._over() else f"{self._end}; its last call is due"
+            if self._error is not None:
+                state += f"; {self._error!r}"
+            counts = f"{self._calls} call{'' if self._calls == 1 else 's'}, {self._missed} missed"
+        return f"<pilothouse.PluginFunction {self.name} of {self._run.run_id}, {self._schedule}: {state}; {counts}>"
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> object:
+        """Calls the function, as if it had not been decorated."""
+        return self._function(*arguments, **keywords)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.detach()
+        self._await(self._over, None, "has not ended")
+
+    def detach(self, *, timeout: float | None = None) -> None:
+        """Detaches its plugin. What had been reported is still delivered; wait() waits for that.
+
+        May be called again, also by the function itself, and when the run has ended.
+
+        Raises:
+            TrainerUnavailable, Unreachable, DeadlineExceeded, HouseClosed.
+        """
+        if self._end:
+            return
+        with contextlib.suppress(PluginNotFound, RunEnded):  # the watch tells, too
+            self._run.detach(self.name, note=f"the function {self.name} is detached", timeout=timeout)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits until no call is under way and no report waits for one. Not in the function itself.
+
+        Raises:
+            DeadlineExceeded: it takes longer than `timeout` seconds.
+        """
+        self._await(self._idle, timeout, "is still being called")
+
+    def join(self, timeout: float | None = None) -> None:
+        """Waits until everything that was reported before now has been delivered. Not in the function itself.
+
+        After `run.wait(); f.join()` the function has seen the newest report there is.
+
+        Raises:
+            DeadlineExceeded: it takes longer than `timeout` seconds.
+            TrainerUnavailable, Unreachable, HouseClosed: what has been reported cannot be asked for.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            self._heartbeat_batches.clear()
+        reported = -1
+        if not self._end:
+            mine = [plugin for plugin in self._run.plugins(timeout=timeout) if plugin.name == self.name]
+            last = mine[0].last_batch if mine else None
+            # A plugin that is there no more told all it had to tell before its detachment, with which the watch ends.
+            reported = (-1 if last is None else last) if mine else 2**63
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        self._await(lambda: self._over() or (self._idle() and self._has_seen(reported)), left, "has not seen all")
+
+    def _await(self, condition: Callable[[], bool], timeout: float | None, what: str) -> None:
+        if threading.current_thread() is self._caller:
+            raise RuntimeError(f"the function {self.name} cannot wait for itself")
+        with self._changed:
+            if not self._changed.wait_for(condition, timeout):
+                raise DeadlineExceeded(f"The function {self.name} {what} after {timeout:g} seconds.")
+
+    # REQUIRES for all of these: the caller holds _changed.
+
+    def _idle(self) -> bool:
+        return self._waiting is None and not self._calling
+
+    def _over(self) -> bool:
+        return bool(self._end) and self._idle()
+
+    def _has_seen(self, batch: int) -> bool:
+        # Where the report itself was left out, or there was none, the silence after it has to do.
+        quiet = [seen for seen in self._heartbeat_batches if seen >= batch]
+        return self._seen_batch >= batch or len(quiet) >= _QUIET_HEARTBEATS
+
+    # The thread that reads. It never waits for the function.
+
+    def _read_all(self) -> None:
+        try:
+            for event in self._watch:
+                end = self._take(event)
+                if end:
+                    break
+            else:
+                end = "ended with its connection" if self._run._connection.closed else "ended with the run"
+        except Exception as error:
+            _log.error("the function %s of %s sees no more reports: %s", self.name, self._run.run_id, error)
+            self._error = error
+            end = "ended with an error"
+        with self._changed:
+            self._end = self._end or end
+            self._changed.notify_all()
+        self._watch.close()
+
+    def _take(self, event: Event) -> str:
+        """Notes what the event means for the function; why it is the last, if it is."""
+        with self._changed:
+            if self._end:
+                return self._end
+            if isinstance(event, PluginEvent | PluginFailureEvent) and event.plugin == self.name:
+                self._seen_batch = event.batch
+                if isinstance(event, PluginEvent):
+                    self._missed += self._waiting is not None
+                    self._waiting = event
+                elif event.detached:
+                    return f"detached by the trainer: {event.message}"
+            elif isinstance(event, ControlEvent) and event.plugin == self.name:
+                if event.kind is ControlKind.DETACH_PLUGIN:
+                    return "detached"
+            elif isinstance(event, Heartbeat):
+                self._heartbeat_batches = [*self._heartbeat_batches[1 - _QUIET_HEARTBEATS :], event.batch]
+            self._changed.notify_all()
+        return ""
+
+    # The thread that calls.
+
+    def _call_all(self) -> None:
+        while (event := self._next()) is not None:
+            self._call(event)
+            with self._changed:
+                self._calling = False
+                self._changed.notify_all()
+        self._run._connection.before_close(self, None)
+        _living.discard(self)
+
+    def _next(self) -> PluginEvent | None:
+        """The next report to deliver; None: none will come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting is not None or bool(self._end))
+            event, self._waiting = self._waiting, None
+            self._calling = event is not None
+            self._changed.notify_all()
+            return event
+
+    def _call(self, event: PluginEvent) -> None:
+        self._calls += 1
+        try:
+            self._function(event, self._acting_run)
+        except BaseException as error:
+            self._failed(error, event)
+        else:
+            self._failures, self._error = 0, None
+
+    def _failed(self, error: BaseException, event: PluginEvent) -> None:
+        self._failures += 1
+        self._error = error
+        if self._failures == 1:  # the others of a row tell the same
+            _log.error("the function %s failed at batch %d", self.name, event.batch, exc_info=error)
+        if self._failures < self._max_failures or self._end:
+            return
+        _log.error("the function %s failed %d times in a row and is detached", self.name, self._failures)
+        end = f"detached after {self._failures} failures in a row"
+        self._leave(self._run._connection.timeout, end, f"it raised {type(error).__name__}")
+
+    def _leave(self, timeout: float = _LEAVE_TIMEOUT, end: str = "left", why: str = "its process leaves") -> None:
+        """Detaches the plugin if that is possible just now; nothing more is delivered."""
+        with self._changed:
+            if self._end:
+                return
+            self._end, self._waiting = end, None
+            self._changed.notify_all()
+        note = f"the function {self.name} is detached: {why}"
+        try:
+            # Without a request_id it is tried once: who leaves does not wait for a service that is away.
+            self._run.detach(self.name, note=note, request_id="", timeout=timeout)
+        except (PilothouseError, ValueError) as error:  # ValueError: a channel that is being closed
+            _log.info("the plugin %s of %s was not detached: %s", self.name, self._run.run_id, error)
+        self._watch.close()
+
+
+#: Functions that may still be called: their plugins are detached when Python ends.
+_living: weakref.WeakSet[PluginFunction] = weakref.WeakSet()
+
+
+@atexit.register
+def _leave_all() -> None:
+    deadline = time.monotonic() + _LEAVE_TIMEOUT
+    for function in list(_living):
+        function._leave(max(0.0, deadline - time.monotonic()))
+
+
+def attach_function(
+    function: Function, run: RunPlugins, schedule: str, name: str, max_failures: int, parts: Mapping[str, Any]
+) -> PluginFunction:
+    """Attaches a plugin of kind notify, under `name` or the first free name like the function's, and calls it.
+
+    Raises:
+        PilothouseError: as Run.attach().
+    """
+    wanted = name or name_of(function)
+    for number in range(1, _NAMES_TRIED + 1):
+        ending = "" if number == 1 else f"-{number}"
+        try:
+            receipt = run.attach("notify", schedule, name=wanted[: _LONGEST_NAME - len(ending)] + ending, **parts)
+        except PluginAlreadyExists:
+            if name or number == _NAMES_TRIED:
+                raise
+        else:
+            return PluginFunction(function, run, receipt, schedule or "its usual schedule", max_failures)
+    raise AssertionError("the last try returns or raises")
+
+
+def name_of(function: Function) -> str:
+    """A plugin's name like the function's: "show-loss" for show_loss."""
+    name = re.sub(r"[^a-z0-9]+", "-", getattr(function, "__name__", "").lower()).strip("-")
+    return name or "function"

@@ -1,0 +1,567 @@
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+
+import grpc
+import pytest
+from fake_service import Hold, Refusal, failure, output, run_message, unavailable
+
+import pilothouse
+from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2
+from pilothouse.v1 import training_control_pb2 as pb
+
+#: Seconds that anything here may take.
+PATIENCE = 60
+
+#: What the fake service's receipt says about the attachment; reports come after it.
+ATTACHED = 7
+
+
+def snapshot() -> pb.WatchTrainingResponse:
+    return pb.WatchTrainingResponse(snapshot=run_message(last_sequence=ATTACHED))
+
+
+def events(*content: event_pb2.Event) -> pb.WatchTrainingResponse:
+    return pb.WatchTrainingResponse(events=content)
+
+
+def detachment(sequence: int, plugin: str) -> event_pb2.Event:
+    report = event_pb2.ControlReport(plugin=plugin)
+    report.change.detach_plugin.name = plugin
+    return event_pb2.Event(sequence=sequence, batch=sequence * 10, control=report)
+
+
+def listed(name: str, last_batch: int) -> pb.ListPluginsResponse:
+    spec = plugin_pb2.PluginSpec(name=name, kind="notify")
+    return pb.ListPluginsResponse(plugins=[plugin_pb2.PluginStatus(spec=spec, runs=1, last_batch=last_batch)])
+
+
+@pytest.fixture
+def script(service):
+    """Says what the watches answer, one after the other."""
+
+    def write(*watches) -> None:
+        service.answers["WatchTraining"] = list(watches)
+
+    return write
+
+
+class Recorder:
+    """Functions that write down what they are called with."""
+
+    def __init__(self) -> None:
+        self.events: list[pilothouse.PluginEvent] = []
+
+    @property
+    def sequences(self) -> list[int]:
+        return [event.sequence for event in self.events]
+
+
+def recording(run, **arguments) -> tuple[pilothouse.PluginFunction, Recorder]:
+    recorder = Recorder()
+
+    @run.every("each(10)", **arguments)
+    def show_loss(event, run):
+        recorder.events.append(event)
+
+    return show_loss, recorder
+
+
+def held(run) -> tuple[pilothouse.PluginFunction, Recorder, threading.Event, threading.Event]:
+    """A function that waits in its first call; says when it is there, and goes on when told."""
+    recorder, entered, go = Recorder(), threading.Event(), threading.Event()
+
+    @run.every("each(10)")
+    def look(event, run):
+        recorder.events.append(event)
+        entered.set()
+        assert go.wait(PATIENCE)
+
+    return look, recorder, entered, go
+
+
+def over(handle: pilothouse.PluginFunction) -> bool:
+    handle.join(PATIENCE)
+    return handle.ended
+
+
+# Attaching
+
+
+def test_decorating_attaches_a_plugin_that_notifies(service, run):
+    handle, _ = recording(run, timeline="batches", values=("loss", "eta"), point="before_batch", priority=5)
+    spec = service.requests["AttachPlugin"][0].plugin
+    assert (spec.kind, spec.name, spec.schedule, spec.settings["values"]) == (
+        "notify",
+        "show-loss",
+        "each(10)",
+        "loss,eta",
+    )
+    assert (spec.timeline, spec.point, spec.priority) == (
+        plugin_pb2.TIMELINE_BATCHES,
+        plugin_pb2.PLUGIN_POINT_BEFORE_BATCH,
+        5,
+    )
+    assert (handle.name, handle.receipt.plugin, handle.__name__) == ("show-loss", "show-loss", "show_loss")
+    assert over(handle)
+
+
+def test_its_reports_are_watched_from_the_attachment_on(service, run):
+    handle, _ = recording(run)
+    assert over(handle)
+    (request,) = service.requests["WatchTraining"]
+    assert request.after_sequence == ATTACHED
+    assert list(request.kinds) == [event_pb2.EVENT_KIND_PLUGIN, event_pb2.EVENT_KIND_CONTROL]
+    assert "values" not in service.requests["AttachPlugin"][0].plugin.settings
+
+
+def test_a_name_that_is_taken_gets_a_number(service, run):
+    taken = Refusal(grpc.StatusCode.ALREADY_EXISTS, "PLUGIN_ALREADY_EXISTS")
+    service.answers["AttachPlugin"] = [taken, taken]
+    assert recording(run)[0].name == "show-loss-3"
+
+
+def test_a_name_that_was_asked_for_is_taken_or_refused(service, run):
+    service.answers["AttachPlugin"] = [Refusal(grpc.StatusCode.ALREADY_EXISTS, "PLUGIN_ALREADY_EXISTS")]
+    with pytest.raises(pilothouse.PluginAlreadyExists):
+        recording(run, name="look")
+    assert len(service.requests["AttachPlugin"]) == 1
+    assert not service.requests["WatchTraining"]
+    assert recording(run, name="look")[0].name == "look"
+
+
+@pytest.mark.parametrize(
+    ("name", "plugin"),
+    [("_Look__twice", "look-twice"), ("<lambda>", "lambda"), ("å", "function"), ("x" * 90, "x" * 63)],
+)
+def test_a_plugins_name_is_made_from_any_functions_name(run, name, plugin):
+    def function(event, run):
+        pass
+
+    function.__name__ = name
+    assert run.every("each(10)")(function).name == plugin
+
+
+def test_what_cannot_be_decorated_is_refused_here(service, run):
+    with pytest.raises(TypeError, match="a schedule is text"):
+
+        @run.every
+        def look(event, run):
+            pass
+
+    with pytest.raises(TypeError, match="a function that takes an event and a run"):
+        run.every("each(10)")("look")
+    with pytest.raises(pilothouse.PluginInvalid):
+        run.every("each(10)", max_failures=0)
+    with pytest.raises(pilothouse.PluginPointUnknown):
+        recording(run, point="lunch")
+    assert not service.requests["AttachPlugin"]
+
+
+def test_the_decorated_function_can_still_be_called(run):
+    @run.every("each(10)")
+    def add(event, run):
+        """Adds."""
+        return event + run
+
+    assert add(1, run=2) == 3
+    assert add.__doc__ == "Adds."
+
+
+# Being called
+
+
+def test_the_function_is_called_with_each_report_of_its_plugin_and_ends_with_the_run(script, run):
+    first = Hold()
+    script(
+        [
+            snapshot(),
+            events(output(8, "show-loss", loss=0.5), output(9, "other")),
+            first,
+            events(output(12, "show-loss")),
+        ]
+    )
+    handle, recorder = recording(run)
+    assert first.reached.wait(PATIENCE)
+    handle._await(lambda: handle.calls == 1 and handle._idle(), PATIENCE, "was not called")
+    assert repr(handle) == "<pilothouse.PluginFunction show-loss of digits, each(10): runs; 1 call, 0 missed>"
+    first.release()
+    assert over(handle)
+    assert recorder.sequences == [8, 12]
+    assert recorder.events[0].values == {"loss": 0.5}
+    assert (handle.calls, handle.missed, handle.error) == (2, 0, None)
+    assert "ended with the run" in repr(handle)
+
+
+def test_of_the_reports_that_come_during_a_call_only_the_newest_is_delivered(script, run):
+    more, rest = Hold(), Hold()
+    script(
+        [snapshot(), events(output(8, "look")), more, events(*(output(place, "look") for place in range(9, 14))), rest]
+    )
+    handle, recorder, entered, go = held(run)
+    assert entered.wait(PATIENCE)
+    more.release()
+    handle._await(lambda: handle.missed == 4, PATIENCE, "is not told")
+    go.set()
+    rest.release()
+    assert over(handle)
+    assert recorder.sequences == [8, 13]
+    assert (handle.calls, handle.missed) == (2, 4)
+
+
+def test_a_function_that_takes_long_does_not_hold_up_its_watch(script, run):
+    rest = Hold()
+    script([snapshot(), events(*(output(place, "look") for place in range(8, 300))), rest])
+    _, _, entered, go = held(run)
+    assert entered.wait(PATIENCE)
+    assert rest.reached.wait(PATIENCE)
+    go.set()
+
+
+def test_the_function_steers_in_its_own_name(service, script, run):
+    script([snapshot(), events(output(8, "slow-down"))])
+
+    @run.every("each(10)")
+    def slow_down(event, run):
+        run.set_eta(0.01, note="slower")
+
+    assert over(slow_down)
+    assert slow_down.error is None
+    own, (options,) = service.requests["AttachPlugin"][0].options, [r.options for r in service.requests["SetEta"]]
+    assert options.origin == f"{own.origin}/slow-down"
+    assert options.note == "slower"
+
+
+def test_a_broken_watch_goes_on_after_the_last_report(service, script, run):
+    once = Hold()
+    script(
+        [snapshot(), events(output(8, "show-loss")), once, unavailable()],
+        [unavailable("SERVICE_STOPPING")],
+        [snapshot(), events(output(8, "show-loss"), output(9, "show-loss"))],
+    )
+    handle, recorder = recording(run)
+    handle._await(lambda: handle.calls == 1 and handle._idle(), PATIENCE, "was not called")
+    once.release()
+    assert over(handle)
+    assert recorder.sequences == [8, 9]
+    assert [request.after_sequence for request in service.requests["WatchTraining"]] == [7, 8, 8]
+
+
+def test_a_refused_watch_ends_it_and_is_told(script, run, caplog):
+    script([Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS")])
+    handle, _ = recording(run)
+    assert over(handle)
+    assert isinstance(handle.error, pilothouse.TooManyWatchers)
+    assert "sees no more reports" in caplog.text
+    assert "TooManyWatchers" in repr(handle)
+
+
+# Failing
+
+
+def raising(run, fails, **arguments) -> pilothouse.PluginFunction:
+    @run.every("each(10)", name="shaky", **arguments)
+    def shaky(event, run):
+        if fails(event):
+            raise KeyError(f"batch {event.batch}")
+
+    return shaky
+
+
+def one_by_one(*sequences: int, plugin: str) -> tuple[list, list[Hold]]:
+    """A watch that waits before each report."""
+    holds = [Hold() for _ in sequences]
+    steps = [
+        step for hold, place in zip(holds, sequences, strict=True) for step in (hold, events(output(place, plugin)))
+    ]
+    return [snapshot(), *steps, Hold()], holds
+
+
+def deliver(handle: pilothouse.PluginFunction, holds: list[Hold]) -> None:
+    for calls, hold in enumerate(holds, start=1):
+        hold.release()
+        handle._await(lambda calls=calls: handle.calls == calls and not handle._calling, PATIENCE, "was not called")
+
+
+def test_a_function_that_fails_in_a_row_is_logged_once_and_detached(service, script, run, caplog):
+    watch, holds = one_by_one(8, 9, 10, plugin="shaky")
+    script(watch)
+    handle = raising(run, lambda event: True)
+    deliver(handle, holds)
+    assert over(handle)
+    assert isinstance(handle.error, KeyError)
+    assert "batch 100" in str(handle.error)
+    (detach,) = service.requests["DetachPlugin"]
+    assert detach.name == "shaky"
+    assert "KeyError" in detach.options.note
+    tracebacks = [record for record in caplog.records if record.exc_info]
+    assert [record.levelno for record in tracebacks] == [logging.ERROR]
+    assert "batch 80" in str(tracebacks[0].exc_info[1])
+    assert "detached after 3 failures in a row; KeyError('batch 100'); 3 calls" in repr(handle)
+
+
+def test_a_call_that_succeeds_begins_the_count_anew(service, script, run):
+    watch, holds = one_by_one(*range(8, 14), plugin="shaky")
+    script(watch)
+    handle = raising(run, lambda event: event.sequence != 10)
+    deliver(handle, holds[:5])
+    assert not handle.ended
+    assert not service.requests["DetachPlugin"]
+    holds[5].release()
+    assert over(handle)
+    assert handle.calls == 6
+
+
+def test_how_many_failures_are_allowed_is_chosen(service, script, run):
+    watch, holds = one_by_one(8, plugin="shaky")
+    script(watch)
+    handle = raising(run, lambda event: True, max_failures=1)
+    deliver(handle, holds)
+    assert over(handle)
+    assert len(service.requests["DetachPlugin"]) == 1
+
+
+def test_leaving_python_in_a_function_is_a_failure_of_it(script, run):
+    script([snapshot(), events(output(8, "leave"))])
+
+    @run.every("each(10)", max_failures=1)
+    def leave(event, run):
+        sys.exit(1)
+
+    assert over(leave)
+    assert isinstance(leave.error, SystemExit)
+
+
+# Ending
+
+
+def test_detaching_delivers_what_was_reported_before(service, script, run):
+    hold = Hold()
+    script(
+        [
+            snapshot(),
+            events(output(8, "look")),
+            hold,
+            events(output(9, "look"), detachment(10, "look"), output(11, "look")),
+        ]
+    )
+    handle, recorder, entered, go = held(run)
+    assert entered.wait(PATIENCE)
+    handle.detach()
+    (detach,) = service.requests["DetachPlugin"]
+    assert detach.name == "look"
+    hold.release()
+    handle._await(lambda: handle._end == "detached", PATIENCE, "does not end")
+    assert not handle.ended
+    assert "its last call is due" in repr(handle)
+    go.set()
+    assert over(handle)
+    assert recorder.sequences == [8, 9]
+    handle.detach()
+    assert len(service.requests["DetachPlugin"]) == 1
+
+
+def test_a_plugin_that_others_detached_or_a_run_that_ended_is_no_error(service, script, run):
+    hold = Hold()
+    script([snapshot(), hold, events(detachment(9, "other"), detachment(10, "show-loss"))])
+    handle, _ = recording(run)
+    service.answers["DetachPlugin"] = [
+        Refusal(grpc.StatusCode.NOT_FOUND, "PLUGIN_NOT_FOUND"),
+        Refusal(grpc.StatusCode.FAILED_PRECONDITION, "RUN_ENDED"),
+    ]
+    handle.detach()
+    handle.detach()
+    hold.release()
+    assert over(handle)
+    assert "detached" in repr(handle)
+
+
+def test_a_plugin_that_the_trainer_detached_ends_its_function(script, run):
+    script([snapshot(), events(failure(8, "show-loss"), failure(9, "show-loss", 3, detached=True)), Hold()])
+    handle, recorder = recording(run)
+    assert over(handle)
+    assert recorder.events == []
+    assert "detached by the trainer: took too long" in repr(handle)
+
+
+def test_leaving_the_block_detaches_and_waits_for_the_last_call(service, script, run):
+    hold = Hold()
+    script([snapshot(), hold, events(output(8, "show-loss"), detachment(9, "show-loss")), Hold()])
+    handle, recorder = recording(run)
+    with handle as same:
+        assert same is handle
+        hold.release()
+    assert handle.ended
+    assert recorder.sequences == [8]
+
+
+def test_the_function_can_detach_itself(service, script, run):
+    hold = Hold()
+    decorated = Hold()
+    script([snapshot(), decorated, events(output(8, "once")), hold, events(detachment(9, "once"))])
+
+    @run.every("each(10)")
+    def once(event, run):
+        once.detach()
+        hold.release()
+
+    decorated.release()
+    assert over(once)
+    assert (once.calls, len(service.requests["DetachPlugin"])) == (1, 1)
+
+
+def test_closing_the_house_detaches_it(service, house, script, run):
+    script([snapshot(), events(output(8, "show-loss")), Hold()])
+    handle, _ = recording(run)
+    handle._await(lambda: handle.calls == 1, PATIENCE, "was not called")
+    house.close()
+    handle._await(handle._over, PATIENCE, "does not end")
+    assert [request.name for request in service.requests["DetachPlugin"]] == ["show-loss"]
+    with pytest.raises(pilothouse.HouseClosed):
+        run.state()
+
+
+def test_a_house_whose_service_is_away_closes_all_the_same(service, house, script, run):
+    script([snapshot(), Hold()])
+    handle, _ = recording(run)
+    service.stop()
+    house.close()
+    handle._await(handle._over, PATIENCE, "does not end")
+    service.start()
+
+
+SCRIPT = """
+import threading
+import pilothouse
+
+run = pilothouse.connect("{address}").run("digits")
+called = threading.Event()
+
+@run.every("each(10)")
+def stuck(event, run):
+    called.set()
+    threading.Event().wait()
+
+assert called.wait(60)
+print("called", flush=True)
+"""
+
+
+def test_python_ends_although_a_function_hangs(service, script):
+    script([snapshot(), events(output(8, "stuck")), Hold()])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(address=service.address)],
+        timeout=PATIENCE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "called\n", "")
+    assert [request.name for request in service.requests["DetachPlugin"]] == ["stuck"]
+
+
+# Waiting
+
+
+def test_joining_waits_for_the_newest_report_of_before(service, script, run):
+    hold = Hold()
+    script([snapshot(), hold, events(output(8, "other"), output(9, "show-loss")), Hold()])
+    handle, recorder = recording(run)
+    service.answers["ListPlugins"] = [listed("show-loss", 90), listed("show-loss", 90), listed("show-loss", 90)]
+    with pytest.raises(pilothouse.DeadlineExceeded):
+        handle.join(0.1)
+    joined = threading.Thread(target=handle.join)
+    joined.start()
+    hold.release()
+    joined.join(PATIENCE)
+    assert not joined.is_alive()
+    assert recorder.sequences == [9]
+    handle.join(PATIENCE)
+
+
+def test_joining_a_function_whose_plugin_never_ran_waits_for_nothing(service, script, run):
+    script([snapshot(), Hold()])
+    handle, _ = recording(run)
+    never = plugin_pb2.PluginStatus(spec=plugin_pb2.PluginSpec(name="show-loss"))
+    service.answers["ListPlugins"] = [pb.ListPluginsResponse(plugins=[never])]
+    handle.join(PATIENCE)
+    assert handle.calls == 0
+
+
+def test_joining_does_not_wait_for_a_report_that_was_left_out(service, script, run):
+    beat = pb.WatchTrainingResponse(heartbeat=pb.Heartbeat(batch=90))
+    early = pb.WatchTrainingResponse(heartbeat=pb.Heartbeat(batch=80))
+    gap = pb.WatchTrainingResponse()
+    gap.gaps.add(first=9, last=9)
+    quiet, asked = Hold(), Hold(listed("show-loss", 90))
+    script([snapshot(), events(output(8, "show-loss")), gap, quiet, early, early, beat, beat, Hold()])
+    handle, _ = recording(run)
+    service.answers["ListPlugins"] = [asked]
+    joined = threading.Thread(target=handle.join)
+    joined.start()
+    assert asked.reached.wait(PATIENCE)
+    quiet.release()
+    asked.release()
+    joined.join(PATIENCE)
+    assert not joined.is_alive()
+    assert handle.calls == 1
+
+
+def test_waiting_ends_when_nothing_is_under_way(script, run):
+    script([snapshot(), events(output(8, "look")), Hold()])
+    handle, _, entered, go = held(run)
+    assert entered.wait(PATIENCE)
+    with pytest.raises(pilothouse.DeadlineExceeded, match="still being called"):
+        handle.wait(0.1)
+    go.set()
+    handle.wait(PATIENCE)
+    assert handle.calls == 1
+
+
+def test_a_function_cannot_wait_for_itself(service, script, run):
+    decorated = Hold()
+    script([snapshot(), decorated, events(output(8, "look"))])
+    raised = []
+
+    @run.every("each(10)")
+    def look(event, run):
+        for wait in (look.wait, look.join):
+            with pytest.raises(RuntimeError, match="cannot wait for itself") as caught:
+                wait()
+            raised.append(caught.value)
+
+    decorated.release()
+    assert over(look)
+    assert len(raised) == 2
+
+
+def test_two_functions_of_one_run_are_independent(service, script, run):
+    script(
+        [snapshot(), events(output(8, "look"), output(9, "show-loss"))],
+        [snapshot(), events(output(8, "look"), output(9, "show-loss"))],
+    )
+    handle, recorder = recording(run)
+    other, seen, _, go = held(run)
+    go.set()
+    assert over(handle)
+    assert over(other)
+    assert (recorder.sequences, seen.sequences) == ([9], [8])
+
+
+def test_an_origin_that_is_long_is_cut_before_the_functions_name(service, script, run):
+    script([snapshot(), events(output(8, "x" * 63))])
+    run._connection.origin = "é" * 64
+    run = pilothouse.Run(run._connection, "digits")
+
+    @run.every("each(10)", name="x" * 63)
+    def look(event, run):
+        run.pause()
+
+    assert over(look)
+    origin = service.requests["BatchTo"][0].options.origin
+    assert origin == "é" * 32 + "/" + "x" * 63
+    assert len(origin.encode()) <= 128
+    assert control_pb2.ControlOptions(origin=origin).origin == origin
