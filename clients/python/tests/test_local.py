@@ -20,8 +20,8 @@ def program(folder: Path, body: str) -> Path:
     return path
 
 
-# Serves the scripted service, as the real program's command line says. The signal that ends it is blocked before there is
-# any thread and waited for: a handler could miss it, if it came just before the main thread began to wait.
+# Serves the scripted service, as the real program's command line says. The signal that ends it is blocked before there
+# is any thread, and waited for: a handler could miss it, if it came just before the main thread began to wait.
 SERVING = f"""
 import os, pathlib, signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
