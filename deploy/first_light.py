@@ -324,7 +324,8 @@ def say_what_next(
     console: Console, arguments: argparse.Namespace, address: str, run_id: str, picture: Path, directory: str
 ) -> None:
     pilot = shown(arguments.pilot)
-    if address not in DEFAULT_ADDRESSES:
+    # As pilot finds it by itself, or not.
+    if os.environ.get("PILOTHOUSE_ADDRESS", address) != address or address not in DEFAULT_ADDRESSES:
         pilot += f" --address {address}"
     console.say(f"Plot   {picture}")
     console.say(f"Run    {directory}")

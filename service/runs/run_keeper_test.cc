@@ -154,9 +154,9 @@ class RunKeeperTest : public testing::Test {
                        [this](absl::StatusOr<ControlOutcome> outcome) { outcomes_.push_back(std::move(outcome)); });
   }
   std::vector<std::shared_ptr<const v1::Event>> Events() const { return hub_->After(0, 1000).events; }
-  // A killed child is gone a moment later; polled for 10 s at most.
+  // A killed child is gone a moment later; polled for a minute at most.
   void TickUntilEnded() {
-    for (int i = 0; i < 10'000 && !keeper_->ended(); ++i) {
+    for (int i = 0; i < 60'000 && !keeper_->ended(); ++i) {
       keeper_->OnTick(now_);
       std::this_thread::sleep_for(milliseconds(1));
     }
@@ -306,8 +306,8 @@ TEST_F(RunKeeperTest, ATrainerThatIsKilledFailsItsRunWithTheReasonAndTheEndOfIts
   keeper_ = nullptr;
   Make(*Journal::Open(place_.journal_path()));
   auto link = Begin();
-  // The shell has written its line once the log is there; polled for 10 s at most.
-  for (int i = 0; i < 10'000 && LastLines(place_.log_path(), 1).empty(); ++i) {
+  // The shell has written its line once the log is there; polled for a minute at most.
+  for (int i = 0; i < 60'000 && LastLines(place_.log_path(), 1).empty(); ++i) {
     std::this_thread::sleep_for(milliseconds(1));
   }
   keeper_->Kill();
@@ -325,7 +325,7 @@ TEST_F(RunKeeperTest, AnEndOfTheTrainerAfterStoppedIsNoFailure) {
   ReportStatus(*link, 2, v1::RUN_STATUS_STOPPED, 5);
   keeper_->Kill();
   keeper_->OnDetach(link.get(), now_);
-  for (int i = 0; i < 10'000 && !keeper_->done(); ++i) {
+  for (int i = 0; i < 60'000 && !keeper_->done(); ++i) {
     keeper_->OnTick(now_);
     std::this_thread::sleep_for(milliseconds(1));  // until the killed child is reaped
   }

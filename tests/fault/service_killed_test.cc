@@ -39,7 +39,7 @@ class KillableService {
     std::filesystem::remove_all(directory_);
   }
 
-  // Returns when it serves, or after 30 s.
+  // Returns when it serves, or after a minute.
   void Start() {
     auto process = service::ChildProcess::Start({PILOTHOUSED, "--data", directory_, "--listen", Address(), "--trainer",
                                                  PILOTHOUSE_TRAINER, "--stop-runs-on-exit", "--orphan-timeout", "2m"},
@@ -61,9 +61,9 @@ class KillableService {
 
   v1::TrainingControl::Stub& stub() { return *stub_; }
 
-  // Asks until it is answered, as clients do while a service is away; polled for 30 s at most.
+  // Asks until it is answered, as clients do while a service is away; polled for a minute at most.
   static bool Retry(const std::function<bool()>& ask) {
-    for (int i = 0; i < 3000; ++i) {
+    for (int i = 0; i < 6000; ++i) {
       if (ask()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -118,7 +118,7 @@ std::optional<v1::Receipt> SetEta(KillableService& service, const std::string& r
   v1::SetEtaResponse response;
   const bool answered = KillableService::Retry([&] {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     return service.stub().SetEta(&context, request, &response).ok();
   });
   if (!answered) return std::nullopt;

@@ -31,7 +31,7 @@ class ClientTest : public testing::Test {
   TestFolder folder_;
   FakeHouse house_;
   std::unique_ptr<FakeServer> server_ = std::make_unique<FakeServer>(house_, folder_.Address());
-  ClientOptions options_ = {.timeout = absl::Seconds(20), .retry_for = absl::Seconds(10), .origin = "ana@lab/test"};
+  ClientOptions options_ = {.timeout = absl::Seconds(60), .retry_for = absl::Seconds(60), .origin = "ana@lab/test"};
   std::unique_ptr<Client> client_;
 };
 

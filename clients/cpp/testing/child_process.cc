@@ -15,7 +15,7 @@
 namespace pilothouse::client {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(30);
+constexpr auto kPatience = std::chrono::seconds(60);
 constexpr int kPollMilliseconds = 1000;
 
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {

@@ -21,7 +21,7 @@ def service() -> Iterator[FakeService]:
 @pytest.fixture
 def house(service: FakeService) -> Iterator[pilothouse.House]:
     """A connection to the scripted service."""
-    with pilothouse.connect(service.address, timeout=10) as house:
+    with pilothouse.connect(service.address, timeout=60) as house:
         service.requests.clear()
         yield house
 
@@ -39,5 +39,5 @@ def real_house() -> Iterator[pilothouse.House]:
     """A connection to a real service. A binary that is missing where $PILOTHOUSE_BIN says it is fails the tests."""
     if not os.environ.get("PILOTHOUSE_BIN"):
         pytest.skip("PILOTHOUSE_BIN is not set: it names the folder with pilothoused")
-    with pilothouse.local() as house:
+    with pilothouse.local(timeout=60) as house:
         yield house

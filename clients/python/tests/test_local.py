@@ -20,23 +20,23 @@ def program(folder: Path, body: str) -> Path:
     return path
 
 
-# Serves the scripted service, as the real program's command line says.
+# Serves the scripted service, as the real program's command line says. The signal that ends it is blocked before there
+# is any thread, and waited for: a handler could miss it, if it came just before the main thread began to wait.
 SERVING = f"""
 import os, pathlib, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from fake_service import FakeService
 print("arguments:", *sys.argv[1:], flush=True)
 options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-def stop(*_):
-    print("stopped", flush=True)
-    os._exit(0)
-signal.signal(signal.SIGTERM, stop)
 service = FakeService()
 service.start()
 address = pathlib.Path(options["--address-file"])
 address.with_suffix(".new").write_text(service.address + "\\n")
 address.with_suffix(".new").rename(address)
-signal.pause()
+signal.sigwait([signal.SIGTERM])
+print("stopped", flush=True)
+os._exit(0)
 """
 
 
@@ -63,7 +63,7 @@ def test_a_temporary_data_folder_is_removed(tmp_path, monkeypatch):
 def test_leaving_python_ends_the_service(tmp_path):
     binary = program(tmp_path, SERVING)
     script = f"import pilothouse; pilothouse.local(binary={str(binary)!r}, data_dir={str(tmp_path)!r})"
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
     assert (tmp_path / "pilothoused.log").read_text().endswith("stopped\n")
 
 
@@ -74,10 +74,12 @@ def test_a_service_that_dies_at_its_start_is_an_error_with_its_last_words(tmp_pa
 
 
 def test_a_service_that_never_serves_is_ended(tmp_path):
-    body = "import os, signal\nprint('pid', os.getpid(), flush=True)\nsignal.pause()"
-    binary = program(tmp_path, body)
+    # Of the shell, which has said its process id long before the time is up, however slow the machine is.
+    binary = tmp_path / "pilothoused"
+    binary.write_text("#!/bin/sh\necho pid $$\nexec sleep 600\n")
+    binary.chmod(0o755)
     with pytest.raises(pilothouse.LocalServiceFailed, match="did not begin to serve") as caught:
-        pilothouse.local(binary=binary, timeout=2)
+        pilothouse.local(binary=binary, timeout=5)
     pid = int(caught.value.metadata["log"].split()[1])
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -91,27 +93,58 @@ def test_a_file_that_is_no_program_is_an_error(tmp_path):
         pilothouse.local(binary=broken)
 
 
-def test_the_program_is_looked_for_where_one_says_then_in_the_environment_then_on_the_path(tmp_path, monkeypatch):
+def test_the_program_is_looked_for_where_one_says_then_in_the_environment_then_beside_python_then_on_the_path(
+    tmp_path, monkeypatch
+):
     from pilothouse.local import find_binary
 
-    said, environment, path = (tmp_path / name for name in ("said", "environment", "path"))
-    for folder in (said, environment, path):
+    said, environment, beside, path = (tmp_path / name for name in ("said", "environment", "beside", "path"))
+    for folder in (said, environment, beside, path):
         folder.mkdir()
         program(folder, "")
     monkeypatch.setenv("PILOTHOUSE_BIN", str(environment))
+    monkeypatch.setattr("sys.executable", str(beside / "python"))
     monkeypatch.setenv("PATH", str(path))
     assert find_binary(said) == find_binary(said / "pilothoused") == said / "pilothoused"
     assert find_binary(None) == environment / "pilothoused"
     monkeypatch.delenv("PILOTHOUSE_BIN")
+    assert find_binary(None) == beside / "pilothoused"
+    (beside / "pilothoused").unlink()
     assert find_binary(None) == path / "pilothoused"
 
 
-def test_a_program_that_is_nowhere_is_an_error_that_says_how_to_build_it(tmp_path, monkeypatch):
+def test_a_link_beside_python_leads_to_the_program(tmp_path, monkeypatch):
+    from pilothouse.local import find_binary
+
+    build, environment = tmp_path / "build", tmp_path / "environment"
+    build.mkdir()
+    environment.mkdir()
+    (environment / "python").symlink_to(sys.executable)
+    (environment / "pilothoused").symlink_to(program(build, ""))
     monkeypatch.delenv("PILOTHOUSE_BIN", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(pilothouse.LocalServiceFailed, match="cmake --preset release"):
+    monkeypatch.setattr("sys.executable", str(environment / "python"))
+    assert find_binary(None) == build / "pilothoused"
+
+
+def test_a_program_that_is_nowhere_is_an_error_that_says_where_it_was_looked_for_and_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.delenv("PILOTHOUSE_BIN", raising=False)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "environment" / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    with pytest.raises(pilothouse.LocalServiceFailed) as caught:
         pilothouse.local()
-    # The environment names a folder without it: nothing else is tried.
+    places = caught.value.metadata["places"].splitlines()
+    assert [place.split()[0] for place in places] == [str(tmp_path / "environment"), "$PATH"]
+    assert all(place in str(caught.value) for place in places)
+    assert "deploy/quickstart --service" in str(caught.value)
+    assert "PILOTHOUSE_BIN" in str(caught.value)
+
+
+def test_a_program_that_is_not_where_one_says_is_looked_for_nowhere_else(tmp_path, monkeypatch):
+    program(tmp_path, SERVING)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("PILOTHOUSE_BIN", str(tmp_path / "nowhere"))
     with pytest.raises(pilothouse.LocalServiceFailed, match="nowhere"):
         pilothouse.local()
+    with pytest.raises(pilothouse.LocalServiceFailed, match="elsewhere"):
+        pilothouse.local(binary=tmp_path / "elsewhere")

@@ -68,7 +68,7 @@ def test_a_control_without_request_id_is_not_repeated(service, run):
 def test_a_service_that_stays_unavailable_is_given_up_at_the_timeout_with_its_reason(service, run):
     service.answers["SetEta"] = [unavailable("JOURNAL_FAILED")] * 1000
     with pytest.raises(pilothouse.JournalFailed):
-        run.set_eta(0.5, timeout=0.5)
+        run.set_eta(0.5, timeout=2)
     assert len(service.requests["SetEta"]) > 1
 
 
@@ -82,7 +82,7 @@ def test_a_refused_control_is_not_repeated(service, run):
 def test_an_answer_that_does_not_come_in_time_leaves_the_request_id_to_ask_again_with(service, run):
     service.answers["SetEta"] = [Hold()]
     with pytest.raises(pilothouse.DeadlineExceeded) as caught:
-        run.set_eta(0.5, timeout=0.2)
+        run.set_eta(0.5, timeout=2)
     assert caught.value.metadata["request_id"] == service.requests["SetEta"][0].options.request_id
 
 
@@ -172,7 +172,7 @@ def test_waiting_ends_when_the_run_is_idle_and_watches_only_from_the_state_on(se
     snapshot = pb.WatchTrainingResponse(snapshot=run_message())
     events = pb.WatchTrainingResponse(events=[loss(5, 50, at_target=True), status(6, "IDLE", 50, "TARGET_REACHED")])
     service.answers["WatchTraining"] = [[snapshot, events, Hold()]]
-    assert run.wait(timeout=10).batch == 50
+    assert run.wait(timeout=60).batch == 50
     assert service.requests["WatchTraining"][0].after_sequence == 4
 
 
@@ -181,20 +181,20 @@ def test_waiting_does_not_take_a_run_that_is_about_to_wake_up_for_an_idle_one(se
     service.answers["WatchTraining"] = [
         [pb.WatchTrainingResponse(events=[status(6, "TRAINING", 50), status(7, "IDLE", 100)])]
     ]
-    assert run.wait(timeout=10).batch == 100
+    assert run.wait(timeout=60).batch == 100
 
 
 def test_waiting_for_a_batch_ends_when_it_is_completed(service, run):
     service.answers["GetState"] = [training(10, 50, 4), training(31, 50, 9)]
     service.answers["WatchTraining"] = [[pb.WatchTrainingResponse(events=[loss(5, 20), loss(6, 30)]), Hold()]]
-    assert run.wait(30, timeout=10).batch == 31
+    assert run.wait(30, timeout=60).batch == 31
 
 
 def test_waiting_ends_with_the_run(service, run):
     failed = pb.GetStateResponse(run=run_message("FAILED", batch=20, target=50, status_message="killed"))
     service.answers["GetState"] = [training(10, 50, 4), failed]
     service.answers["WatchTraining"] = [[pb.WatchTrainingResponse(events=[status(5, "FAILED", 20)])]]
-    state = run.wait(timeout=10)
+    state = run.wait(timeout=60)
     assert state.status is pilothouse.RunStatus.FAILED
     assert state.status_message == "killed"
 

@@ -174,7 +174,7 @@ def test_closing_from_another_thread_ends_the_iteration(service, run):
     service.answers["WatchTraining"] = [[snapshot(), hold]]
     watch = run.watch()
     next(watch)
-    closer = threading.Thread(target=lambda: (hold.reached.wait(10), watch.close()))
+    closer = threading.Thread(target=lambda: (hold.reached.wait(60), watch.close()))
     closer.start()
     assert list(watch) == []
     closer.join()
@@ -198,7 +198,7 @@ def test_closing_the_house_ends_its_watches(service, house, run):
     service.answers["WatchTraining"] = [[snapshot(), hold]]
     watch = run.watch()
     next(watch)
-    closer = threading.Thread(target=lambda: (hold.reached.wait(10), house.close()))
+    closer = threading.Thread(target=lambda: (hold.reached.wait(60), house.close()))
     closer.start()
     assert list(watch) == []
     closer.join()
@@ -209,8 +209,8 @@ def test_leaving_a_watch_cancels_it_at_the_service(service, run):
     service.answers["WatchTraining"] = [[snapshot(), hold, Refusal(grpc.StatusCode.INTERNAL)]]
     with run.watch() as watch:
         next(watch)
-        assert hold.reached.wait(10)
-    assert hold._go.wait(10)  # let go by the service's own notice that the client is gone
+        assert hold.reached.wait(60)
+    assert hold._go.wait(60)  # let go by the service's own notice that the client is gone
 
 
 def test_two_watches_of_one_run_are_independent(service, run):

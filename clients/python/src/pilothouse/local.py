@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -34,11 +35,13 @@ def local(*, data_dir: str | Path | None = None, binary: str | Path | None = Non
     Args:
         data_dir: where runs and data are kept, and the service's log, pilothoused.log. Default: a temporary folder that
             is removed at close().
-        binary: the program pilothoused, or the folder it is in. Default: in the folder $PILOTHOUSE_BIN, else on $PATH.
+        binary: the program pilothoused, or the folder it is in. Default: in the folder $PILOTHOUSE_BIN; where that is
+            not set, beside the running Python (as in the environment that deploy/quickstart makes), else on $PATH.
         timeout: seconds that the start, and each call, may take unless it names its own.
 
     Raises:
-        LocalServiceFailed: there is no such program, or it ended at once; the text has the last lines of its log.
+        LocalServiceFailed: there is no such program (the text says where it was looked for), or it ended at once (the
+            text has the last lines of its log).
     """
     service = _LocalService(find_binary(binary), None if data_dir is None else Path(data_dir))
     try:
@@ -55,26 +58,39 @@ def find_binary(binary: str | Path | None) -> Path:
     Raises:
         LocalServiceFailed: there is none.
     """
+    places = _places(binary)
+    for _, candidate in places:
+        program = candidate / BINARY if candidate.is_dir() else candidate
+        if program.is_file() and os.access(program, os.X_OK):
+            return program.resolve()
+    raise _no_binary([place for place, _ in places])
+
+
+def _places(binary: str | Path | None) -> list[tuple[str, Path]]:
+    """Where to look, in order: what a person calls the place, and a program or a folder."""
+    # Whoever says where it is wants that one, and to be told if it is not there.
     if binary is not None:
-        place, candidate = str(binary), Path(binary)
-    elif folder := os.environ.get(BINARY_VARIABLE):
-        place, candidate = f"${BINARY_VARIABLE} ({folder})", Path(folder)
-    elif found := shutil.which(BINARY):
-        return Path(found)
-    else:
-        raise _no_binary("$PATH")
-    if candidate.is_dir():
-        candidate /= BINARY
-    if not (candidate.is_file() and os.access(candidate, os.X_OK)):
-        raise _no_binary(place)
-    return candidate.resolve()
+        return [(str(binary), Path(binary))]
+    if folder := os.environ.get(BINARY_VARIABLE):
+        return [(f"${BINARY_VARIABLE} ({folder})", Path(folder))]
+    # Not resolved: the interpreter of a virtual environment is a link, and what is meant is the environment.
+    beside = Path(sys.executable or os.devnull).parent
+    search_path = os.environ.get("PATH", os.defpath)
+    found = shutil.which(BINARY, path=search_path)
+    return [
+        (f"{beside} (beside the running Python)", beside),
+        (f"$PATH ({search_path})", Path(found) if found else Path(os.devnull)),
+    ]
 
 
-def _no_binary(place: str) -> LocalServiceFailed:
+def _no_binary(places: list[str]) -> LocalServiceFailed:
+    looked = "".join(f"\n  {place}" for place in places)
     return LocalServiceFailed(
-        f"There is no program {BINARY} in {place}. Build it in a checkout of Pilothouse with "
-        f"`cmake --preset release && cmake --build build/release`, then set ${BINARY_VARIABLE} to build/release/bin.",
-        metadata={"place": place},
+        f"There is no program {BINARY} in any of these places:{looked}\n"
+        "In a checkout of Pilothouse, `deploy/quickstart --service` builds it and links it into the environment "
+        "build/venv. Then either use that environment (`source build/venv/bin/activate`), or set "
+        f"${BINARY_VARIABLE} to the checkout's build/release/bin, or give local() that folder as `binary`.",
+        metadata={"places": "\n".join(places)},
     )
 
 

@@ -1,0 +1,194 @@
+# shellcheck shell=bash
+# The service of deploy/quickstart: finding, starting and stopping it, and the runs that live on without it. To be sourced
+# after common.sh, with these set: data (the folder the service keeps runs in), bin (where the programs are), again (how
+# to call the script once more).
+# shellcheck disable=SC2154
+
+readonly default_address=127.0.0.1:50051
+readonly start_limit_seconds=60
+readonly stop_limit_seconds=60
+readonly most_runs_named=8
+
+address_file=$data/address
+service_log=$data/pilothoused.log
+
+# take_lock FILE: one call of this script at a time, until release_lock or the script's end.
+take_lock() {
+  exec {lock_fd}>"$1"
+  flock --nonblock "$lock_fd" && return
+  echo '   another deploy/quickstart is at work just now: waiting for it'
+  flock "$lock_fd"
+}
+release_lock() { exec {lock_fd}>&-; }
+
+# open_files PROGRAM: a line "pid file" for each file that a living process of that name (its first 15 letters) has open.
+# What a process holds open tells for certain whose it is; a number kept in a file may be anybody's by now.
+open_files() {
+  local comm name pid
+  for comm in /proc/[0-9]*/comm; do
+    { read -r name <"$comm"; } 2>/dev/null || continue
+    [[ $name == "$1" ]] || continue
+    pid=${comm%/comm} pid=${pid#/proc/}
+    find "/proc/$pid/fd" -type l -printf "$pid %l\n" 2>/dev/null || true
+  done
+}
+
+# The process that serves the data folder, whoever started it. Fails if there is none.
+service_pid() {
+  local pid file
+  while read -r pid file; do
+    if [[ $file == "$data/service.lock" ]]; then
+      echo "$pid"
+      return
+    fi
+  done < <(open_files pilothoused)
+  return 1
+}
+
+# The runs of the data folder that have a living trainer, by name.
+living_runs() {
+  local file
+  while read -r _ file; do
+    if [[ $file == "$data"/runs/*/trainer.lock ]]; then
+      file=${file%/trainer.lock}
+      echo "${file##*/}"
+    fi
+  done < <(open_files pilothouse-trai) | sort -u
+}
+
+# Whether the process was started by this script, so that what it serves on stands in the address file.
+is_ours() { tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qxF -- "$address_file"; }
+
+complain_of_stranger() {
+  complain "   FAILED: $data is served already by process $1, which this script did not start."
+  complain "   Stop that one first (kill $1), or name another folder: PILOTHOUSE_DATA=FOLDER deploy/quickstart"
+}
+
+port_is_taken() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
+
+show_service_log() { tail -n 20 "$service_log" | sed 's/^/   | /' >&2; }
+
+# The usual address, unless a program would be found there that is not this service.
+choose_address() {
+  local port=${default_address##*:}
+  if port_is_taken 127.0.0.1 "$port" || port_is_taken ::1 "$port"; then
+    echo 127.0.0.1:0
+  else
+    echo "$default_address"
+  fi
+}
+
+await_address() { # PID
+  local deadline=$((SECONDS + start_limit_seconds))
+  until [[ -s $address_file ]]; do
+    if ! kill -0 "$1" 2>/dev/null; then
+      show_service_log
+      complain "   FAILED: pilothoused ended at once. All it said: $service_log"
+      return 1
+    fi
+    if ((SECONDS >= deadline)); then
+      show_service_log
+      complain "   FAILED: pilothoused did not begin to serve within $start_limit_seconds s; stopping it. Its log: $service_log"
+      kill "$1"
+      return 1
+    fi
+    sleep 0.1
+  done
+}
+
+start_service() {
+  local pid listen
+  if [[ ! -x $bin/pilothoused ]]; then
+    complain "   FAILED: there is no $bin/pilothoused. $again --service builds it."
+    return 1
+  fi
+  listen=$(choose_address)
+  if [[ $listen != "$default_address" ]]; then
+    echo "   port ${default_address##*:} is used by another program (another service, perhaps): this one takes a free port"
+  fi
+  rm -f "$address_file"
+  # Without the lock, which it would hold for as long as it lives.
+  setsid nohup "$bin/pilothoused" --data "$data" --listen "$listen" --address-file "$address_file" \
+    >>"$service_log" 2>&1 </dev/null {lock_fd}>&- &
+  pid=$!
+  await_address "$pid" || return
+  echo "   running on $(<"$address_file"), process $pid"
+}
+
+ensure_service() {
+  local pid
+  if ! pid=$(service_pid); then
+    start_service
+    return
+  fi
+  is_ours "$pid" || { complain_of_stranger "$pid"; return 1; }
+  await_address "$pid" || return
+  echo "   already running on $(<"$address_file"), process $pid"
+  if [[ $(readlink "/proc/$pid/exe") == *'(deleted)' ]]; then
+    echo "   It was started from an older build. To change to the new one: $again --stop, and call again."
+  fi
+}
+
+count_of_runs() { if (($1 == 1)); then echo '1 run'; else echo "$1 runs"; fi; }
+
+# Says which runs live without a service, and how to end them.
+report_orphans() {
+  local runs named
+  mapfile -t runs < <(living_runs)
+  if ((${#runs[@]} == 0)); then
+    echo 'No run is alive.'
+    return
+  fi
+  named="${runs[*]:0:most_runs_named}"
+  ((${#runs[@]} > most_runs_named)) && named+=' …'
+  echo "Alive without a service: $(count_of_runs ${#runs[@]}) ($named). Each trains up to its target, and ends after a day."
+  printf '   %-36s %s\n' "$again --service" 'finds and steers them again' \
+    "$again --stop-runs" 'ends them too; their parameters are saved'
+}
+
+end_service() { # PID
+  local deadline=$((SECONDS + stop_limit_seconds))
+  kill "$1"
+  while service_pid >/dev/null; do
+    if ((SECONDS >= deadline)); then
+      complain "pilothoused (process $1) has been asked to stop and has not, for $stop_limit_seconds s. Its log: $service_log"
+      return 1
+    fi
+    sleep 0.1
+  done
+  echo "The service has stopped. What its runs left is in $data/runs."
+}
+
+stop_service() {
+  local pid
+  if ! pid=$(service_pid); then
+    echo "No service of $data is running."
+  elif is_ours "$pid"; then
+    end_service "$pid" || return
+  else
+    complain_of_stranger "$pid"
+    return 1
+  fi
+  report_orphans
+}
+
+# Trainers that have lost their service listen to nobody, so one is started for them if need be.
+stop_runs_and_service() {
+  local count
+  count=$(living_runs | wc -l)
+  if ! service_pid >/dev/null; then
+    if ((count == 0)); then
+      stop_service
+      return
+    fi
+    echo "No service of $data is running, but without it live on $(count_of_runs "$count"): starting it to stop them."
+  fi
+  ensure_service || return
+  if ! "$venv/bin/python" deploy/stop_runs.py --address "$(<"$address_file")"; then
+    complain "Not every run has stopped, so the service goes on, on $(<"$address_file"). Look into it with pilot, and call"
+    complain "$again --stop-runs again. $again --stop ends the service alone. The process of a trainer"
+    complain "that hangs stands in $data/runs/RUN/trainer.lock: killed, it keeps its history but not its parameters."
+    return 1
+  fi
+  stop_service
+}
