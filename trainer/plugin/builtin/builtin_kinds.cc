@@ -1,6 +1,7 @@
 #include "trainer/plugin/builtin/builtin_kinds.h"
 
 #include "trainer/plugin/builtin/average.h"
+#include "trainer/plugin/builtin/exchange.h"
 #include "trainer/plugin/builtin/statistics.h"
 
 namespace pilothouse::trainer {
@@ -8,6 +9,7 @@ namespace pilothouse::trainer {
 PluginKinds BuiltInPluginKinds() {
   PluginKinds kinds;
   kinds.Register(AverageKind());
+  kinds.Register(ExchangeKind());
   kinds.Register(StatisticsKind());
   return kinds;
 }
