@@ -9,6 +9,18 @@
     for event in run.watch():
         print(event)
 
+Plugins run between two batches of a run, on the schedule they are given; functions of this process, beside it:
+
+    run = house.start(..., validation=0.2, plugins=["validate"])    # print(*house.plugin_kinds()) tells what there is
+    run.attach("early-stopping", patience=5)
+
+    @run.every("each(500)", values=("loss", "eta"))
+    def look(event, run):
+        print(event.batch, event.values)
+
+    for plugin in run.plugins():
+        print(plugin)                                 # when it ran last, and when it is next due
+
 Everything listed in __all__ is thread-safe unless it says otherwise, and nothing else is meant to be used. Messages for
 the curious go to the logger "pilothouse".
 """

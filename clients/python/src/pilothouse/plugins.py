@@ -111,27 +111,32 @@ class Plugin:
 
     What is left out gets the kind's usual value; House.plugin_kinds() tells the kinds and what is usual. Making one
     raises PluginPointUnknown for a point, and SpecInvalid for a timeline, that there is not.
+
+    Attributes:
+        kind: one of House.plugin_kinds().
+        schedule: the times at which to run: "each(100)", "each(30 s) & from(1 h)", "at(10, 20) | each(5 epochs)".
+        name: names it within its run, [a-z0-9][a-z0-9-]{0,62}. Empty: the kind's name, with a number if that is taken.
+        timeline: what the schedule counts: "batches", "examples", "epochs", "wall_time" or "training_time". None: as
+            its units say; without units, batches.
+        point: at which point it runs: "start", "before_batch", "after_batch", "after_validation", "before_stop" or
+            "end". None: the kind's usual one.
+        settings: the kind's settings by name.
+        priority: lower runs first, −1,000 to 1,000; at the same priority, the one attached first.
+        required: where it fails as often as is allowed, the run pauses instead of going on without it.
+        allowance: longest time that one call may take, in seconds or as a timedelta, above 0, at most an hour. None:
+            10 s.
+        max_failures: after so many failures in a row it is detached, 1 to 1,000. None: 3.
     """
 
-    #: One of House.plugin_kinds().
     kind: str = field(kw_only=False)
-    #: The times at which to run: "each(100)", "each(30 s) & from(1 h)", "at(10, 20) | each(5 epochs)".
     schedule: str = field(default="", kw_only=False)
-    #: Names it within its run, [a-z0-9][a-z0-9-]{0,62}. Empty: the kind's name, with a number if that is taken.
     name: str = ""
-    #: What the schedule counts. None: as its units say; without units, batches.
     timeline: Timeline | str | None = None
-    #: At which point it runs. None: the kind's usual one.
     point: PluginPoint | str | None = None
-    #: The kind's settings by name.
     settings: Mapping[str, SettingValue] = field(default_factory=dict, hash=False)
-    #: Lower runs first, −1,000 to 1,000; at the same priority, the one attached first.
     priority: int | None = None
-    #: Where it fails as often as is allowed, the run pauses instead of going on without it.
     required: bool | None = None
-    #: Longest time that one call may take, in seconds or as a timedelta, above 0, at most an hour. None: 10 s.
     allowance: float | timedelta | None = None
-    #: After so many failures in a row it is detached, 1 to 1,000. None: 3.
     max_failures: int | None = None
 
     def __post_init__(self) -> None:
