@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "clients/cpp/pilot/values.h"
 #include "clients/cpp/pilothouse_client/client.h"
 #include "pilothouse/v1/control.pb.h"
 #include "pilothouse/v1/event.pb.h"
+#include "pilothouse/v1/plugin.pb.h"
 #include "pilothouse/v1/run.pb.h"
 
 namespace pilothouse::client {
@@ -26,6 +28,11 @@ enum class Command {
   kPause,
   kResume,
   kStop,
+  kPluginAdd,
+  kPluginRemove,
+  kPluginSchedule,
+  kPluginList,
+  kPluginKinds,
   kPredict,
   kCompletion,
 };
@@ -54,6 +61,7 @@ struct StartArguments {
   std::string dataset;
   std::string server_file;
   std::vector<std::string> target_columns;
+  Validation validation;
   bool standardize = false;
   v1::LossFunction loss = v1::LOSS_FUNCTION_UNSPECIFIED;
   std::optional<double> eta;
@@ -68,6 +76,7 @@ struct StartArguments {
   std::optional<absl::Duration> loss_interval;
   int64_t loss_every = 0;
   int64_t state_every = 0;
+  std::vector<v1::PluginSpec> plugins;
   std::optional<int64_t> batch_to;
   std::string name;
   bool watch = false;
@@ -96,6 +105,8 @@ struct Arguments {
   PredictArguments predict;
   bool all_runs = false;
   bool state_vector = false;
+  // Of `plugin kinds`. Empty: all.
+  std::string plugin_kind;
   std::string shell;
 };
 

@@ -18,6 +18,14 @@ absl::StatusOr<v1::Receipt> Ask(const Client& client, Command command, const std
       return client.SetEta(run_id, knob.value(), given.options);
     case Command::kSet:
       return client.SetKnob(run_id, knob.name(), knob.value(), given.options);
+    case Command::kPluginAdd:
+      return client.AttachPlugin(run_id, given.change.attach_plugin().plugin(), given.options);
+    case Command::kPluginRemove:
+      return client.DetachPlugin(run_id, given.change.detach_plugin().name(), given.options);
+    case Command::kPluginSchedule: {
+      const v1::ReschedulePluginChange& change = given.change.reschedule_plugin();
+      return client.ReschedulePlugin(run_id, change.name(), change.schedule(), change.timeline(), given.options);
+    }
     default:
       return client.BatchTo(run_id, given.change.target(), given.options);
   }

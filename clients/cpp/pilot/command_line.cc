@@ -7,6 +7,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "clients/cpp/pilot/exit_code.h"
 #include "clients/cpp/pilot/grammar.h"
 
@@ -14,6 +16,20 @@ namespace pilothouse::client {
 namespace {
 
 constexpr char kDefaultAddress[] = "localhost:50051";
+
+std::string WhatIsWrongWithPlugin(const Arguments& arguments) {
+  const v1::Change& change = arguments.change.change;
+  if (arguments.command == Command::kPluginAdd && change.attach_plugin().plugin().kind().empty()) {
+    return "plugin add needs the kind of plugin to attach. See pilot plugin add --help.";
+  }
+  if (arguments.command == Command::kPluginRemove && change.detach_plugin().name().empty()) {
+    return "plugin remove needs the name of a plugin. See pilot plugin remove --help.";
+  }
+  if (arguments.command == Command::kPluginSchedule && change.reschedule_plugin().name().empty()) {
+    return "plugin schedule needs the name of a plugin and its new schedule. See pilot plugin schedule --help.";
+  }
+  return "";
+}
 
 // What options alone cannot express.
 std::string WhatIsWrong(const Arguments& arguments) {
@@ -24,6 +40,7 @@ std::string WhatIsWrong(const Arguments& arguments) {
   if (arguments.command == Command::kBatchTo && no_change) {
     return "batch-to needs the batch to train up to. See pilot batch-to --help.";
   }
+  if (const std::string wrong = WhatIsWrongWithPlugin(arguments); !wrong.empty()) return wrong;
   const StartArguments& start = arguments.start;
   const int sources = !start.data.empty() + !start.inputs.empty() + !start.dataset.empty() + !start.server_file.empty();
   if (arguments.command == Command::kStart && sources != 1) {
@@ -38,11 +55,39 @@ std::string WhatIsWrong(const Arguments& arguments) {
 
 // CLI11 would say only that a command is required.
 std::string WrongCommand(const std::vector<std::string>& words) {
-  if (words.empty()) return "say what to do; pilot --help lists the commands.";
-  const std::string& first = words.front();
-  const std::vector<std::string> known = CommandNames();
-  if (absl::StartsWith(first, "-") || std::find(known.begin(), known.end(), first) != known.end()) return "";
-  return absl::StrCat("there is no command ", first, "; pilot --help lists them.");
+  std::string command;
+  for (size_t i = 0; true; ++i) {
+    const std::vector<std::string> known = CommandNames(command);
+    const std::string help = absl::StrCat("pilot ", command, command.empty() ? "" : " ", "--help");
+    if (known.empty()) return "";
+    if (i == words.size()) return absl::StrCat("say what to do; ", help, " lists the commands.");
+    if (absl::StartsWith(words[i], "-")) return "";
+    absl::StrAppend(&command, command.empty() ? "" : " ", words[i]);
+    if (std::find(known.begin(), known.end(), words[i]) == known.end()) {
+      return absl::StrCat("there is no command ", command, "; ", help, " lists them.");
+    }
+  }
+}
+
+// The app of a command: "", "start", "plugin add". Null: there is none.
+CLI::App* FindApp(Grammar& grammar, const std::string& command) {
+  CLI::App* app = &grammar.app();
+  for (const absl::string_view name : absl::StrSplit(command, ' ', absl::SkipEmpty())) {
+    const auto found = app->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == std::string(name); });
+    if (found.empty()) return nullptr;
+    app = found.front();
+  }
+  return app;
+}
+
+// "pilot plugin add --help", of what was chosen.
+std::string HelpCommand(const CLI::App& app) {
+  std::string command = "pilot";
+  for (const CLI::App* chosen = &app; !chosen->get_subcommands().empty();) {
+    chosen = chosen->get_subcommands().front();
+    absl::StrAppend(&command, " ", chosen->get_name());
+  }
+  return command + " --help";
 }
 
 // "batch-to -5" is a target that is wrong, not an option that is unknown: CLI11 sees no option behind a real minus
@@ -72,12 +117,9 @@ std::variant<Arguments, ParseExit> ParseCommandLine(const std::vector<std::strin
     const auto chosen = grammar.app().get_subcommands();
     return ParseExit{kExitSuccess, chosen.empty() ? grammar.app().help() : chosen.front()->help()};
   } catch (const CLI::Error& error) {
-    const auto chosen = grammar.app().get_subcommands();
-    const std::string hint =
-        chosen.empty() ? "pilot --help" : absl::StrCat("pilot ", chosen.front()->get_name(), " --help");
     std::string sentence = error.what();
     if (!absl::EndsWith(sentence, ".")) sentence += ".";
-    return ParseExit{kExitUsage, absl::StrCat(sentence, " See ", hint, ".")};
+    return ParseExit{kExitUsage, absl::StrCat(sentence, " See ", HelpCommand(grammar.app()), ".")};
   }
   const std::string wrong = WhatIsWrong(arguments);
   if (!wrong.empty()) return ParseExit{kExitUsage, wrong};
@@ -88,12 +130,14 @@ std::variant<Arguments, ParseExit> ParseCommandLine(const std::vector<std::strin
   return arguments;
 }
 
-std::vector<std::string> CommandNames() {
+std::vector<std::string> CommandNames(const std::string& command) {
   Arguments unused;
   Grammar grammar(unused);
   std::vector<std::string> names;
-  for (const CLI::App* command : grammar.app().get_subcommands([](CLI::App*) { return true; })) {
-    names.push_back(command->get_name());
+  const CLI::App* const app = FindApp(grammar, command);
+  if (app == nullptr) return names;
+  for (const CLI::App* const sub : app->get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(sub->get_name());
   }
   return names;
 }
@@ -103,9 +147,8 @@ std::vector<OptionInfo> OptionsOf(const std::string& command) {
   Grammar grammar(unused);
   std::vector<OptionInfo> options;
   std::vector<const CLI::App*> apps = {&grammar.app()};
-  for (const CLI::App* const app : grammar.app().get_subcommands([](const CLI::App*) { return true; })) {
-    if (app->get_name() == command) apps.push_back(app);
-  }
+  const CLI::App* const given = FindApp(grammar, command);
+  if (given != nullptr && given != apps.front()) apps.push_back(given);
   for (const CLI::App* const app : apps) {
     for (const CLI::Option* const option : app->get_options([](const CLI::Option*) { return true; })) {
       for (const std::string& name : option->get_lnames()) {

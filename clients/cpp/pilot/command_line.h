@@ -26,8 +26,9 @@ struct OptionInfo {
   std::string name;
   bool takes_value;
 };
-std::vector<std::string> CommandNames();
-// Of a command, and the global ones. An unknown command has only the global ones.
+// The commands below a command: of "plugin", "add" and others. Empty: all that stand first.
+std::vector<std::string> CommandNames(const std::string& command = "");
+// Of a command ("start", "plugin add"), and the global ones. An unknown command has only the global ones.
 std::vector<OptionInfo> OptionsOf(const std::string& command);
 
 }  // namespace pilothouse::client

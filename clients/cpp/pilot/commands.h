@@ -11,8 +11,10 @@ int RunStart(const Session& session, const Arguments& arguments);
 int RunRuns(const Session& session, const Arguments& arguments);
 int RunState(const Session& session, const Arguments& arguments);
 int RunWatch(const Session& session, const Arguments& arguments);
-// set-eta, set, batch-to, pause, resume and stop.
+// set-eta, set, batch-to, pause, resume and stop; plugin add, remove and schedule.
 int RunChange(const Session& session, const Arguments& arguments);
+int RunPluginList(const Session& session, const Arguments& arguments);
+int RunPluginKinds(const Session& session, const Arguments& arguments);
 int RunPredict(const Session& session, const Arguments& arguments);
 
 // Watches a run until it ends.

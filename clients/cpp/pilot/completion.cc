@@ -62,7 +62,9 @@ const std::map<std::string, std::vector<std::string>>& OptionValues() {
       {"--precision", {"float32", "float64"}},
       {"--initializer", {"scaled", "normal"}},
       {"--batch-size", {"full"}},
-      {"--kinds", {"loss", "status", "control", "state"}},
+      {"--kinds", {"loss", "status", "control", "state", "plugin"}},
+      {"--timeline", {"batches", "examples", "epochs", "wall_time", "training_time"}},
+      {"--point", {"start", "before_batch", "after_batch", "after_validation", "before_stop", "end"}},
       {"--data", {kCompleteFiles}},
       {"--inputs", {kCompleteFiles}},
       {"--targets", {kCompleteFiles}},
@@ -86,6 +88,7 @@ std::vector<std::string> Beginning(const std::string& prefix, const std::vector<
 
 // What stands before the word that is being typed.
 struct Before {
+  // "watch", "plugin add".
   std::string command;
   std::string address;
   // Words of the command that are neither options nor their values.
@@ -105,8 +108,8 @@ Before Read(const std::vector<std::string>& words) {
       ++i;
       if (i + 1 == words.size()) before.option = word;
       if (word == "--address" && i + 1 < words.size()) before.address = words[i];
-    } else if (before.command.empty()) {
-      before.command = word;
+    } else if (before.command.empty() || !CommandNames(before.command).empty()) {
+      absl::StrAppend(&before.command, before.command.empty() ? "" : " ", word);
     } else {
       ++before.positionals;
     }
@@ -115,7 +118,7 @@ Before Read(const std::vector<std::string>& words) {
 }
 
 bool TakesRun(const std::string& command) {
-  return command != "start" && command != "runs" && command != "completion" && !command.empty();
+  return command != "start" && command != "runs" && command != "completion" && command != "plugin kinds";
 }
 
 }  // namespace
@@ -140,7 +143,9 @@ std::vector<std::string> Complete(const std::vector<std::string>& words,
     for (const OptionInfo& option : OptionsOf(before.command)) names.push_back(option.name);
     return Beginning(typed, names);
   }
-  if (before.command.empty()) return Beginning(typed, CommandNames());
+  if (const std::vector<std::string> commands = CommandNames(before.command); !commands.empty()) {
+    return Beginning(typed, commands);
+  }
   if (before.command == "completion") return Beginning(typed, {"bash", "zsh", "fish"});
   std::vector<std::string> candidates;
   if (TakesRun(before.command) && before.positionals == 0) candidates = run_ids(before.address);

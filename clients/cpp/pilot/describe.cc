@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "clients/cpp/pilot/plugin_output.h"
 #include "clients/cpp/pilot/text.h"
 
 namespace pilothouse::client {
@@ -66,6 +67,7 @@ std::string ControlText(const v1::ControlReport& control) {
     return absl::StrCat(Printable(change.knob().name()), " ", FormatNumber(control.previous_value()), " → ",
                         FormatNumber(control.value()));
   }
+  if (!change.has_target()) return PluginControlText(control);
   if (change.target().has_pause()) return "pause";
   if (change.target().has_resume()) return absl::StrCat("resume to ", Count(control.value()));
   return absl::StrCat("target ", Count(control.previous_value()), " → ", Count(control.value()));
@@ -85,6 +87,8 @@ std::string EventLine(const v1::Event& event) {
     case v1::Event::kState:
       return absl::StrCat(begin, "state of ",
                           event.state().state().shape_size() > 0 ? event.state().state().shape(0) : 0, " parameters");
+    case v1::Event::kPlugin:
+      return begin + ReportLine(event.plugin());
     default:
       return absl::StrCat(begin, "something this pilot is too old to know");
   }
@@ -99,6 +103,7 @@ std::string ReceiptLine(const v1::Change& change, const v1::Receipt& receipt) {
   if (change.target().has_pause()) {
     return absl::StrCat("paused at batch ", receipt.applied_batch(), " (receipt ", receipt.control_id(), ")");
   }
+  if (!change.has_target()) return PluginReceiptLine(change, receipt);
   return absl::StrCat("target is ", static_cast<int64_t>(receipt.value()), from);
 }
 
@@ -141,9 +146,14 @@ std::string RunPage(const v1::Run& run) {
   if (run.has_end_time()) rows.push_back({"ended", FormatDateTime(run.end_time())});
   const v1::RunFacts& facts = run.facts();
   if (facts.parameters() > 0) {
-    rows.push_back({"data", absl::StrCat(FormatCount(facts.examples()), " examples, ", FormatCount(facts.inputs()),
-                                         " inputs, ", FormatCount(facts.batches_per_epoch()), " batches per epoch")});
+    const std::string held_out = facts.validation_examples() > 0
+                                     ? absl::StrCat(" and ", FormatCount(facts.validation_examples()), " held out")
+                                     : "";
+    rows.push_back(
+        {"data", absl::StrCat(FormatCount(facts.examples()), " examples", held_out, ", ", FormatCount(facts.inputs()),
+                              " inputs, ", FormatCount(facts.batches_per_epoch()), " batches per epoch")});
   }
+  if (const std::string plugins = PluginNames(run); !plugins.empty()) rows.push_back({"plugins", plugins});
   if (!run.directory().empty()) rows.push_back({"directory", Printable(run.directory())});
   std::string page = FormatTable(rows, {false, false}, "");
   if (facts.layers_size() > 0) absl::StrAppend(&page, "\n", LayerTable(facts));

@@ -18,7 +18,7 @@ std::string StatusWord(v1::RunStatus status);
 std::string IdleReasonText(v1::IdleReason reason);
 // "IDLE (target reached)".
 std::string StatusText(v1::RunStatus status, v1::IdleReason reason);
-// "eta 0.1 → 0.01", "target 1,000 → 5,000", "pause", "resume to 5,000", "stop".
+// "eta 0.1 → 0.01", "target 1,000 → 5,000", "pause", "resume to 5,000", "stop", "attach validate, each(100)".
 std::string ControlText(const v1::ControlReport& control);
 // One line for people and for grep: "12:03:41  batch 1200  loss 0.04213". Without a line's end.
 std::string EventLine(const v1::Event& event);

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "clients/cpp/pilot/help_text.h"
+#include "clients/cpp/pilot/option_values.h"
 #include "clients/cpp/pilot/text.h"
 #include "clients/cpp/pilot/values.h"
 
@@ -24,32 +25,6 @@ constexpr int kCommandColumns = 16;
 std::string Padded(const std::string& text, int columns) {
   const int space = columns - DisplayWidth(text);
   return space > 0 ? text + std::string(space, ' ') : text + "  ";
-}
-
-// CLI11's way of refusing a value. Caught in ParseCommandLine.
-void Refuse(const std::string& name, const absl::Status& status) {
-  throw CLI::ValidationError(name, std::string(status.message()));
-}
-
-// An option whose value goes through `parse`.
-template <typename T, typename Target>
-CLI::Option* AddValue(CLI::App* app, const std::string& name, absl::StatusOr<T> (*parse)(const std::string&),
-                      Target* target, const std::string& type, const std::string& description) {
-  return app
-      ->add_option_function<std::string>(
-          name,
-          [name, parse, target](const std::string& text) {
-            absl::StatusOr<T> value = parse(text);
-            if (!value.ok()) Refuse(name, value.status());
-            *target = *std::move(value);
-          },
-          description)
-      ->type_name(type);
-}
-
-CLI::Option* AddText(CLI::App* app, const std::string& name, std::string* target, const std::string& type,
-                     const std::string& description) {
-  return app->add_option(name, *target, description)->type_name(type);
 }
 
 absl::StatusOr<std::optional<int64_t>> ParseBatchSize(const std::string& text) {
@@ -84,15 +59,8 @@ std::string HelpFormatter::make_group(std::string group, bool, std::vector<const
   for (const CLI::Option* const option : options) {
     const std::string name = absl::StrCat("  ", option->get_name(false, true), option->get_type_size() > 0 ? " " : "",
                                           option->get_type_size() > 0 ? option->get_type_name() : "");
-    std::string line = Padded(name, kOptionColumns);
-    for (const absl::string_view word : absl::StrSplit(option->get_description(), ' ')) {
-      if (DisplayWidth(line) + 1 + DisplayWidth(word) > kHelpColumns) {
-        absl::StrAppend(&text, line, "\n");
-        line = std::string(kOptionColumns, ' ');
-      }
-      absl::StrAppend(&line, DisplayWidth(line) > kOptionColumns ? " " : "", word);
-    }
-    absl::StrAppend(&text, line, "\n");
+    absl::StrAppend(&text,
+                    WrapText(Padded(name, kOptionColumns), option->get_description(), kOptionColumns, kHelpColumns));
   }
   return text;
 }
@@ -114,6 +82,7 @@ Grammar::Grammar(Arguments& arguments) : arguments_(arguments), app_(kMainText, 
   AddLooking();
   AddWatch();
   AddSteering();
+  AddPlugins();
   AddOther();
 }
 
@@ -128,14 +97,18 @@ void Grammar::AddGlobalOptions() {
 CLI::App* Grammar::AddCommand(const std::string& name, Command command, const std::string& group,
                               const std::string& text, const std::string& usage, const std::string& footer) {
   CLI::App* const app = app_.add_subcommand(name, text);
+  SetUp(app, group, usage, footer);
+  app->final_callback([this, command] { arguments_.command = command; });
+  return app;
+}
+
+void Grammar::SetUp(CLI::App* app, const std::string& group, const std::string& usage, const std::string& footer) {
   app->group(group);
   app->fallthrough();
   app->set_help_flag("-h,--help", "Show this help");
   app->footer(footer + (footer.empty() ? "" : "\n\n") +
               "--address, --json and --timeout may be given too; see pilot --help.");
-  app->final_callback([this, command] { arguments_.command = command; });
   formatter_->SetUsage(app, usage);
-  return app;
 }
 
 void Grammar::AddRun(CLI::App* app) { app->add_option("RUN", arguments_.run)->group(""); }
@@ -168,6 +141,7 @@ void Grammar::AddStart() {
   AddText(start, "--net", &arguments_.start.net, "NET", "The network, such as 64x128rx10")->required();
   AddStartData(start);
   AddStartTraining(start);
+  AddStartPlugins(start);
   start->add_flag("--watch", arguments_.start.watch, "Watch the run once it has started")->group("Then");
   AddText(start, "--name", &arguments_.start.name, "RUN",
           "The run's id: lower-case letters, digits and -, at most 63 (default: the service chooses)")
@@ -254,7 +228,7 @@ void Grammar::AddWatchOptions(CLI::App* app) {
            "Begin after the event of this sequence (default: now)")
       ->excludes(from_start);
   AddValue(app, "--kinds", ParseKinds, &given.kinds, "KINDS",
-           "Only these: loss, status, control, state, separated by commas (default: all but state)");
+           "Only these: loss, status, control, state, plugin, separated by commas (default: all but state)");
   AddValue(app, "--min-interval", ParseDuration, &given.min_interval, "TIME",
            "Leave out losses that follow faster than this (default 50ms)");
   AddValue(app, "--give-up", ParseDuration, &given.give_up, "TIME",

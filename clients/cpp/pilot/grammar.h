@@ -36,6 +36,8 @@ class Grammar {
  private:
   CLI::App* AddCommand(const std::string& name, Command command, const std::string& group, const std::string& text,
                        const std::string& usage, const std::string& footer);
+  // What every command has.
+  void SetUp(CLI::App* app, const std::string& group, const std::string& usage, const std::string& footer);
   void AddGlobalOptions();
   void AddStart();
   void AddStartData(CLI::App* start);
@@ -44,6 +46,14 @@ class Grammar {
   void AddWatchOptions(CLI::App* app);
   void AddLooking();
   void AddSteering();
+  // --validation and --plugin.
+  void AddStartPlugins(CLI::App* start);
+  void AddPlugins();
+  CLI::App* AddPluginCommand(CLI::App* plugin, const std::string& name, Command command, const std::string& text,
+                             const std::string& usage, const std::string& footer);
+  void AddPluginAdd(CLI::App* plugin);
+  void AddPluginOptions(CLI::App* add);
+  void AddPluginSchedule(CLI::App* plugin);
   void AddOther();
   void AddRun(CLI::App* app);
   // [RUN] followed by `count` words, which `use` gets.

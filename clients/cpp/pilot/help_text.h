@@ -46,7 +46,11 @@ inline constexpr char kStartFooter[] = R"(Examples:
     pilot start --net 2x2tx1t --inputs x.npy --targets y.npy --loss half-mse --batch-size full --precision float64
 
   Use a file that the service has in its folder of data, and two of its columns as targets:
-    pilot start --net 10x32gx2 --server-file house/prices.csv --target-column price --target-column days --loss mse)";
+    pilot start --net 10x32gx2 --server-file house/prices.csv --target-column price --target-column days --loss mse
+
+  Hold a fifth of the examples out, validate on them every 100 batches, and end when that gets no better:
+    pilot start --net 64x128rx10 --data digits.csv --loss cross-entropy --batch-to 50000 --validation 20% \
+      --plugin 'each(100) validate' --plugin 'early-stopping patience=5')";
 
 inline constexpr char kRunsText[] =
     R"(List the runs
@@ -78,8 +82,12 @@ JSON lines have a "type", and by type these fields (times are RFC 3339; NaN and 
   loss        sequence, batch, time, value, at_target
   status      sequence, batch, time, status, idle_reason, message, target, loss
   control     sequence, batch, time, control, name, value, previous_value, origin, note, request_id, at_batch
-              (control: knob, target or stop; name: of the knob; at_batch: null, or the batch asked for)
+              (control: knob, target, stop, attach_plugin with spec, detach_plugin, reschedule_plugin with schedule and
+              timeline, or parameters with file, sha256, from_run_id and from_batch; name: of the knob or the plugin;
+              at_batch: null, or the batch asked for)
   state       sequence, batch, time, state: [numbers], eta, loss, asked
+  plugin      sequence, batch, time, plugin, kind, values: {name: number}, histograms: [{name, minimum, maximum,
+              counts}], message, failure: null or {message, failures_in_a_row, detached, paused}
   gap         first, last: sequences between which events were left out, since this watcher did not keep up
   heartbeat   status, batch, loss, time, training_thread_seen_time
   connection  lost: true, message, retry_in_seconds)";

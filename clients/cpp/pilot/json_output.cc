@@ -1,39 +1,19 @@
 #include "clients/cpp/pilot/json_output.h"
 
-#include <google/protobuf/util/time_util.h>
-
-#include <cmath>
-#include <nlohmann/json.hpp>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "clients/cpp/pilot/describe.h"
-#include "clients/cpp/pilot/text.h"
+#include "clients/cpp/pilot/json_values.h"
+#include "clients/cpp/pilot/plugin_json.h"
 #include "proto/support/error.h"
 #include "proto/support/tensor.h"
 
 namespace pilothouse::client {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json Number(double value) {
-  if (std::isfinite(value)) return value;
-  return FormatNumber(value);
-}
-
-Json Numbers(const std::vector<double>& values) {
-  Json list = Json::array();
-  for (const double value : values) list.push_back(Number(value));
-  return list;
-}
-
-Json Time(const google::protobuf::Timestamp& time) { return google::protobuf::util::TimeUtil::ToString(time); }
-
-// Text from elsewhere may not be UTF-8, which nlohmann would refuse with an exception.
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 std::string IdleReasonWord(v1::IdleReason reason) {
   return reason == v1::IDLE_REASON_UNSPECIFIED
@@ -43,9 +23,9 @@ std::string IdleReasonWord(v1::IdleReason reason) {
 
 Json OfKnob(const v1::Knob& knob) {
   return {{"name", knob.name()},
-          {"value", Number(knob.value())},
-          {"minimum", Number(knob.minimum())},
-          {"maximum", Number(knob.maximum())},
+          {"value", JsonNumber(knob.value())},
+          {"minimum", JsonNumber(knob.minimum())},
+          {"maximum", JsonNumber(knob.maximum())},
           {"integer", knob.integer()},
           {"description", knob.description()}};
 }
@@ -56,11 +36,9 @@ Json OfFacts(const v1::RunFacts& facts) {
     layers.push_back(
         {{"description", layer.description()}, {"outputs", layer.outputs()}, {"parameters", layer.parameters()}});
   }
-  return {{"examples", facts.examples()},
-          {"inputs", facts.inputs()},
-          {"outputs", facts.outputs()},
-          {"parameters", facts.parameters()},
-          {"batches_per_epoch", facts.batches_per_epoch()},
+  return {{"examples", facts.examples()},     {"validation_examples", facts.validation_examples()},
+          {"inputs", facts.inputs()},         {"outputs", facts.outputs()},
+          {"parameters", facts.parameters()}, {"batches_per_epoch", facts.batches_per_epoch()},
           {"layers", std::move(layers)}};
 }
 
@@ -74,12 +52,12 @@ Json OfRun(const v1::Run& run) {
                {"batch", run.batch()},
                {"target", run.target()},
                {"resume_target", run.resume_target()},
-               {"loss", Number(run.loss())},
-               {"eta", Number(run.eta())},
+               {"loss", JsonNumber(run.loss())},
+               {"eta", JsonNumber(run.eta())},
                {"knobs", std::move(knobs)},
                {"last_sequence", run.last_sequence()},
-               {"create_time", Time(run.create_time())},
-               {"end_time", run.has_end_time() ? Time(run.end_time()) : Json()},
+               {"create_time", JsonTime(run.create_time())},
+               {"end_time", run.has_end_time() ? JsonTime(run.end_time()) : Json()},
                {"directory", run.directory()}};
   json["facts"] = run.has_facts() ? OfFacts(run.facts()) : Json();
   return json;
@@ -90,28 +68,51 @@ Json OfReceipt(const std::string& run_id, const v1::Receipt& receipt) {
           {"control_id", receipt.control_id()},
           {"request_id", receipt.request_id()},
           {"applied_batch", receipt.applied_batch()},
-          {"value", Number(receipt.value())},
-          {"applied_time", Time(receipt.applied_time())}};
+          {"value", JsonNumber(receipt.value())},
+          {"plugin", receipt.plugin().empty() ? Json() : Json(receipt.plugin())},
+          {"applied_time", JsonTime(receipt.applied_time())}};
+}
+
+std::string ControlWord(const v1::Change& change) {
+  switch (change.kind_case()) {
+    case v1::Change::kKnob:
+      return "knob";
+    case v1::Change::kStop:
+      return "stop";
+    case v1::Change::kAttachPlugin:
+      return "attach_plugin";
+    case v1::Change::kDetachPlugin:
+      return "detach_plugin";
+    case v1::Change::kReschedulePlugin:
+      return "reschedule_plugin";
+    case v1::Change::kParameters:
+      return "parameters";
+    default:
+      return "target";
+  }
 }
 
 void AddControl(const v1::ControlReport& control, Json& json) {
   const v1::Change& change = control.change();
-  json["control"] = change.has_knob() ? "knob" : change.has_stop() ? "stop" : "target";
-  json["name"] = change.has_knob() ? Json(change.knob().name()) : Json();
-  json["value"] = Number(control.value());
-  json["previous_value"] = Number(control.previous_value());
+  json["control"] = ControlWord(change);
+  json["name"] = change.has_knob()          ? Json(change.knob().name())
+                 : control.plugin().empty() ? Json()
+                                            : Json(control.plugin());
+  json["value"] = JsonNumber(control.value());
+  json["previous_value"] = JsonNumber(control.previous_value());
   json["origin"] = control.origin();
   json["note"] = control.note();
   json["request_id"] = control.request_id();
   json["at_batch"] = control.has_at_batch() ? Json(control.at_batch()) : Json();
+  AddPluginChange(change, json);
 }
 
 Json OfEvent(const v1::Event& event) {
   Json json = {
-      {"type", "unknown"}, {"sequence", event.sequence()}, {"batch", event.batch()}, {"time", Time(event.time())}};
+      {"type", "unknown"}, {"sequence", event.sequence()}, {"batch", event.batch()}, {"time", JsonTime(event.time())}};
   if (event.has_loss()) {
     json["type"] = "loss";
-    json["value"] = Number(event.loss().value());
+    json["value"] = JsonNumber(event.loss().value());
     json["at_target"] = event.loss().at_target();
   } else if (event.has_status()) {
     json["type"] = "status";
@@ -119,16 +120,19 @@ Json OfEvent(const v1::Event& event) {
     json["idle_reason"] = IdleReasonWord(event.status().idle_reason());
     json["message"] = event.status().message();
     json["target"] = event.status().target();
-    json["loss"] = Number(event.status().loss());
+    json["loss"] = JsonNumber(event.status().loss());
   } else if (event.has_control()) {
     json["type"] = "control";
     AddControl(event.control(), json);
   } else if (event.has_state()) {
     json["type"] = "state";
-    json["state"] = Numbers(ToDoubles(event.state().state()));
-    json["eta"] = Number(event.state().eta());
-    json["loss"] = Number(event.state().loss());
+    json["state"] = JsonNumbers(ToDoubles(event.state().state()));
+    json["eta"] = JsonNumber(event.state().eta());
+    json["loss"] = JsonNumber(event.state().loss());
     json["asked"] = event.state().asked();
+  } else if (event.has_plugin()) {
+    json["type"] = "plugin";
+    AddReport(event.plugin(), json);
   }
   return json;
 }
@@ -137,10 +141,10 @@ Json OfHeartbeat(const v1::Heartbeat& heartbeat) {
   return {{"type", "heartbeat"},
           {"status", StatusWord(heartbeat.status())},
           {"batch", heartbeat.batch()},
-          {"loss", Number(heartbeat.loss())},
-          {"time", Time(heartbeat.time())},
+          {"loss", JsonNumber(heartbeat.loss())},
+          {"time", JsonTime(heartbeat.time())},
           {"training_thread_seen_time",
-           heartbeat.has_training_thread_seen_time() ? Time(heartbeat.training_thread_seen_time()) : Json()}};
+           heartbeat.has_training_thread_seen_time() ? JsonTime(heartbeat.training_thread_seen_time()) : Json()}};
 }
 
 }  // namespace
@@ -156,7 +160,11 @@ std::string RunsJson(const std::vector<v1::Run>& runs) {
 std::string StateJson(const v1::GetStateResponse& response) {
   Json json;
   json["run"] = OfRun(response.run());
-  json["state"] = response.has_state() ? Numbers(ToDoubles(response.state())) : Json();
+  json["run"]["plugins"] = Json::array();
+  for (const v1::PluginStatus& plugin : response.run().plugins()) {
+    json["run"]["plugins"].push_back(PluginAsJson(plugin));
+  }
+  json["state"] = response.has_state() ? JsonNumbers(ToDoubles(response.state())) : Json();
   return Dump(json);
 }
 
@@ -167,7 +175,7 @@ std::string ReceiptJson(const std::string& run_id, const v1::Receipt& receipt) {
 std::string StopJson(const std::string& run_id, const v1::StopResponse& response) {
   Json json = OfReceipt(run_id, response.receipt());
   json["final_batch"] = response.final_batch();
-  json["final_loss"] = Number(response.final_loss());
+  json["final_loss"] = JsonNumber(response.final_loss());
   return Dump(json);
 }
 
@@ -209,14 +217,14 @@ std::string PredictionJson(const Prediction& prediction) {
   Json rows = Json::array();
   for (size_t at = 0; prediction.width > 0 && at < prediction.outputs.size(); at += prediction.width) {
     const auto begin = prediction.outputs.begin() + static_cast<std::ptrdiff_t>(at);
-    rows.push_back(Numbers(std::vector<double>(begin, begin + prediction.width)));
+    rows.push_back(JsonNumbers(std::vector<double>(begin, begin + prediction.width)));
   }
   Json json = {{"run_id", prediction.run_id},
                {"first_batch", prediction.first_batch},
                {"last_batch", prediction.last_batch},
                {"outputs", std::move(rows)}};
   json["classes"] = prediction.classes.empty() ? Json() : Json(prediction.classes);
-  json["probabilities"] = prediction.classes.empty() ? Json() : Numbers(prediction.probabilities);
+  json["probabilities"] = prediction.classes.empty() ? Json() : JsonNumbers(prediction.probabilities);
   return Dump(json);
 }
 

@@ -38,6 +38,10 @@ int Run(const Arguments& arguments) {
       return RunState(*session, arguments);
     case Command::kWatch:
       return RunWatch(*session, arguments);
+    case Command::kPluginList:
+      return RunPluginList(*session, arguments);
+    case Command::kPluginKinds:
+      return RunPluginKinds(*session, arguments);
     case Command::kPredict:
       return RunPredict(*session, arguments);
     default:

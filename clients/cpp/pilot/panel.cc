@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "clients/cpp/pilot/curve.h"
 #include "clients/cpp/pilot/describe.h"
+#include "clients/cpp/pilot/plugin_output.h"
 #include "clients/cpp/pilot/text.h"
 
 namespace pilothouse::client {
@@ -132,6 +133,14 @@ void AddProgress(const RunView& view, const PanelStyle& style, Page& page) {
              {absl::StrCat("eta ", FormatNumber(run.eta())), kPlain}});
 }
 
+void AddReports(const RunView& view, int count, Page& page) {
+  for (int i = 0; i < count; ++i) {
+    const v1::Event& event = view.reports()[i];
+    page.Flow({{absl::StrCat("batch ", FormatCount(event.batch()), "  ", ReportLine(event.plugin())),
+                event.plugin().has_failure() ? kYellow : kPlain}});
+  }
+}
+
 void AddCurve(const RunView& view, const PanelStyle& style, int rows, Page& page) {
   const std::vector<CurvePoint>& points = view.losses().points();
   constexpr int kLabelDigits = 4;
@@ -191,9 +200,11 @@ std::vector<std::string> RenderPanel(const RunView& view, absl::Time now, const 
                       kYellow});
   }
   if (style.live) footer.push_back({"Ctrl-C leaves; the run goes on", kDim});
-  // The footer takes its lines from the bottom, and may need two of them; then come controls, and the curve gets the
-  // rest.
+  // The footer takes its lines from the bottom, and may need two of them; then come reports of plugins and controls,
+  // and the curve gets the rest.
   const int footer_rows = footer.empty() ? 0 : 1 + static_cast<int>(footer.size());
+  const int reports = std::clamp(page.room() - footer_rows - 1, 0, static_cast<int>(view.reports().size()));
+  AddReports(view, reports, page);
   const int known = static_cast<int>(view.controls().size());
   const int controls = std::clamp(std::min(known, page.room() - footer_rows - 1), 0, kMaxControlLines);
   AddCurve(view, style, page.room() - footer_rows - (controls > 0 ? controls + 1 : 0), page);

@@ -21,6 +21,8 @@ void FillData(const StartArguments& arguments, const std::string& dataset_id, v1
   }
   for (const std::string& column : arguments.target_columns) data.add_target_columns(column);
   data.set_standardize(arguments.standardize);
+  if (arguments.validation.fraction.has_value()) data.set_validation_fraction(*arguments.validation.fraction);
+  if (arguments.validation.examples.has_value()) data.set_validation_examples(*arguments.validation.examples);
 }
 
 }  // namespace
@@ -44,6 +46,7 @@ v1::StartRunRequest BuildStartRequest(const StartArguments& arguments, const std
   spec.set_keep_order(arguments.keep_order);
   spec.set_precision(arguments.precision);
   spec.set_seed(arguments.seed);
+  spec.mutable_plugins()->Assign(arguments.plugins.begin(), arguments.plugins.end());
   v1::ReportSpec& report = *spec.mutable_report();
   if (arguments.loss_interval.has_value()) {
     *report.mutable_loss_interval() =

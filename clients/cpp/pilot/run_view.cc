@@ -48,6 +48,7 @@ void RunView::ApplyEvent(const v1::Event& event) {
     if (!is_history) run_.set_loss(event.loss().value());
   }
   if (event.has_control()) ApplyControl(event);
+  if (event.has_plugin()) ApplyReport(event);
   if (event.has_status()) {
     // A pause belongs to no speed.
     progress_.clear();
@@ -65,8 +66,14 @@ void RunView::ApplyEvent(const v1::Event& event) {
 void RunView::ApplyControl(const v1::Event& event) {
   controls_.push_front(event);
   if (controls_.size() > kMaxControls) controls_.pop_back();
-  if (event.sequence() <= snapshot_sequence_) return;
   const v1::ControlReport& control = event.control();
+  if (control.change().has_detach_plugin()) {
+    reports_.erase(
+        std::remove_if(reports_.begin(), reports_.end(),
+                       [&](const v1::Event& report) { return report.plugin().plugin() == control.plugin(); }),
+        reports_.end());
+  }
+  if (event.sequence() <= snapshot_sequence_) return;
   if (control.change().has_target()) {
     const auto target = static_cast<int64_t>(control.value());
     run_.set_target(target);
@@ -77,6 +84,22 @@ void RunView::ApplyControl(const v1::Event& event) {
   for (v1::Knob& knob : *run_.mutable_knobs()) {
     if (knob.name() == control.change().knob().name()) knob.set_value(control.value());
   }
+}
+
+void RunView::ApplyReport(const v1::Event& event) {
+  const auto same = std::find_if(reports_.begin(), reports_.end(), [&event](const v1::Event& report) {
+    return report.plugin().plugin() == event.plugin().plugin();
+  });
+  if (same != reports_.end()) {
+    *same = event;
+    return;
+  }
+  if (reports_.size() == kMaxReports) {
+    reports_.erase(std::min_element(reports_.begin(), reports_.end(), [](const v1::Event& a, const v1::Event& b) {
+      return a.sequence() < b.sequence();
+    }));
+  }
+  reports_.push_back(event);
 }
 
 void RunView::ApplyHeartbeat(const v1::Heartbeat& heartbeat) {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "clients/cpp/pilot/curve.h"
@@ -23,6 +24,8 @@ class RunView {
  public:
   // How many of the newest controls are kept.
   static constexpr size_t kMaxControls = 8;
+  // Of how many plugins the newest report is kept.
+  static constexpr size_t kMaxReports = 3;
 
   // `now`: when the item came, by this machine's clock.
   void Apply(const WatchItem& item, absl::Time now);
@@ -33,6 +36,8 @@ class RunView {
   const LossHistory& losses() const { return losses_; }
   // Newest first.
   const std::deque<v1::Event>& controls() const { return controls_; }
+  // The newest report of each of the plugins that reported last, in an order that stays while they do.
+  const std::vector<v1::Event>& reports() const { return reports_; }
   bool ended() const { return HasEnded(run_.status()); }
   bool has_snapshot() const { return has_snapshot_; }
 
@@ -58,6 +63,7 @@ class RunView {
   void ApplySnapshot(const v1::Run& snapshot);
   void ApplyEvent(const v1::Event& event);
   void ApplyControl(const v1::Event& event);
+  void ApplyReport(const v1::Event& event);
   void ApplyHeartbeat(const v1::Heartbeat& heartbeat);
   // The run was at `batch` at `time`, by the trainer's clock.
   void NoteProgress(absl::Time time, int64_t batch);
@@ -68,6 +74,7 @@ class RunView {
   uint64_t snapshot_sequence_ = 0;
   LossHistory losses_;
   std::deque<v1::Event> controls_;
+  std::vector<v1::Event> reports_;
   std::deque<Progress> progress_;
   uint64_t events_left_out_ = 0;
   // How long the trainer had been silent when the last item came, and when that was.

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "clients/cpp/pilot/exit_code.h"
 #include "clients/cpp/pilot/json_output.h"
+#include "clients/cpp/pilot/plugin_output.h"
 #include "clients/cpp/pilot/run_view.h"
 #include "clients/cpp/pilot/text.h"
 #include "clients/cpp/pilothouse_client/identity.h"
@@ -50,7 +51,7 @@ std::string ErrorText(const absl::Status& status) {
   if (ReasonOf(status) == v1::ERROR_REASON_UNSPECIFIED) return text;
   const v1::Error error = ToError(status);
   return absl::StrCat(text, " [", ReasonName(error.reason()), error.field().empty() ? "" : ", ",
-                      Printable(error.field()), "]");
+                      Printable(error.field()), "]", SchedulePointer(status));
 }
 
 int PrintError(const absl::Status& status, int exit_code, bool json) {

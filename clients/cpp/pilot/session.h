@@ -17,7 +17,7 @@ namespace pilothouse::client {
 int PrintError(const absl::Status& status, int exit_code, bool json);
 // Errors without a reason that are not the transport's come from the command line and the local files it names.
 int ExitCodeOf(const absl::Status& status);
-// "sentence [REASON, field]".
+// "sentence [REASON, field]"; of a schedule that cannot be read, the place in lines of their own.
 std::string ErrorText(const absl::Status& status);
 
 // A connection for one command line.

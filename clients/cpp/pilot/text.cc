@@ -138,6 +138,22 @@ std::string Truncate(absl::string_view text, int width) {
   return absl::StrCat(text.substr(0, text.size() - rest.size()), kEllipsis);
 }
 
+std::string WrapText(absl::string_view begin, absl::string_view text, int indent, int width) {
+  std::string lines;
+  std::string line(begin);
+  bool at_begin = true;
+  for (const absl::string_view word : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    if (!at_begin && DisplayWidth(line) + 1 + DisplayWidth(word) > width) {
+      absl::StrAppend(&lines, line, "\n");
+      line = std::string(indent, ' ');
+      at_begin = true;
+    }
+    absl::StrAppend(&line, at_begin ? "" : " ", word);
+    at_begin = false;
+  }
+  return absl::StrCat(lines, line, "\n");
+}
+
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right_aligned,
                         absl::string_view indent) {
   std::vector<int> widths(right_aligned.size(), 0);

@@ -36,6 +36,10 @@ int DisplayWidth(absl::string_view text);
 // The longest beginning that fits into `width` columns; the last is "…" where something was cut.
 std::string Truncate(absl::string_view text, int width);
 
+// Text behind `begin`, broken between words into lines of at most `width` columns, each ended; those after the first
+// begin with `indent` spaces. A longer word has a line of its own.
+std::string WrapText(absl::string_view begin, absl::string_view text, int indent, int width);
+
 // Columns of text, each as wide as its widest cell, two spaces apart. The first row is the header. `right_aligned`
 // columns hold numbers.
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right_aligned,

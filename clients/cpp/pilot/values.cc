@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -26,14 +28,19 @@ bool IsDigits(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isdigit(c); });
 }
 
-// One of the named values; '_' and case do not matter.
+std::string PlainName(absl::string_view name) {
+  std::string plain = absl::AsciiStrToLower(name);
+  std::replace(plain.begin(), plain.end(), '_', '-');
+  return plain;
+}
+
+// One of the named values; '_' or '-' and case do not matter.
 template <typename T>
 absl::StatusOr<T> ParseName(const std::string& text, std::initializer_list<std::pair<absl::string_view, T>> names) {
-  std::string plain = absl::AsciiStrToLower(text);
-  std::replace(plain.begin(), plain.end(), '_', '-');
+  const std::string plain = PlainName(text);
   std::string known;
   for (const auto& [name, value] : names) {
-    if (plain == name) return value;
+    if (plain == PlainName(name)) return value;
     absl::StrAppend(&known, known.empty() ? "" : ", ", name);
   }
   return Expected(absl::StrCat("one of ", known), text);
@@ -129,6 +136,69 @@ absl::StatusOr<v1::Initializer> ParseInitializer(const std::string& text) {
   return ParseName<v1::Initializer>(text, {{"scaled", v1::INITIALIZER_SCALED}, {"normal", v1::INITIALIZER_NORMAL}});
 }
 
+absl::StatusOr<Validation> ParseValidation(const std::string& text) {
+  Validation validation;
+  absl::string_view number = text;
+  const bool percent = absl::ConsumeSuffix(&number, "%");
+  int64_t examples = 0;
+  if (!percent && IsDigits(number) && absl::SimpleAtoi(number, &examples) && examples >= 1) {
+    validation.examples = examples;
+    return validation;
+  }
+  const double whole = percent ? 100 : 1;
+  double part = 0;
+  if (!absl::SimpleAtod(number, &part) || !(part > 0 && part < whole)) {
+    return Expected(
+        "a part of the examples, such as 20% or 0.2, above none and below all, or a whole number of them from 1 on",
+        text);
+  }
+  validation.fraction = part / whole;
+  return validation;
+}
+
+absl::StatusOr<v1::Timeline> ParseTimeline(const std::string& text) {
+  return ParseName<v1::Timeline>(text, {{"batches", v1::TIMELINE_BATCHES},
+                                        {"examples", v1::TIMELINE_EXAMPLES},
+                                        {"epochs", v1::TIMELINE_EPOCHS},
+                                        {"wall_time", v1::TIMELINE_WALL_TIME},
+                                        {"training_time", v1::TIMELINE_TRAINING_TIME}});
+}
+
+absl::StatusOr<v1::PluginPoint> ParsePoint(const std::string& text) {
+  return ParseName<v1::PluginPoint>(text, {{"start", v1::PLUGIN_POINT_START},
+                                           {"before_batch", v1::PLUGIN_POINT_BEFORE_BATCH},
+                                           {"after_batch", v1::PLUGIN_POINT_AFTER_BATCH},
+                                           {"after_validation", v1::PLUGIN_POINT_AFTER_VALIDATION},
+                                           {"before_stop", v1::PLUGIN_POINT_BEFORE_STOP},
+                                           {"end", v1::PLUGIN_POINT_END}});
+}
+
+absl::StatusOr<int> ParsePriority(const std::string& text) {
+  constexpr int kMaxPriority = 1000;
+  int priority = 0;
+  if (absl::SimpleAtoi(text, &priority) && std::abs(int64_t{priority}) <= kMaxPriority) return priority;
+  return Expected("a whole number from -1000 to 1000", text);
+}
+
+absl::StatusOr<bool> ParseYesNo(const std::string& text) {
+  return ParseName<bool>(text, {{"yes", true}, {"no", false}, {"true", true}, {"false", false}});
+}
+
+absl::StatusOr<absl::Duration> ParseAllowance(const std::string& text) {
+  const absl::StatusOr<absl::Duration> allowance = ParseDuration(text);
+  if (!allowance.ok() || *allowance <= absl::ZeroDuration() || *allowance > absl::Hours(1)) {
+    return Expected("a time such as 500ms or 10s, above 0 and at most 1h", text);
+  }
+  return allowance;
+}
+
+absl::StatusOr<int> ParseFailures(const std::string& text) {
+  constexpr int kMaxFailures = 1000;
+  int failures = 0;
+  if (absl::SimpleAtoi(text, &failures) && failures >= 1 && failures <= kMaxFailures) return failures;
+  return Expected("a whole number from 1 to 1000", text);
+}
+
 absl::StatusOr<std::vector<v1::EventKind>> ParseKinds(const std::string& text) {
   std::vector<v1::EventKind> kinds;
   for (const absl::string_view part : absl::StrSplit(text, ',')) {
@@ -136,7 +206,8 @@ absl::StatusOr<std::vector<v1::EventKind>> ParseKinds(const std::string& text) {
         ParseName<v1::EventKind>(std::string(absl::StripAsciiWhitespace(part)), {{"loss", v1::EVENT_KIND_LOSS},
                                                                                  {"status", v1::EVENT_KIND_STATUS},
                                                                                  {"control", v1::EVENT_KIND_CONTROL},
-                                                                                 {"state", v1::EVENT_KIND_STATE}});
+                                                                                 {"state", v1::EVENT_KIND_STATE},
+                                                                                 {"plugin", v1::EVENT_KIND_PLUGIN}});
     if (!kind.ok()) return kind.status();
     kinds.push_back(*kind);
   }

@@ -4,6 +4,7 @@
 #define PILOTHOUSE_CLIENTS_CPP_PILOT_VALUES_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,16 @@
 #include "absl/time/time.h"
 #include "pilothouse/v1/control.pb.h"
 #include "pilothouse/v1/event.pb.h"
+#include "pilothouse/v1/plugin.pb.h"
 #include "pilothouse/v1/run.pb.h"
 
 namespace pilothouse::client {
+
+// How many examples are held out; exactly one of the two.
+struct Validation {
+  std::optional<double> fraction;
+  std::optional<int64_t> examples;
+};
 
 // Finite.
 absl::StatusOr<double> ParseNumber(const std::string& text);
@@ -33,6 +41,20 @@ absl::StatusOr<std::vector<double>> ParseNumbers(const std::string& text);
 absl::StatusOr<v1::LossFunction> ParseLoss(const std::string& text);
 absl::StatusOr<v1::Precision> ParsePrecision(const std::string& text);
 absl::StatusOr<v1::Initializer> ParseInitializer(const std::string& text);
+// "20%" or a fraction such as "0.2", above nothing and below everything; or a whole number of examples from 1 on.
+absl::StatusOr<Validation> ParseValidation(const std::string& text);
+// "batches", "examples", "epochs", "wall_time", "training_time".
+absl::StatusOr<v1::Timeline> ParseTimeline(const std::string& text);
+// "start", "before_batch", "after_batch", "after_validation", "before_stop", "end".
+absl::StatusOr<v1::PluginPoint> ParsePoint(const std::string& text);
+// −1,000 to 1,000.
+absl::StatusOr<int> ParsePriority(const std::string& text);
+// "yes" and "true", "no" and "false".
+absl::StatusOr<bool> ParseYesNo(const std::string& text);
+// How long a plugin's call may take: above 0, at most 1 h.
+absl::StatusOr<absl::Duration> ParseAllowance(const std::string& text);
+// 1 to 1,000 failures in a row.
+absl::StatusOr<int> ParseFailures(const std::string& text);
 // "loss,control": kinds of events.
 absl::StatusOr<std::vector<v1::EventKind>> ParseKinds(const std::string& text);
 
