@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -36,6 +37,16 @@ absl::Status Expected(absl::string_view name, absl::string_view value, absl::str
       absl::StrCat("The setting \"", name, "\" takes ", what, "; got \"", Shortened(value, kMaxQuotedBytes), "\"."));
 }
 
+// nullopt: it is no single length above 0.
+std::optional<Span> ReadSpan(absl::string_view text, std::optional<Timeline> timeline) {
+  // Schedules know all units already; what is more than one time of theirs is kept out.
+  if (text.find_first_of("(),|&~") != absl::string_view::npos) return std::nullopt;
+  const absl::StatusOr<Schedule> schedule = Schedule::Parse(absl::StrCat("at(", text, ")"), timeline);
+  const Ticks ticks = schedule.ok() ? schedule->NextAfter(0) : kNever;
+  if (ticks == kNever) return std::nullopt;
+  return Span{schedule->timeline(), ticks};
+}
+
 bool MayStandInFileName(char c) { return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.'; }
 
 }  // namespace
@@ -66,14 +77,17 @@ absl::StatusOr<bool> PluginSettings::Flag(absl::string_view name) const {
 }
 
 absl::StatusOr<std::chrono::nanoseconds> PluginSettings::Time(absl::string_view name) const {
-  const std::string& value = Text(name);
-  // Schedules know all units of time already; what is more than one time of theirs is kept out.
-  if (value.find_first_of("(),|&~") == std::string::npos) {
-    const absl::StatusOr<Schedule> schedule = Schedule::Parse(absl::StrCat("at(", value, ")"), Timeline::kWallTime);
-    const Ticks time = schedule.ok() ? schedule->NextAfter(0) : kNever;
-    if (time != kNever) return std::chrono::nanoseconds(time);
+  const std::optional<Span> span = ReadSpan(Text(name), Timeline::kWallTime);
+  if (span.has_value()) return std::chrono::nanoseconds(span->ticks);
+  return Expected(name, Text(name), "a time above 0, such as \"30 s\", \"5 min\" or \"1 h\"");
+}
+
+absl::StatusOr<Span> PluginSettings::SpanOn(absl::string_view name, Timeline clock) const {
+  const std::optional<Span> span = ReadSpan(Text(name), std::nullopt);
+  if (!span.has_value()) {
+    return Expected(name, Text(name), "a length above 0, such as \"500 batches\", \"20 epochs\" or \"1 h\"");
   }
-  return Expected(name, value, "a time above 0, such as \"30 s\", \"5 min\" or \"1 h\"");
+  return Span{span->timeline == Timeline::kWallTime ? clock : span->timeline, span->ticks};
 }
 
 absl::StatusOr<std::string> PluginSettings::Choice(absl::string_view name,

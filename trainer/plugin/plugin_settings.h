@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "trainer/plugin/timeline.h"
 
 namespace pilothouse::trainer {
 
@@ -26,6 +27,12 @@ struct PluginSettingFacts {
   std::string usual = "";
   // One must be given; `usual` is empty.
   bool required = false;
+};
+
+// A length of any timeline.
+struct Span {
+  Timeline timeline = Timeline::kBatches;
+  Ticks ticks = 0;
 };
 
 // The settings of one plugin: those that were given, and the usual values of the others. All errors are
@@ -44,6 +51,9 @@ class PluginSettings {
   absl::StatusOr<bool> Flag(absl::string_view name) const;
   // "30 s", "5 min", "1 h"; above 0.
   absl::StatusOr<std::chrono::nanoseconds> Time(absl::string_view name) const;
+  // "500 batches", "20 epochs", "10000 examples", "1 h", "100", which are batches; above 0. What is given in units of
+  // time is told on `clock`, which is wall_time or training_time.
+  absl::StatusOr<Span> SpanOn(absl::string_view name, Timeline clock) const;
   // One of `choices`.
   absl::StatusOr<std::string> Choice(absl::string_view name, const std::vector<std::string>& choices) const;
   // The name of a file in the run's directory, below the folder the plugin keeps its files in: 1 to 128 letters,

@@ -61,6 +61,20 @@ TEST(PluginSettings, TimesHaveUnits) {
   }
 }
 
+TEST(PluginSettings, SpansLieOnTheTimelineOfTheirUnit) {
+  const absl::StatusOr<Span> epochs = With("2.5 epochs").SpanOn("it", Timeline::kTrainingTime);
+  EXPECT_EQ(epochs->timeline, Timeline::kEpochs);
+  EXPECT_EQ(epochs->ticks, 2'500'000);
+  EXPECT_EQ(With("100").SpanOn("it", Timeline::kWallTime)->timeline, Timeline::kBatches);
+  const absl::StatusOr<Span> seconds = With("1.5 s").SpanOn("it", Timeline::kTrainingTime);
+  EXPECT_EQ(seconds->timeline, Timeline::kTrainingTime);
+  EXPECT_EQ(seconds->ticks, 1'500'000'000);
+  for (const char* value : {"", "0", "-1 s", "3 apples", "1, 2", "1) | at(2", "always"}) {
+    EXPECT_TRUE(absl::StrContains(Sentence(With(value).SpanOn("it", Timeline::kWallTime)), "a length above 0"))
+        << value;
+  }
+}
+
 TEST(PluginSettings, ChoicesAreListed) {
   EXPECT_EQ(With("lower").Choice("it", {"lower", "higher"}).value(), "lower");
   EXPECT_TRUE(absl::StrContains(Sentence(With("up").Choice("it", {"lower", "higher"})), "one of lower, higher"));
