@@ -1,0 +1,96 @@
+#include "trainer/plugin/builtin/stop_after.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "trainer/plugin/builtin/memory.h"
+#include "trainer/plugin/builtin/span_text.h"
+#include "trainer/plugin/point.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+class StopAfter final : public Plugin {
+ public:
+  StopAfter(Span deadline, std::string reason) : deadline_(deadline), reason_(std::move(reason)) {}
+
+  absl::Status Run(PluginContext& context) override {
+    const bool reached = context.run().timelines().Now(deadline_.timeline) >= deadline_.ticks;
+    if (reached && !context.done()) context.SetDone(reason_);
+    return absl::OkStatus();
+  }
+
+  std::string Save() const override {
+    MemoryWriter memory;
+    memory.Integer(deadline_.ticks);
+    return memory.text();
+  }
+
+  // Not what was computed on making it: that would count anew from where the run was restored.
+  absl::Status Restore(absl::string_view state) override {
+    MemoryReader memory(state);
+    deadline_.ticks = memory.Integer();
+    return memory.Finish();
+  }
+
+ private:
+  Span deadline_;
+  const std::string reason_;
+};
+
+// Where on its timeline the run is to end.
+absl::StatusOr<Span> Deadline(const PluginSettings& settings, const PluginSurroundings& surroundings) {
+  const absl::StatusOr<std::string> clock = settings.Choice("of", {"wall_time", "training_time"});
+  if (!clock.ok()) return clock.status();
+  const absl::StatusOr<Span> after = settings.SpanOn("after", *TimelineOf(*clock));
+  if (!after.ok()) return after.status();
+  const Ticks now = surroundings.timelines->Now(after->timeline);
+  if (after->ticks <= kMaxTicks - now) return Span{after->timeline, now + after->ticks};
+  return PluginSettings::Invalid("after", settings.Text("after"),
+                                 "The setting \"after\" reaches further than a run can count: give less.");
+}
+
+std::string Reason(const PluginSettings& settings, Timeline timeline) {
+  const std::string after(absl::StripAsciiWhitespace(settings.Text("after")));
+  const bool digits_only = after.find_first_not_of("0123456789.") == std::string::npos;
+  if (timeline == Timeline::kTrainingTime) return absl::StrCat("spent ", after, " on batches");
+  if (timeline == Timeline::kWallTime) return absl::StrCat("ran for ", after);
+  return absl::StrCat("trained for ", after, digits_only ? " batches" : "");
+}
+
+absl::StatusOr<std::unique_ptr<Plugin>> Make(const PluginSettings& settings, const PluginSurroundings& surroundings) {
+  const absl::StatusOr<Span> deadline = Deadline(settings, surroundings);
+  if (!deadline.ok()) return deadline.status();
+  return std::make_unique<StopAfter>(*deadline, Reason(settings, deadline->timeline));
+}
+
+absl::StatusOr<PluginTiming> Timing(const PluginSettings& settings, const PluginSurroundings& surroundings) {
+  const absl::StatusOr<Span> deadline = Deadline(settings, surroundings);
+  if (!deadline.ok()) return deadline.status();
+  return PluginTiming{absl::StrCat("from(", SpanText(deadline->timeline, deadline->ticks), ")"), deadline->timeline,
+                      PluginPoint::kAfterBatch};
+}
+
+}  // namespace
+
+PluginKind StopAfterKind() {
+  return {
+      .name = "stop-after",
+      .description = "Ends the run at the first boundary so far after it was attached.",
+      .settings = {{.name = "after",
+                    .description =
+                        "how far, such as \"1 h\", \"500 batches\", \"20 epochs\", \"10000 examples\"; above 0",
+                    .required = true},
+                   {.name = "of",
+                    .description = "which time counts: wall_time, or training_time, which is spent on batches alone",
+                    .usual = "wall_time"}},
+      // Takes the place of one that begins where the settings say.
+      .usual_schedule = "always",
+      .usual_timing = Timing,
+      .make = Make};
+}
+
+}  // namespace pilothouse::trainer
