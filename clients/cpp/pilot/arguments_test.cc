@@ -190,7 +190,7 @@ TEST(WatchArguments, BecomeOptions) {
   EXPECT_EQ(options.min_interval, absl::Seconds(2));
   EXPECT_EQ(options.give_up_after, absl::Minutes(1));
   Refusal("watch --after-sequence 7 --from-start");
-  EXPECT_TRUE(absl::StrContains(Refusal("watch --kinds losses"), "loss, status, control, state"));
+  EXPECT_TRUE(absl::StrContains(Refusal("watch --kinds losses"), "loss, status, control, state, plugin"));
 }
 
 TEST(PredictArguments, NeedOneSourceOfInputs) {

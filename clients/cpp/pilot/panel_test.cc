@@ -103,6 +103,9 @@ TEST_F(PanelTest, ShowsWhoChangedWhat) {
 TEST_F(PanelTest, FitsAnyTerminal) {
   for (int i = 0; i < 10; ++i)
     AddEta(0.01 * (i + 1), "a note that is rather long for a terminal as narrow as this one");
+  WatchItem report;
+  NewEvent(report, 600, absl::Seconds(3)).mutable_plugin()->mutable_output()->set_message("a long report of a plugin");
+  view_.Apply(report, kNow);
   for (int width = 1; width <= 130; ++width) {
     for (const int height : {1, 2, 3, 5, 8, 12, 24, 60}) {
       PanelStyle style;
@@ -173,6 +176,34 @@ TEST_F(PanelTest, ShowsHowARunEnded) {
   EXPECT_TRUE(absl::StrContains(panel, "digits  FAILED\nthe trainer was killed by signal 9")) << panel;
   EXPECT_FALSE(absl::StrContains(panel, "batches/s")) << panel;
   EXPECT_FALSE(absl::StrContains(panel, "Ctrl-C")) << panel;
+}
+
+TEST_F(PanelTest, ShowsTheNewestReportOfUpToThreePlugins) {
+  const auto add = [this](const std::string& plugin, int64_t batch, double loss) {
+    WatchItem item;
+    v1::PluginReport& report = *NewEvent(item, batch, absl::Seconds(3)).mutable_plugin();
+    report.set_plugin(plugin);
+    v1::NamedValue& value = *report.mutable_output()->add_values();
+    value.set_name("loss");
+    value.set_value(loss);
+    view_.Apply(item, kNow);
+  };
+  add("validate", 500, 0.5);
+  add("average", 510, 0.4);
+  add("validate", 600, 0.3);
+  EXPECT_TRUE(absl::StrContains(Panel(), "batch 600  validate: loss 0.3\nbatch 510  average: loss 0.4\n")) << Panel();
+  EXPECT_FALSE(absl::StrContains(Panel(), "batch 500")) << Panel();
+  add("third", 610, 1);
+  add("fourth", 620, 2);
+  EXPECT_FALSE(absl::StrContains(Panel(), "average")) << Panel();
+  EXPECT_TRUE(absl::StrContains(Panel(), "batch 600  validate: loss 0.3\nbatch 610  third: loss 1\n")) << Panel();
+  WatchItem item;
+  v1::ControlReport& control = *NewEvent(item, 620, absl::Seconds(3)).mutable_control();
+  control.mutable_change()->mutable_detach_plugin()->set_name("third");
+  control.set_plugin("third");
+  view_.Apply(item, kNow);
+  EXPECT_FALSE(absl::StrContains(Panel(), "third: loss")) << Panel();
+  EXPECT_TRUE(absl::StrContains(Panel(), "detach third")) << Panel();
 }
 
 TEST(Panel, SaysThatItIsConnecting) { EXPECT_EQ(absl::StrJoin(RenderPanel(RunView(), kNow, {}), "\n"), "connecting"); }

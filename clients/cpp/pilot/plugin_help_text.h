@@ -79,7 +79,7 @@ inline constexpr char kPluginScheduleFooter[] = R"(Examples:
 inline constexpr char kPluginListText[] =
     R"(List the plugins of a run
 In the order in which they run when they are due together: when each ran last and is next due, how often it ran and
-failed, and how long a call takes. RUN may be an unambiguous beginning of a run's id.)";
+failed, and how long a call takes on average. RUN may be an unambiguous beginning of a run's id.)";
 
 inline constexpr char kPluginListFooter[] = R"(Examples:
   pilot plugin list digits

@@ -1,19 +1,15 @@
 #include "clients/cpp/pilot/plugin_output.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "clients/cpp/pilot/text.h"
@@ -112,12 +108,11 @@ std::string ScheduleText(const std::string& schedule, v1::Timeline timeline) {
 }
 
 std::string NextDueText(const v1::PluginStatus& plugin) {
-  if (!plugin.waits_for().empty()) {
-    // A table has no room for an article.
-    return absl::StrCat("next ", Printable(absl::StripPrefix(absl::StripPrefix(plugin.waits_for(), "a "), "an ")));
-  }
+  absl::string_view awaited = plugin.waits_for();
+  if (absl::ConsumePrefix(&awaited, "a ")) return absl::StrCat("next ", Printable(awaited));
+  if (!awaited.empty()) return absl::StrCat("at ", Printable(awaited));
   if (!TakesSchedule(plugin.spec().point())) return std::string(kNothing);
-  if (!plugin.has_next_due()) return "never";
+  if (!plugin.has_next_due()) return plugin.built_in() ? std::string(kNothing) : "never";
   const double due = plugin.next_due();
   switch (plugin.spec().timeline()) {
     case v1::TIMELINE_EXAMPLES:

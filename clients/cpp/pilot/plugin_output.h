@@ -22,7 +22,7 @@ std::string PointWord(v1::PluginPoint point);
 
 // "each(100)"; "each(1000) on examples" where the units do not say so.
 std::string ScheduleText(const std::string& schedule, v1::Timeline timeline);
-// What a plugin is due at: "batch 300", "epoch 2.5", "in 14 s", "next validation", "never", "-".
+// What a plugin is due at: "batch 300", "epoch 2.5", "in 14 s", "next validation", "at the end", "never", "-".
 std::string NextDueText(const v1::PluginStatus& plugin);
 // "loss 0.31, accuracy 0.94", "no gain for 5 validations; detached".
 std::string ReportText(const v1::PluginReport& report);

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
@@ -71,15 +70,24 @@ int ScheduleRoom(const std::vector<Row>& rows, int width) {
 }
 
 std::string UsualText(const v1::PluginKind& kind) {
-  std::string point = PointWord(kind.usual_point());
-  std::replace(point.begin(), point.end(), '_', ' ');
-  const bool by_schedule = kind.usual_point() == v1::PLUGIN_POINT_BEFORE_BATCH ||
-                           kind.usual_point() == v1::PLUGIN_POINT_AFTER_BATCH ||
-                           kind.usual_point() == v1::PLUGIN_POINT_AFTER_VALIDATION;
-  std::string text = "Runs ";
-  if (by_schedule && !kind.usual_schedule().empty()) absl::StrAppend(&text, Printable(kind.usual_schedule()), ", ");
-  absl::StrAppend(&text, by_schedule ? "" : "at the point ", point, ", unless told otherwise.");
-  if (kind.required()) absl::StrAppend(&text, " Must not be missed: the run pauses if it cannot run.");
+  std::string text = "Usually ";
+  switch (kind.usual_point()) {
+    case v1::PLUGIN_POINT_START:
+      text += "at the start.";
+      break;
+    case v1::PLUGIN_POINT_BEFORE_STOP:
+      text += "before the stop.";
+      break;
+    case v1::PLUGIN_POINT_END:
+      text += "at the end.";
+      break;
+    default: {
+      std::string point = PointWord(kind.usual_point());
+      std::replace(point.begin(), point.end(), '_', ' ');
+      absl::StrAppend(&text, Printable(kind.usual_schedule()), ", ", point, ".");
+    }
+  }
+  if (kind.required()) text += " Must not be missed: the run pauses rather than go on without it.";
   return text;
 }
 
@@ -95,7 +103,7 @@ std::string SettingLines(const v1::PluginSetting& setting, int width) {
 }  // namespace
 
 std::string PluginTable(const v1::ListPluginsResponse& list, int width) {
-  std::vector<Row> rows = {{"plugin", "schedule", "last batch", "next due", "runs", "failed", "mean time"}};
+  std::vector<Row> rows = {{"plugin", "schedule", "last ran", "next due", "runs", "failed", "mean"}};
   bool any_built_in = false;
   for (const v1::PluginStatus& plugin : list.plugins()) {
     rows.push_back(RowOf(plugin));

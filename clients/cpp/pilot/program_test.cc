@@ -6,49 +6,19 @@
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "clients/cpp/pilot/exit_code.h"
+#include "clients/cpp/pilot/program_fixture.h"
 #include "clients/cpp/testing/child_process.h"
-#include "clients/cpp/testing/fake_service.h"
-#include "clients/cpp/testing/test_folder.h"
 
 namespace pilothouse::client {
 namespace {
 
 using Json = nlohmann::json;
-
-class Program : public testing::Test {
- protected:
-  struct Result {
-    int exit_code;
-    std::string output;
-    std::string errors;
-  };
-
-  std::unique_ptr<ChildProcess> Begin(const std::string& line,
-                                      ChildProcess::Output output = ChildProcess::Output::kPipe) const {
-    std::vector<std::string> command = absl::StrSplit(line, ' ', absl::SkipEmpty());
-    command.insert(command.begin(), PILOT_BINARY);
-    return std::make_unique<ChildProcess>(
-        command, std::vector<std::string>{"PILOTHOUSE_ADDRESS=" + folder_.Address(), "TERM=xterm", "LC_ALL=C.UTF-8"},
-        output);
-  }
-
-  Result Run(const std::string& line) const {
-    const std::unique_ptr<ChildProcess> child = Begin(line);
-    const int exit_code = child->Wait();
-    return {exit_code, child->output(), child->errors()};
-  }
-
-  TestFolder folder_;
-  FakeHouse house_;
-  std::optional<FakeServer> server_{std::in_place, house_, folder_.Address()};
-};
 
 TEST_F(Program, SaysThatNothingAnswers) {
   server_.reset();

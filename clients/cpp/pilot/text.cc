@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
@@ -151,7 +152,7 @@ std::string WrapText(absl::string_view begin, absl::string_view text, int indent
     absl::StrAppend(&line, at_begin ? "" : " ", word);
     at_begin = false;
   }
-  return absl::StrCat(lines, line, "\n");
+  return absl::StrCat(lines, absl::StripTrailingAsciiWhitespace(line), "\n");
 }
 
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows, const std::vector<bool>& right_aligned,

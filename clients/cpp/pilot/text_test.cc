@@ -47,6 +47,12 @@ TEST(Text, IsCutAtAWidthInColumns) {
   EXPECT_EQ(Truncate("abc", 0), "");
 }
 
+TEST(Text, IsWrappedBetweenWords) {
+  EXPECT_EQ(WrapText("- ", "one two  three", 2, 9), "- one two\n  three\n");
+  EXPECT_EQ(WrapText("", "averyverylongword and", 4, 8), "averyverylongword\n    and\n");
+  EXPECT_EQ(WrapText("name  ", "", 2, 8), "name\n");
+}
+
 TEST(Tables, AlignTheirColumns) {
   EXPECT_EQ(FormatTable({{"layer", "n"}, {"2→2", "10"}, {"x", "5"}}, {false, true}, "  "),
             "  layer   n\n  2→2    10\n  x       5\n");
