@@ -4,7 +4,6 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <variant>
 
 #include "absl/status/status.h"
@@ -32,7 +31,7 @@ class PluginFailureTest : public PluginHostTest {
     EXPECT_EQ(failures_.size(), 1);
     return failures_.empty() ? "" : failures_[0].message;
   }
-  std::string FailureOf(PluginOutput output) {
+  std::string FailureOf(const PluginOutput& output) {
     return FailureOf([output](PluginContext& context) {
       context.Report(output);
       return absl::OkStatus();

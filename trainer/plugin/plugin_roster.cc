@@ -90,8 +90,9 @@ absl::StatusOr<PluginHost::SharedPlugin> PluginHost::Make(const PluginSpec& spec
   auto made = std::make_shared<AttachedPlugin>();
   status = Guarded([&] {
     absl::StatusOr<std::unique_ptr<Plugin>> plugin = completed->kind->make(completed->settings, surroundings_);
-    if (plugin.ok()) made->plugin = *std::move(plugin);
-    return plugin.status();
+    if (!plugin.ok()) return plugin.status();
+    made->plugin = *std::move(plugin);
+    return absl::OkStatus();
   });
   if (!status.ok()) return status;
   made->status.spec = std::move(completed->spec);

@@ -100,8 +100,9 @@ absl::StatusOr<PluginTiming> UsualTiming(const CompletedSpec& completed, const P
   if (said || kind.usual_timing == nullptr) return timing;
   const absl::Status status = Guarded([&] {
     absl::StatusOr<PluginTiming> chosen = kind.usual_timing(completed.settings, surroundings);
-    if (chosen.ok()) timing = *std::move(chosen);
-    return chosen.status();
+    if (!chosen.ok()) return chosen.status();
+    timing = *std::move(chosen);
+    return absl::OkStatus();
   });
   if (!status.ok()) return status;
   return timing;
