@@ -1,10 +1,12 @@
 // What a plugin that fails leads to.
 #include <chrono>
-#include <functional>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"

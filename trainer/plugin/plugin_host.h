@@ -91,14 +91,16 @@ class PluginHost {
   void Run(PluginPoint point, RunView& run, PluginSink& sink, bool idle = false);
   // Runs those that run at start and have not yet.
   void RunStart(RunView& run, PluginSink& sink);
-  // The run has ended: calls every plugin once more, with done().
+  // The run has ended: calls every plugin, save those that belong to the run itself, once more, with done(). What they
+  // wish is dropped.
   void RunLast(RunView& run, PluginSink& sink);
 
   // In the order in which they run.
   std::vector<PluginStatus> List() const;
 
   std::vector<SavedPlugin> Save() const;
-  // Attaches what Save gave, as it was then; errors as in Attach, and those of Plugin::Restore.
+  // Attaches what Save gave, as it was then; those that belong to the run itself must have been added before. Errors as
+  // in Attach, save that a schedule may lie in the past, and those of Plugin::Restore; nothing is attached then.
   absl::Status Restore(const std::vector<SavedPlugin>& saved);
 
  private:

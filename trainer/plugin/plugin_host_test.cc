@@ -1,10 +1,11 @@
 #include "trainer/plugin/plugin_host.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"

@@ -1,10 +1,12 @@
 // Attaching, detaching, rescheduling, listing and restoring.
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
