@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -11,6 +12,7 @@
 #include "proto/support/limits.h"
 #include "proto/support/tensor.h"
 #include "proto/support/text.h"
+#include "service/rpc/validate_plugin.h"
 #include "service/runs/run_id.h"
 
 namespace pilothouse::service {
@@ -23,12 +25,15 @@ constexpr size_t kMaxSpecBytes = 1 << 20;
 absl::Status CheckRequestId(const std::string& request_id, absl::string_view field) {
   const bool printable =
       std::all_of(request_id.begin(), request_id.end(), [](char c) { return absl::ascii_isprint(c); });
-  // These name the controls that services and trainers make themselves.
-  const bool reserved = absl::StartsWith(request_id, "service-") || absl::StartsWith(request_id, "trainer-");
+  // These name the controls that services, trainers and plugins make themselves.
+  const bool reserved = absl::StartsWith(request_id, "service-") || absl::StartsWith(request_id, "trainer-") ||
+                        absl::StartsWith(request_id, "plugin-");
   if (printable && !reserved && request_id.size() <= kMaxRequestIdBytes) return absl::OkStatus();
-  return MakeError(v1::ERROR_REASON_REQUEST_ID_INVALID, field,
-                   absl::StrCat("A request_id has at most ", kMaxRequestIdBytes,
-                                " printable ASCII characters, and begins with neither \"service-\" nor \"trainer-\"."));
+  return MakeError(
+      v1::ERROR_REASON_REQUEST_ID_INVALID, field,
+      absl::StrCat(
+          "A request_id has at most ", kMaxRequestIdBytes,
+          " printable ASCII characters, and begins neither with \"service-\" nor with \"trainer-\" or \"plugin-\"."));
 }
 
 absl::Status CheckText(const std::string& text, size_t limit, absl::string_view field) {
@@ -127,6 +132,35 @@ absl::StatusOr<v1::Control> ToControl(const v1::StopRequest& request) {
   return WithOptions(std::move(change), request.options());
 }
 
+absl::StatusOr<v1::Control> ToControl(const v1::AttachPluginRequest& request) {
+  if (absl::Status valid = CheckPlugin(request.plugin(), "plugin"); !valid.ok()) return valid;
+  v1::Change change;
+  *change.mutable_attach_plugin()->mutable_plugin() = request.plugin();
+  return WithOptions(std::move(change), request.options());
+}
+
+absl::StatusOr<v1::Control> ToControl(const v1::DetachPluginRequest& request) {
+  if (absl::Status name = CheckPluginName(request.name(), "name"); !name.ok()) return name;
+  v1::Change change;
+  change.mutable_detach_plugin()->set_name(request.name());
+  return WithOptions(std::move(change), request.options());
+}
+
+absl::StatusOr<v1::Control> ToControl(const v1::ReschedulePluginRequest& request) {
+  if (absl::Status name = CheckPluginName(request.name(), "name"); !name.ok()) return name;
+  if (request.schedule().empty()) {
+    return MakeError(v1::ERROR_REASON_SCHEDULE_INVALID, "schedule",
+                     "Give the plugin's new schedule: \"each(100)\", say.", {{"schedule", ""}});
+  }
+  if (absl::Status schedule = CheckSchedule(request.schedule(), request.timeline()); !schedule.ok()) return schedule;
+  v1::Change change;
+  v1::ReschedulePluginChange& reschedule = *change.mutable_reschedule_plugin();
+  reschedule.set_name(request.name());
+  reschedule.set_schedule(request.schedule());
+  reschedule.set_timeline(request.timeline());
+  return WithOptions(std::move(change), request.options());
+}
+
 absl::Status CheckStartRun(const v1::StartRunRequest& request) {
   if (!request.run_id().empty()) {
     if (absl::Status id = CheckRunId(request.run_id()); !id.ok()) return id;
@@ -150,7 +184,7 @@ absl::Status CheckStartRun(const v1::StartRunRequest& request) {
                      absl::StrCat("The description of a run has at most ", kMaxSpecBytes, " bytes."),
                      {{"limit_bytes", absl::StrCat(kMaxSpecBytes)}});
   }
-  return absl::OkStatus();
+  return CheckPlugins(request.spec().plugins(), "spec.plugins");
 }
 
 absl::Status CheckPredict(const v1::PredictRequest& request) {

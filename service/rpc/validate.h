@@ -10,14 +10,17 @@
 namespace pilothouse::service {
 
 // The control each request asks for. ETA_INVALID, KNOB_UNKNOWN (no name), KNOB_OUT_OF_RANGE (not finite),
-// TARGET_INVALID, REQUEST_ID_INVALID, SPEC_INVALID (at_batch, origin, note). Whether the run has that knob, and its
-// bounds, the trainer knows.
+// TARGET_INVALID, REQUEST_ID_INVALID, SPEC_INVALID (at_batch, origin, note), and what validate_plugin.h says. Whether
+// the run has that knob or plugin, and the knob's bounds, the trainer knows.
 absl::StatusOr<v1::Control> ToControl(const v1::SetEtaRequest& request);
 absl::StatusOr<v1::Control> ToControl(const v1::SetKnobRequest& request);
 absl::StatusOr<v1::Control> ToControl(const v1::BatchToRequest& request);
 absl::StatusOr<v1::Control> ToControl(const v1::StopRequest& request);
+absl::StatusOr<v1::Control> ToControl(const v1::AttachPluginRequest& request);
+absl::StatusOr<v1::Control> ToControl(const v1::DetachPluginRequest& request);
+absl::StatusOr<v1::Control> ToControl(const v1::ReschedulePluginRequest& request);
 
-// Names, sizes and the target; the rest of the spec is the trainer's to check.
+// Names, sizes, the target and plugins; the rest of the spec is the trainer's to check.
 absl::Status CheckStartRun(const v1::StartRunRequest& request);
 
 // An array of the right make and at most kMaxPredictBytes.

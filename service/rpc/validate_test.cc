@@ -61,7 +61,7 @@ TEST(Validate, OptionsAreCarriedIntoTheControl) {
 TEST(Validate, IdsAndTextsAreBoundedAndClean) {
   v1::StopRequest request;
   for (const std::string& id : {std::string(129, 'a'), std::string("a\n"), std::string("ä"), std::string("service-1"),
-                                std::string("trainer-1")}) {
+                                std::string("trainer-1"), std::string("plugin-1")}) {
     request.mutable_options()->set_request_id(id);
     EXPECT_EQ(ReasonOf(ToControl(request).status()), v1::ERROR_REASON_REQUEST_ID_INVALID);
   }

@@ -26,10 +26,13 @@ bool IsIdCharacter(char c) { return absl::ascii_islower(c) || absl::ascii_isdigi
 
 }  // namespace
 
+bool IsName(absl::string_view name) {
+  return !name.empty() && name.size() <= kMaxRunIdBytes && name.front() != '-' &&
+         std::all_of(name.begin(), name.end(), IsIdCharacter);
+}
+
 absl::Status CheckRunId(absl::string_view run_id) {
-  const bool valid = !run_id.empty() && run_id.size() <= kMaxRunIdBytes && run_id.front() != '-' &&
-                     std::all_of(run_id.begin(), run_id.end(), IsIdCharacter);
-  if (valid) return absl::OkStatus();
+  if (IsName(run_id)) return absl::OkStatus();
   const std::string shown = Shortened(run_id, kMaxRunIdBytes + 1);
   return MakeError(
       v1::ERROR_REASON_RUN_ID_INVALID, "run_id",

@@ -10,6 +10,9 @@
 
 namespace pilothouse::service {
 
+// Whether it is such a name. Those of plugins are made alike.
+bool IsName(absl::string_view name);
+
 // OK, or RUN_ID_INVALID blaming the field "run_id".
 absl::Status CheckRunId(absl::string_view run_id);
 
