@@ -38,10 +38,10 @@ struct JournalEntry {
 };
 
 enum class Durability {
-  // Survives the death of the process, not of the machine. For losses and periodic states.
+  // Survives the death of the process, not of the machine. For losses, periodic states and outputs of plugins.
   kUnsynced,
   // On disk before the call returns, with everything appended before it. For whatever somebody is told of: controls,
-  // status.
+  // status, failures of plugins.
   kSynced,
 };
 

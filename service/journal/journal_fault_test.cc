@@ -11,9 +11,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "service/journal/journal.h"
 #include "service/journal/journal_testing.h"
+#include "service/journal/schema.h"
 #include "service/journal/sqlite.h"
 
 namespace pilothouse::service {
@@ -96,7 +98,9 @@ TEST(JournalFault, RefusesANewerSchemaWithASentence) {
   const TemporaryDirectory directory;
   const std::string path = directory.File(kJournalFile);
   ASSERT_TRUE(Journal::Create(path, AnyRun()).ok());
-  ASSERT_TRUE((*Database::Open(path, Database::Mode::kWrite))->Execute("PRAGMA user_version = 2").ok());
+  ASSERT_TRUE((*Database::Open(path, Database::Mode::kWrite))
+                  ->Execute(absl::StrCat("PRAGMA user_version = ", kSchemaVersion + 1).c_str())
+                  .ok());
   for (const absl::Status& status : {Journal::Open(path).status(), JournalReader::Open(path).status()}) {
     EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_JOURNAL_FAILED);
     EXPECT_THAT(std::string(status.message()), HasSubstr("written by a newer pilothoused"));

@@ -1,5 +1,6 @@
 #include "service/journal/journal_rows.h"
 
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,7 +21,7 @@ absl::Status Damaged(const Database& database, absl::string_view what) {
                    {{"cause", cause}, {"file", database.path()}});
 }
 
-// For the column `value`.
+// For the column `value`; NaN becomes NULL.
 double ShownValue(const v1::Event& event) {
   switch (event.kind_case()) {
     case v1::Event::kLoss:
@@ -29,8 +30,10 @@ double ShownValue(const v1::Event& event) {
       return event.status().loss();
     case v1::Event::kControl:
       return event.control().value();
-    default:
+    case v1::Event::kState:
       return event.state().loss();
+    default:
+      return std::numeric_limits<double>::quiet_NaN();
   }
 }
 
@@ -90,6 +93,7 @@ absl::Status EventInserter::InsertControl(const v1::Event& event) {
   if (!report.request_id().empty()) control_.BindText(2, report.request_id());
   control_.BindText(3, ChangeName(report.change()));
   if (report.change().has_knob()) control_.BindText(4, report.change().knob().name());
+  if (!report.plugin().empty()) control_.BindText(4, report.plugin());
   control_.BindReal(5, report.value());
   control_.BindReal(6, report.previous_value());
   control_.BindInteger(7, event.batch());
@@ -167,6 +171,7 @@ absl::StatusOr<std::optional<RecordedControl>> FindControl(const Database& datab
   control.receipt.set_applied_batch(event.batch());
   control.receipt.set_value(event.control().value());
   *control.receipt.mutable_applied_time() = event.time();
+  control.receipt.set_plugin(event.control().plugin());
   control.report = std::move(*event.mutable_control());
   return control;
 }

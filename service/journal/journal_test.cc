@@ -56,9 +56,13 @@ TEST_F(JournalTest, RefusesToBeCreatedTwice) {
 }
 
 TEST_F(JournalTest, GivesBackEveryEventAsItWas) {
-  const std::vector<v1::Event> events = {
-      StatusEvent(1, v1::RUN_STATUS_IDLE), LossEvent(2, std::numeric_limits<double>::quiet_NaN()),
-      LossEvent(3, std::numeric_limits<double>::infinity()), EtaEvent(4, "a", 0.01), StateEvent(5, 100, true)};
+  const std::vector<v1::Event> events = {StatusEvent(1, v1::RUN_STATUS_IDLE),
+                                         LossEvent(2, std::numeric_limits<double>::quiet_NaN()),
+                                         LossEvent(3, std::numeric_limits<double>::infinity()),
+                                         EtaEvent(4, "a", 0.01),
+                                         StateEvent(5, 100, true),
+                                         PluginOutputEvent(6, 100),
+                                         PluginFailureEvent(7)};
   for (const v1::Event& event : events) ASSERT_TRUE(Append({{event, event.sequence()}}).ok());
   const auto page = Reader()->Read(0, EventKindSet::All(), 100, 1 << 20);
   ASSERT_TRUE(page.ok()) << page.status();
@@ -66,7 +70,7 @@ TEST_F(JournalTest, GivesBackEveryEventAsItWas) {
   for (size_t i = 0; i < events.size(); ++i) {
     EXPECT_EQ(page->events[i]->SerializeAsString(), events[i].SerializeAsString());
   }
-  EXPECT_EQ(page->through, 5u);
+  EXPECT_EQ(page->through, 7u);
 }
 
 TEST_F(JournalTest, KeepsTheRunAndItsPositionAcrossReopening) {
@@ -105,6 +109,16 @@ TEST_F(JournalTest, GivesTheSameReceiptForTheSameRequestId) {
   EXPECT_THAT((*from_reader)->receipt, EqualsProto(expected));
   EXPECT_EQ((*from_writer)->report.change().knob().name(), "eta");
   EXPECT_EQ(*journal_->FindControl("other"), std::nullopt);
+}
+
+TEST_F(JournalTest, NamesThePluginInTheReceiptAlsoWhereTheChangeDoesNot) {
+  v1::Change change;
+  change.mutable_attach_plugin()->mutable_plugin()->set_kind("validate");
+  ASSERT_TRUE(Append({{PluginControlEvent(1, "req", change), 1}}, Durability::kSynced).ok());
+  const auto known = Reader()->FindControl("req");
+  ASSERT_TRUE(known.ok() && known->has_value());
+  EXPECT_EQ((*known)->receipt.plugin(), "held-out");
+  EXPECT_EQ((*known)->receipt.value(), 3);
 }
 
 TEST_F(JournalTest, RecordsARequestIdOnce) {
@@ -204,6 +218,32 @@ TEST_F(JournalTest, ShowsItsContentToThePersonWhoOpensItWithAShell) {
   EXPECT_EQ(select.Integer(4), 1);
   EXPECT_EQ(select.Bytes(5), "ana@lab");
   EXPECT_EQ(select.Bytes(6), "too fast");
+}
+
+TEST_F(JournalTest, ShowsWhatWasDoneToPluginsAndByThem) {
+  v1::Change attach;
+  attach.mutable_attach_plugin();
+  v1::Change detach;
+  detach.mutable_detach_plugin();
+  v1::Change reschedule;
+  reschedule.mutable_reschedule_plugin();
+  v1::Change parameters;
+  parameters.mutable_parameters();
+  uint64_t sequence = 0;
+  for (const v1::Change& change : {attach, detach, reschedule, parameters}) {
+    ++sequence;
+    ASSERT_TRUE(Append({{PluginControlEvent(sequence, "", change), sequence}}).ok());
+  }
+  ASSERT_TRUE(Append({{PluginOutputEvent(5), 5}}).ok());
+  const auto database = *Database::Open(path_, Database::Mode::kRead);
+  Statement controls(*database, "SELECT group_concat(kind || ':' || name, ' ') FROM controls");
+  ASSERT_TRUE(*controls.Step());
+  EXPECT_EQ(controls.Bytes(0),
+            "attach_plugin:held-out detach_plugin:held-out reschedule_plugin:held-out parameters:held-out");
+  Statement output(*database, "SELECT kind, value IS NULL FROM events WHERE sequence = 5");
+  ASSERT_TRUE(*output.Step());
+  EXPECT_EQ(output.Bytes(0), "plugin");
+  EXPECT_EQ(output.Integer(1), 1);
 }
 
 }  // namespace

@@ -78,6 +78,34 @@ inline v1::Event StateEvent(uint64_t sequence, size_t bytes, bool asked) {
   return event;
 }
 
+inline v1::Event PluginOutputEvent(uint64_t sequence, size_t bytes = 0) {
+  v1::Event event = BareEvent(sequence);
+  event.mutable_plugin()->set_plugin("held-out");
+  event.mutable_plugin()->set_kind("validate");
+  event.mutable_plugin()->mutable_output()->set_message(std::string(bytes, 'x'));
+  return event;
+}
+
+inline v1::Event PluginFailureEvent(uint64_t sequence) {
+  v1::Event event = BareEvent(sequence);
+  event.mutable_plugin()->set_plugin("held-out");
+  event.mutable_plugin()->set_kind("validate");
+  event.mutable_plugin()->mutable_failure()->set_message("The loss is not a number.");
+  return event;
+}
+
+// The control `change`, applied to the plugin "held-out".
+inline v1::Event PluginControlEvent(uint64_t sequence, const std::string& request_id, const v1::Change& change) {
+  v1::Event event = BareEvent(sequence);
+  v1::ControlReport& report = *event.mutable_control();
+  *report.mutable_change() = change;
+  report.set_request_id(request_id);
+  report.set_value(3);
+  report.set_previous_value(2);
+  report.set_plugin("held-out");
+  return event;
+}
+
 inline NewRun AnyRun() {
   NewRun run;
   run.run_id = "digits";

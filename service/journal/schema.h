@@ -7,8 +7,10 @@
 
 namespace pilothouse::service {
 
-// PRAGMA user_version: raised whenever a program that knows only the version before would misread the file.
-inline constexpr int kSchemaVersion = 1;
+// PRAGMA user_version: raised whenever a program that knows only the version before would misread the file. 2: events
+// and controls of plugins. A journal of version 1 has the same tables and is written on as it is: its trainer knows no
+// plugins either.
+inline constexpr int kSchemaVersion = 2;
 
 // Times are microseconds since 1970 (UTC); reals are NULL where the number is NaN. `payload`, `summary` and meta's
 // `spec` hold serialized messages of pilothouse.v1, which are the full truth; the other columns show it.
@@ -38,8 +40,8 @@ CREATE TABLE events (
   sequence      INTEGER PRIMARY KEY,
   batch         INTEGER NOT NULL,
   time_us       INTEGER NOT NULL,
-  kind          TEXT NOT NULL,      -- loss, status, control, state
-  value         REAL,               -- of a loss, status or state: the loss; of a control: the new value
+  kind          TEXT NOT NULL,      -- loss, status, control, state, plugin
+  value         REAL,               -- of a loss, status or state: the loss; of a control: the new value; of a plugin: NULL
   report_number INTEGER NOT NULL,   -- the trainer's number for it; 0: the service's own
   payload       BLOB NOT NULL       -- pilothouse.v1.Event
 ) STRICT;
@@ -50,8 +52,8 @@ CREATE INDEX events_without_losses ON events (sequence) WHERE kind <> 'loss';
 CREATE TABLE controls (
   control_id     INTEGER PRIMARY KEY REFERENCES events (sequence),
   request_id     TEXT UNIQUE,
-  kind           TEXT NOT NULL,     -- knob, target, stop
-  name           TEXT,              -- of the knob
+  kind           TEXT NOT NULL,     -- knob, target, stop, attach_plugin, detach_plugin, reschedule_plugin, parameters
+  name           TEXT,              -- of the knob or the plugin
   value          REAL,
   previous_value REAL,
   applied_batch  INTEGER NOT NULL,

@@ -32,6 +32,7 @@ absl::StatusOr<v1::ListRunsResponse> PageOfRuns(const std::vector<std::shared_pt
     run = **next;
     run.clear_spec();
     run.clear_facts();
+    run.clear_plugins();
   }
   if (next != runs.end()) response.set_next_page_token(response.runs(response.runs_size() - 1).run_id());
   return response;

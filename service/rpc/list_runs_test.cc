@@ -18,6 +18,7 @@ std::vector<std::shared_ptr<const v1::Run>> Runs(int count) {
     auto run = std::make_shared<v1::Run>();
     run->set_run_id("run-" + std::to_string(i));
     run->mutable_spec()->set_seed(7);
+    run->add_plugins();
     runs.push_back(std::move(run));
   }
   return runs;
@@ -37,10 +38,11 @@ TEST(ListRuns, PagesTogetherAreTheWholeListInOrder) {
   EXPECT_EQ(ids, (std::vector<std::string>{"run-8", "run-7", "run-6", "run-5", "run-4", "run-3", "run-2", "run-1"}));
 }
 
-TEST(ListRuns, LeavesSpecsOutAndTakesDefaults) {
+TEST(ListRuns, LeavesSpecsAndPluginsOutAndTakesDefaults) {
   const auto page = PageOfRuns(Runs(101), v1::ListRunsRequest());
   EXPECT_EQ(page->runs_size(), kDefaultPageSize);
   EXPECT_FALSE(page->runs(0).has_spec());
+  EXPECT_EQ(page->runs(0).plugins_size(), 0);
   EXPECT_TRUE(PageOfRuns({}, v1::ListRunsRequest())->next_page_token().empty());
 }
 

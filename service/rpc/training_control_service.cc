@@ -61,11 +61,56 @@ v1::StopResponse StopOutcome(const ControlOutcome& outcome) {
 
 v1::GetStateResponse StateOf(v1::Run run, v1::StateAnswer& answer) {
   v1::GetStateResponse response;
-  ApplyAnswer(answer, run);
-  if (!IsTerminal(run.status())) *run.mutable_training_thread_seen_time() = TimeUtil::GetCurrentTime();
   *response.mutable_run() = std::move(run);
   if (answer.has_state()) response.mutable_state()->Swap(answer.mutable_state());
   return response;
+}
+
+v1::ListPluginsResponse PluginsOf(v1::Run run, v1::StateAnswer&) {
+  v1::ListPluginsResponse response;
+  response.mutable_plugins()->Swap(run.mutable_plugins());
+  response.set_batch(run.batch());
+  return response;
+}
+
+// The run as it is now: as its trainer says, or, where none can be asked and the state vector is not wanted, as it was
+// last heard of. `to_response` is given the run, and the answer as far as it goes beyond the run.
+template <typename Response>
+grpc::ServerUnaryReactor* AnswerState(RunRegistry& runs, const std::string& run_id, bool with_vector,
+                                      Response* response, Response (*to_response)(v1::Run, v1::StateAnswer&)) {
+  auto [reactor, reply] = Reply<Response>::Make(response);
+  absl::StatusOr<std::shared_ptr<Run>> run = runs.Find(run_id);
+  if (!run.ok()) {
+    reply->Send(run.status());
+    return reactor;
+  }
+  const auto answer_from_journal = [run = *run, reply = reply, to_response] {
+    v1::StateAnswer nothing_more;
+    reply->Send(to_response(run->Now(), nothing_more));
+  };
+  if (!with_vector && !(*run)->alive()) {
+    answer_from_journal();
+    return reactor;
+  }
+  auto query = std::make_shared<v1::Query>();
+  query->mutable_state()->set_include_state_vector(with_vector);
+  query->mutable_state()->set_include_plugins(true);
+  runs.Query(
+      run_id, query,
+      [run = *run, reply = reply, with_vector, to_response, answer_from_journal](absl::StatusOr<v1::Answer> answer) {
+        if (answer.ok()) {
+          v1::Run now = run->Now();
+          ApplyAnswer(answer->state(), now);
+          if (!IsTerminal(now.status())) *now.mutable_training_thread_seen_time() = TimeUtil::GetCurrentTime();
+          return reply->Send(to_response(std::move(now), *answer->mutable_state()));
+        }
+        // A run that is STARTING or LOST, or has just ended, still has a state that can be told.
+        const v1::ErrorReason reason = ReasonOf(answer.status());
+        const bool known = reason == v1::ERROR_REASON_TRAINER_UNAVAILABLE || reason == v1::ERROR_REASON_RUN_ENDED;
+        if (known && !with_vector) return answer_from_journal();
+        reply->Send(answer.status());
+      });
+  return reactor;
 }
 
 }  // namespace
@@ -88,6 +133,7 @@ grpc::ServerUnaryReactor* TrainingControlService::StartRun(grpc::CallbackServerC
       if (!run.ok()) return reply->Send(run.status());
       v1::StartRunResponse started;
       *started.mutable_run() = *std::move(run);
+      started.mutable_run()->clear_plugins();
       reply->Send(std::move(started));
     });
   });
@@ -106,35 +152,7 @@ grpc::ServerUnaryReactor* TrainingControlService::ListRuns(grpc::CallbackServerC
 grpc::ServerUnaryReactor* TrainingControlService::GetState(grpc::CallbackServerContext*,
                                                            const v1::GetStateRequest* request,
                                                            v1::GetStateResponse* response) {
-  auto [reactor, reply] = Reply<v1::GetStateResponse>::Make(response);
-  absl::StatusOr<std::shared_ptr<Run>> run = runs_.Find(request->run_id());
-  if (!run.ok()) {
-    reply->Send(run.status());
-    return reactor;
-  }
-  const bool with_vector = request->include_state_vector();
-  const auto answer_from_journal = [run = *run, reply = reply] {
-    v1::GetStateResponse state;
-    *state.mutable_run() = run->Now();
-    reply->Send(std::move(state));
-  };
-  if (!with_vector && !(*run)->alive()) {
-    answer_from_journal();
-    return reactor;
-  }
-  auto query = std::make_shared<v1::Query>();
-  query->mutable_state()->set_include_state_vector(with_vector);
-  runs_.Query(request->run_id(), query,
-              [run = *run, reply = reply, with_vector, answer_from_journal](absl::StatusOr<v1::Answer> answer) {
-                if (answer.ok()) return reply->Send(StateOf(run->Now(), *answer->mutable_state()));
-                // A run that is STARTING or LOST, or has just ended, still has a state that can be told.
-                const v1::ErrorReason reason = ReasonOf(answer.status());
-                const bool known =
-                    reason == v1::ERROR_REASON_TRAINER_UNAVAILABLE || reason == v1::ERROR_REASON_RUN_ENDED;
-                if (known && !with_vector) return answer_from_journal();
-                reply->Send(answer.status());
-              });
-  return reactor;
+  return AnswerState(runs_, request->run_id(), request->include_state_vector(), response, &StateOf);
 }
 
 grpc::ServerWriteReactor<v1::WatchTrainingResponse>* TrainingControlService::WatchTraining(
@@ -164,6 +182,43 @@ grpc::ServerUnaryReactor* TrainingControlService::BatchTo(grpc::CallbackServerCo
 grpc::ServerUnaryReactor* TrainingControlService::Stop(grpc::CallbackServerContext*, const v1::StopRequest* request,
                                                        v1::StopResponse* response) {
   return AnswerControl(runs_, *request, response, &StopOutcome);
+}
+
+grpc::ServerUnaryReactor* TrainingControlService::AttachPlugin(grpc::CallbackServerContext*,
+                                                               const v1::AttachPluginRequest* request,
+                                                               v1::AttachPluginResponse* response) {
+  return AnswerControl(runs_, *request, response, &WithReceipt<v1::AttachPluginResponse>);
+}
+
+grpc::ServerUnaryReactor* TrainingControlService::DetachPlugin(grpc::CallbackServerContext*,
+                                                               const v1::DetachPluginRequest* request,
+                                                               v1::DetachPluginResponse* response) {
+  return AnswerControl(runs_, *request, response, &WithReceipt<v1::DetachPluginResponse>);
+}
+
+grpc::ServerUnaryReactor* TrainingControlService::ReschedulePlugin(grpc::CallbackServerContext*,
+                                                                   const v1::ReschedulePluginRequest* request,
+                                                                   v1::ReschedulePluginResponse* response) {
+  return AnswerControl(runs_, *request, response, &WithReceipt<v1::ReschedulePluginResponse>);
+}
+
+grpc::ServerUnaryReactor* TrainingControlService::ListPlugins(grpc::CallbackServerContext*,
+                                                              const v1::ListPluginsRequest* request,
+                                                              v1::ListPluginsResponse* response) {
+  return AnswerState(runs_, request->run_id(), /*with_vector=*/false, response, &PluginsOf);
+}
+
+grpc::ServerUnaryReactor* TrainingControlService::ListPluginKinds(grpc::CallbackServerContext*,
+                                                                  const v1::ListPluginKindsRequest*,
+                                                                  v1::ListPluginKindsResponse* response) {
+  auto [reactor, reply] = Reply<v1::ListPluginKindsResponse>::Make(response);
+  runs_.PluginKinds([reply = reply](const absl::StatusOr<v1::PluginKindsAnswer>& answer) {
+    if (!answer.ok()) return reply->Send(answer.status());
+    v1::ListPluginKindsResponse kinds;
+    *kinds.mutable_kinds() = answer->kinds();
+    reply->Send(std::move(kinds));
+  });
+  return reactor;
 }
 
 grpc::ServerReadReactor<v1::UploadDatasetRequest>* TrainingControlService::UploadDataset(

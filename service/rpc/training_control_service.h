@@ -38,6 +38,18 @@ class TrainingControlService final : public v1::TrainingControl::CallbackService
                                     v1::BatchToResponse* response) override;
   grpc::ServerUnaryReactor* Stop(grpc::CallbackServerContext* context, const v1::StopRequest* request,
                                  v1::StopResponse* response) override;
+  grpc::ServerUnaryReactor* AttachPlugin(grpc::CallbackServerContext* context, const v1::AttachPluginRequest* request,
+                                         v1::AttachPluginResponse* response) override;
+  grpc::ServerUnaryReactor* DetachPlugin(grpc::CallbackServerContext* context, const v1::DetachPluginRequest* request,
+                                         v1::DetachPluginResponse* response) override;
+  grpc::ServerUnaryReactor* ReschedulePlugin(grpc::CallbackServerContext* context,
+                                             const v1::ReschedulePluginRequest* request,
+                                             v1::ReschedulePluginResponse* response) override;
+  grpc::ServerUnaryReactor* ListPlugins(grpc::CallbackServerContext* context, const v1::ListPluginsRequest* request,
+                                        v1::ListPluginsResponse* response) override;
+  grpc::ServerUnaryReactor* ListPluginKinds(grpc::CallbackServerContext* context,
+                                            const v1::ListPluginKindsRequest* request,
+                                            v1::ListPluginKindsResponse* response) override;
   grpc::ServerReadReactor<v1::UploadDatasetRequest>* UploadDataset(grpc::CallbackServerContext* context,
                                                                    v1::UploadDatasetResponse* response) override;
   grpc::ServerUnaryReactor* Predict(grpc::CallbackServerContext* context, const v1::PredictRequest* request,

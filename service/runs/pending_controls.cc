@@ -1,11 +1,10 @@
 #include "service/runs/pending_controls.h"
 
-#include <google/protobuf/util/message_differencer.h>
-
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "service/runs/same_message.h"
 
 namespace pilothouse::service {
 namespace {
@@ -25,9 +24,7 @@ absl::Status RequestIdReused(const std::string& request_id) {
                    {{"request_id", request_id}});
 }
 
-bool SameChange(const v1::Change& a, const v1::Change& b) {
-  return google::protobuf::util::MessageDifferencer::Equals(a, b);
-}
+bool SameChange(const v1::Change& a, const v1::Change& b) { return SameMessage(a, b); }
 
 absl::StatusOr<PendingControls::Added> PendingControls::Add(const v1::Control& control, ControlCallback callback) {
   const auto found = controls_.find(control.request_id());

@@ -53,6 +53,32 @@ TEST(PendingControls, AnIdUnderWayForAnotherChangeIsRefused) {
             v1::ERROR_REASON_REQUEST_ID_REUSED);
 }
 
+TEST(PendingControls, SettingsOfAPluginAreTheSameInWhateverOrderTheyWereGiven) {
+  const auto attach = [](bool forwards, const std::string& last) {
+    v1::Change change;
+    v1::PluginSpec& plugin = *change.mutable_attach_plugin()->mutable_plugin();
+    for (int i = 0; i < 40; ++i) {
+      (*plugin.mutable_settings())[std::to_string(forwards ? i : 39 - i)] = "value";
+    }
+    (*plugin.mutable_settings())["last"] = last;
+    return change;
+  };
+  EXPECT_TRUE(SameChange(attach(true, "a"), attach(false, "a")));
+  EXPECT_FALSE(SameChange(attach(true, "a"), attach(false, "b")));
+  // As it comes back from a journal.
+  v1::Change read;
+  ASSERT_TRUE(read.ParseFromString(attach(true, "a").SerializeAsString()));
+  EXPECT_TRUE(SameChange(read, attach(false, "a")));
+}
+
+TEST(PendingControls, UnsetIsNotTheSameAsZeroWhereTheDifferenceIsKept) {
+  v1::Change unset;
+  unset.mutable_attach_plugin()->mutable_plugin()->set_kind("validate");
+  v1::Change zero = unset;
+  zero.mutable_attach_plugin()->mutable_plugin()->set_priority(0);
+  EXPECT_FALSE(SameChange(unset, zero));
+}
+
 TEST(PendingControls, AreBounded) {
   PendingControls pending;
   Answers answers;

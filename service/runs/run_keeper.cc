@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "service/runs/run_end.h"
 #include "service/runs/run_summary.h"
 #include "service/runs/saved_run.h"
 
@@ -64,7 +65,7 @@ void RunKeeper::AskHowItIs() {
   asks_how_it_is_ = true;
   v1::AttachResponse message;
   message.mutable_query()->set_query_id(*id);
-  message.mutable_query()->mutable_state();
+  message.mutable_query()->mutable_state()->set_include_plugins(true);
   link_->Send(std::move(message));
 }
 
@@ -135,6 +136,8 @@ void RunKeeper::OnPrepared(const v1::Prepared& prepared) {
 }
 
 void RunKeeper::OnAnswer(v1::Answer answer) {
+  // The newest there is, should nobody be able to ask again.
+  if (answer.state().plugins_size() > 0) *record_.mutable_run().mutable_plugins() = answer.state().plugins();
   const uint64_t query_id = answer.query_id();
   if (answer.has_error()) {
     pending_.ResolveQuery(query_id, FromError(answer.error()));
@@ -289,7 +292,7 @@ void RunKeeper::OnTick(Time now) {
 
 void RunKeeper::WatchOverLostTrainer(Time now) {
   if (const std::optional<TrainerProcess::End> end = process_.Ended()) {
-    return end->how.empty() ? EndUnseen() : Fail(end->how);
+    return OnTrainerGone(*end);
   }
   if (run().status() == v1::RUN_STATUS_STARTING) {
     if (now - waiting_since_ > kTrainerPatience) Kill();
@@ -298,12 +301,16 @@ void RunKeeper::WatchOverLostTrainer(Time now) {
   }
 }
 
-void RunKeeper::EndUnseen() {
-  const std::optional<SavedParameters> saved = NewestCheckpoint(place_.directory);
-  if (!saved.has_value()) return Fail("ended while no service was there to see how");
-  // Parameters are saved by a stop, and by a trainer that no service came back for.
-  record_.mutable_run().set_batch(std::max(run().batch(), saved->batch));
-  Declare(v1::RUN_STATUS_STOPPED, "The trainer saved its parameters and ended while no service was there.");
+void RunKeeper::OnTrainerGone(const TrainerProcess::End& end) {
+  const std::optional<RunEnd> told = ReadRunEnd(place_.directory);
+  if (!told.has_value() || started_ != nullptr) {
+    return Fail(end.how.empty() ? "ended while no service was there to see how" : end.how);
+  }
+  process_.Reap();
+  v1::Run& run = record_.mutable_run();
+  run.set_batch(std::max(run.batch(), told->batch));
+  run.set_loss(told->loss);
+  Declare(told->status, told->message);
 }
 
 void RunKeeper::Fail(const std::string& how) {

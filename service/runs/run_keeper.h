@@ -104,10 +104,10 @@ class RunKeeper {
   // Why the trainer cannot be asked just now; OK if it can.
   absl::Status Reachable() const;
   void SendWelcome();
-  // The trainer is gone and the run has not ended: that is a failure.
+  // The trainer is gone, and its last reports have not come: what it left behind says how the run ended.
+  void OnTrainerGone(const TrainerProcess::End& end);
+  // It left nothing behind: that is a failure.
   void Fail(const std::string& how);
-  // The same for a trainer that was not this service's child.
-  void EndUnseen();
   void WatchOverLostTrainer(Time now);
 
   const RunPlace place_;

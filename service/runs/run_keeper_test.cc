@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -14,6 +15,7 @@
 
 #include "absl/time/clock.h"
 #include "proto/support/error.h"
+#include "service/runs/run_end.h"
 #include "service/runs/run_summary.h"
 
 namespace pilothouse::service {
@@ -63,6 +65,14 @@ v1::Control StopControl(const std::string& request_id) {
   control.set_request_id(request_id);
   control.mutable_change()->mutable_stop();
   return control;
+}
+
+std::string PluginNames(const v1::Run& run) {
+  std::string names;
+  for (const v1::PluginStatus& plugin : run.plugins()) {
+    names += (names.empty() ? "" : " ") + plugin.spec().name();
+  }
+  return names;
 }
 
 class RunKeeperTest : public testing::Test {
@@ -141,6 +151,16 @@ class RunKeeperTest : public testing::Test {
     report->mutable_event()->mutable_loss()->set_value(loss);
     Deliver(link, message);
   }
+  void ReportPlugins(FakeLink& link, uint64_t number, const std::vector<std::string>& names) {
+    v1::AttachRequest message;
+    v1::Report* report = message.mutable_reports()->add_reports();
+    report->set_number(number);
+    report->mutable_event()->mutable_loss();
+    report->set_has_plugins(true);
+    for (const std::string& name : names) report->add_plugins()->mutable_spec()->set_name(name);
+    Deliver(link, message);
+  }
+  void LeaveBehind(const std::string& end) { std::ofstream(place_.directory + "/" + kRunEndFile) << end; }
   // A run that is IDLE at batch 0, with its trainer attached.
   std::shared_ptr<FakeLink> Begin() {
     Launch();
@@ -393,6 +413,100 @@ TEST_F(RunKeeperTest, ALostRunWhoseTrainerIsDeadHasFailed) {
   EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST);
   keeper_->OnTick(now_);
   EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_FAILED);
+  EXPECT_TRUE(keeper_->done());
+}
+
+TEST_F(RunKeeperTest, APluginThatEndsTheRunCompletesItThoughNobodyAskedForAStop) {
+  auto link = Begin();
+  Ask(StopControl("mine"));
+  ReportControl(*link, 2, StopControl("plugin-early-stop-1"), 30);
+  ReportStatus(*link, 3, v1::RUN_STATUS_STOPPING, 30);
+  ReportStatus(*link, 4, v1::RUN_STATUS_COMPLETED, 30);
+  EXPECT_TRUE(keeper_->ended());
+  ASSERT_EQ(outcomes_.size(), 1U);
+  EXPECT_EQ(ReasonOf(outcomes_[0].status()), v1::ERROR_REASON_RUN_ENDED);
+  EXPECT_NE(outcomes_[0].status().message().find("(COMPLETED at batch 30)"), absl::string_view::npos);
+  EXPECT_TRUE(keeper_->run().has_end_time());
+}
+
+TEST_F(RunKeeperTest, TheReceiptOfAPluginSaysWhatItIsCalledNow) {
+  auto link = Begin();
+  v1::Control attach;
+  attach.set_request_id("a");
+  attach.mutable_change()->mutable_attach_plugin()->mutable_plugin()->set_kind("validate");
+  Ask(attach);
+  v1::AttachRequest message;
+  v1::Report* report = message.mutable_reports()->add_reports();
+  report->set_number(2);
+  *report->mutable_event()->mutable_control()->mutable_change() = attach.change();
+  report->mutable_event()->mutable_control()->set_request_id("a");
+  report->mutable_event()->mutable_control()->set_plugin("validate-2");
+  Deliver(*link, message);
+  Ask(attach);
+  ASSERT_EQ(outcomes_.size(), 2U);
+  for (const auto& outcome : outcomes_) EXPECT_EQ(outcome->receipt.plugin(), "validate-2");
+}
+
+TEST_F(RunKeeperTest, KnowsItsPluginsAsTheLastReportThatChangedThemSaysAlsoAfterARestart) {
+  auto link = Begin();
+  ReportPlugins(*link, 2, {"a", "b"});
+  EXPECT_EQ(PluginNames(hub_->Run()), "a b");
+  ReportLoss(*link, 3, 1, 0.5);
+  EXPECT_EQ(PluginNames(hub_->Run()), "a b") << "a report that says nothing of plugins changes nothing";
+  ReportPlugins(*link, 4, {"b"});
+  Restart();
+  EXPECT_EQ(PluginNames(hub_->Run()), "b");
+  link = Attach(0, true);
+  ReportPlugins(*link, 5, {});
+  EXPECT_EQ(PluginNames(hub_->Run()), "");
+}
+
+TEST_F(RunKeeperTest, ARunThatReturnsIsAskedForItsPluginsToo) {
+  auto link = Begin();
+  Restart();
+  link = Attach(1, true);
+  ASSERT_TRUE(link->sent.at(1).query().state().include_plugins());
+  v1::AttachRequest message;
+  message.mutable_answer()->set_query_id(link->sent.at(1).query().query_id());
+  message.mutable_answer()->mutable_state()->set_status(v1::RUN_STATUS_TRAINING);
+  message.mutable_answer()->mutable_state()->add_plugins()->mutable_spec()->set_name("a");
+  Deliver(*link, message);
+  EXPECT_EQ(PluginNames(hub_->Run()), "a");
+}
+
+TEST_F(RunKeeperTest, AnEndThatNobodySawIsReadFromWhatTheTrainerLeftBehind) {
+  auto link = Begin();
+  Restart();
+  LeaveBehind(R"({"status": "COMPLETED", "message": "early-stop: good enough", "batch": 70, "loss": 0.25})");
+  TickUntilEnded();
+  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_COMPLETED);
+  EXPECT_EQ(keeper_->run().status_message(), "early-stop: good enough");
+  EXPECT_EQ(keeper_->run().batch(), 70);
+  EXPECT_EQ(keeper_->run().loss(), 0.25);
+  EXPECT_EQ(hub_->RingAfter(0).events.back()->status().status(), v1::RUN_STATUS_COMPLETED);
+  EXPECT_TRUE(keeper_->done());
+}
+
+TEST_F(RunKeeperTest, AnEndThatNobodySawAndThatLeftNothingLegibleBehindIsAFailure) {
+  auto link = Begin();
+  Restart();
+  // Parameters may be a plugin's: they say nothing of the end.
+  std::filesystem::create_directory(place_.directory + "/checkpoints");
+  std::ofstream(place_.directory + "/checkpoints/batch-000000000010.safetensors") << "parameters";
+  LeaveBehind("{\"status\": \"STOP");
+  TickUntilEnded();
+  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_FAILED);
+  EXPECT_NE(keeper_->run().status_message().find("no service was there to see how"), std::string::npos);
+}
+
+TEST_F(RunKeeperTest, AChildThatEndedWithoutAConnectionEndedAsItSaidItself) {
+  auto link = Begin();
+  LeaveBehind(R"({"status": "STOPPED", "message": "", "batch": 70, "loss": null})");
+  keeper_->Kill();
+  keeper_->OnDetach(link.get(), now_);
+  TickUntilEnded();
+  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_STOPPED);
+  EXPECT_EQ(keeper_->run().batch(), 70);
   EXPECT_TRUE(keeper_->done());
 }
 

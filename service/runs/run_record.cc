@@ -16,7 +16,11 @@ namespace {
 
 using google::protobuf::util::TimeUtil;
 
-bool NeedsSync(const JournalEntry& entry) { return entry.event.has_control() || entry.event.has_status(); }
+// Whatever somebody may act on; losses, periodic states and outputs of plugins come again.
+bool NeedsSync(const JournalEntry& entry) {
+  const v1::Event& event = entry.event;
+  return event.has_control() || event.has_status() || event.plugin().has_failure();
+}
 
 }  // namespace
 

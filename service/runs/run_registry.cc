@@ -1,6 +1,5 @@
 #include "service/runs/run_registry.h"
 
-#include <google/protobuf/util/message_differencer.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
@@ -15,7 +14,9 @@
 #include "proto/support/text.h"
 #include "service/runs/run_id.h"
 #include "service/runs/run_summary.h"
+#include "service/runs/same_message.h"
 #include "service/runs/saved_run.h"
+#include "service/runs/trainer_query.h"
 
 namespace pilothouse::service {
 namespace {
@@ -28,6 +29,8 @@ constexpr int kMaxNameDraws = 100;
 // When all runs are to stop: how often they are told, and how long killed trainers are given to be gone.
 constexpr std::chrono::milliseconds kAskAgainAfter{250};
 constexpr std::chrono::seconds kDeathPatience{5};
+// What the trainer program says when it is asked for its kinds of plugins; in the data directory.
+constexpr char kKindsLog[] = "plugin-kinds.log";
 
 // For a control that the service itself makes, or whose sender gave it none.
 std::string NewRequestId() { return absl::StrCat("service-", absl::BytesToHexString(RandomBytes(kTokenBytes))); }
@@ -58,7 +61,8 @@ RunRegistry::RunRegistry(RegistryOptions options, const DatasetStore& datasets, 
              datasets),
       datasets_(datasets),
       pool_(pool),
-      saved_pool_(saved_pool) {}
+      saved_pool_(saved_pool),
+      plugin_kinds_([this] { return AskPluginKinds(); }, saved_pool) {}
 
 absl::StatusOr<std::unique_ptr<RunRegistry>> RunRegistry::Open(RegistryOptions options, const DatasetStore& datasets,
                                                                WorkPool& pool, WorkPool& saved_pool) {
@@ -144,7 +148,7 @@ void RunRegistry::AnswerRepeatedStart(const v1::StartRunRequest& request, const 
   DropLargeValues(spec);
   // Not found: its name is taken, but it is not there yet.
   const v1::Run now = run.ok() ? (*run)->Now() : v1::Run();
-  if (run.ok() && !google::protobuf::util::MessageDifferencer::Equals(spec, now.spec())) {
+  if (run.ok() && !SameMessage(spec, now.spec())) {
     return callback(RequestIdReused(request.request_id()));
   }
   if (run.ok() && now.status() != v1::RUN_STATUS_STARTING) return callback(now);
@@ -262,6 +266,19 @@ void RunRegistry::Query(const std::string& run_id, const std::shared_ptr<const v
   if (needs_parameters && IsTerminal((*run)->Now().status())) return AskSaved(*run, query, callback);
   callback(NotAlive(**run));
 }
+
+absl::StatusOr<v1::PluginKindsAnswer> RunRegistry::AskPluginKinds() const {
+  v1::SavedQuery question;
+  question.mutable_query()->mutable_plugin_kinds();
+  const std::string log_path = absl::StrCat(options_.data_directory, "/", kKindsLog);
+  const auto given_up = [this] { return given_up_.load(); };
+  absl::StatusOr<v1::Answer> answer = AskTrainerProgram(options_.trainer_program, question, log_path, given_up);
+  if (given_up()) return Stopping();
+  if (!answer.ok()) return answer.status();
+  return std::move(*answer->mutable_plugin_kinds());
+}
+
+void RunRegistry::PluginKinds(const KindsCallback& callback) { plugin_kinds_.Get(callback); }
 
 std::vector<std::shared_ptr<const v1::Run>> RunRegistry::List() const {
   std::vector<std::shared_ptr<const v1::Run>> list;

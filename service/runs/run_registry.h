@@ -19,6 +19,7 @@
 #include "proto/support/mutex.h"
 #include "service/journal/work_pool.h"
 #include "service/runs/dataset_store.h"
+#include "service/runs/plugin_kinds.h"
 #include "service/runs/run.h"
 #include "service/runs/run_store.h"
 
@@ -63,6 +64,9 @@ class RunRegistry {
   void Control(const std::string& run_id, v1::Control control, const ControlCallback& callback);
   void Query(const std::string& run_id, const std::shared_ptr<const v1::Query>& query, const QueryCallback& callback);
 
+  // The kinds of plugins that this service's trainers know.
+  void PluginKinds(const KindsCallback& callback);
+
   // Newest first.
   std::vector<std::shared_ptr<const v1::Run>> List() const;
 
@@ -90,6 +94,7 @@ class RunRegistry {
   // With `started`, a new run, whose trainer is started; without, one whose trainer is expected to return.
   std::shared_ptr<Run> MakeLive(StoredRun stored, const StartCallback& started);
   void AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query, const QueryCallback& callback);
+  absl::StatusOr<v1::PluginKindsAnswer> AskPluginKinds() const;
   absl::Status NotAlive(const Run& run) const ABSL_LOCKS_EXCLUDED(mutex_);
   void OnEnd(Run& run, bool refused) ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<std::shared_ptr<Run>> LiveRuns() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -101,6 +106,7 @@ class RunRegistry {
   const DatasetStore& datasets_;
   WorkPool& pool_;
   WorkPool& saved_pool_;
+  PluginKindsCache plugin_kinds_;
   // As stopping_, for work that has no time for the lock.
   std::atomic<bool> given_up_ = false;
 

@@ -61,6 +61,7 @@ void ApplyEvent(const v1::Event& event, v1::Run& run) {
 void ApplyReportContext(const v1::Report& report, v1::Run& run) {
   if (report.knobs_size() > 0) SetKnobs(report.knobs(), run);
   if (report.event().has_control()) run.set_resume_target(report.resume_target());
+  if (report.has_plugins()) *run.mutable_plugins() = report.plugins();
 }
 
 void ApplyAnswer(const v1::StateAnswer& answer, v1::Run& run) {
@@ -71,6 +72,7 @@ void ApplyAnswer(const v1::StateAnswer& answer, v1::Run& run) {
   run.set_status(answer.status());
   run.set_idle_reason(answer.idle_reason());
   SetKnobs(answer.knobs(), run);
+  *run.mutable_plugins() = answer.plugins();
 }
 
 absl::Status RunEnded(const v1::Run& run) {

@@ -23,10 +23,10 @@ absl::Status RunEnded(const v1::Run& run);
 // Changes `run` by what `event`, with its sequence, says happened.
 void ApplyEvent(const v1::Event& event, v1::Run& run);
 
-// Changes `run` by what comes along with a report: knobs and resume target. The event itself is not applied.
+// Changes `run` by what comes along with a report: knobs, resume target and plugins. The event itself is not applied.
 void ApplyReportContext(const v1::Report& report, v1::Run& run);
 
-// Changes `run` by what a trainer answered about itself.
+// Changes `run` by what a trainer answered about itself when it was asked with include_plugins.
 void ApplyAnswer(const v1::StateAnswer& answer, v1::Run& run);
 
 // The spec without the values of its initial state, which nobody wants in every message.

@@ -1,6 +1,5 @@
 #include "service/runs/saved_run.h"
 
-#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -10,15 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/support/error.h"
-#include "proto/support/limits.h"
 #include "service/journal/journal.h"
-#include "service/runs/process.h"
 #include "service/runs/run_summary.h"
+#include "service/runs/trainer_query.h"
 
 namespace pilothouse::service {
 namespace {
-
-constexpr std::chrono::seconds kQueryPatience{60};
 
 // What a run's last state adds to what its saved parameters say.
 void Complete(const v1::Run& run, v1::StateAnswer& answer) {
@@ -28,6 +24,7 @@ void Complete(const v1::Run& run, v1::StateAnswer& answer) {
   answer.set_status(run.status());
   answer.set_idle_reason(run.idle_reason());
   *answer.mutable_knobs() = run.knobs();
+  *answer.mutable_plugins() = run.plugins();
 }
 
 }  // namespace
@@ -83,15 +80,8 @@ absl::StatusOr<v1::Answer> AnswerEndedQuery(const RunPlace& place, const v1::Run
     return MakeError(v1::ERROR_REASON_INTERNAL, "", "The run's description is missing from its journal.");
   }
   *saved.mutable_query() = query;
-  const absl::StatusOr<std::string> output = RunToEnd({trainer_program, "--saved-query"}, saved.SerializeAsString(),
-                                                      kMaxMessageBytes, kQueryPatience, place.log_path(), given_up);
-  if (!output.ok()) return output.status();
-  v1::Answer answer;
-  if (!answer.ParseFromString(*output)) {
-    return MakeError(v1::ERROR_REASON_INTERNAL, "", "The trainer's answer cannot be read.");
-  }
-  if (answer.has_error()) return FromError(answer.error());
-  if (answer.has_state()) Complete(run, *answer.mutable_state());
+  absl::StatusOr<v1::Answer> answer = AskTrainerProgram(trainer_program, saved, place.log_path(), given_up);
+  if (answer.ok() && answer->has_state()) Complete(run, *answer->mutable_state());
   return answer;
 }
 

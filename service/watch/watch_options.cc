@@ -21,13 +21,16 @@ absl::StatusOr<absl::Duration> ParseInterval(const google::protobuf::Duration& i
 }
 
 absl::StatusOr<EventKindSet> ParseKinds(const v1::WatchTrainingRequest& request) {
-  if (request.kinds().empty()) return EventKindSet{v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL};
+  if (request.kinds().empty()) {
+    return EventKindSet{v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_PLUGIN};
+  }
   EventKindSet kinds;
   for (const int kind : request.kinds()) {
     if (kind == v1::EVENT_KIND_UNSPECIFIED || !v1::EventKind_IsValid(kind)) {
-      return MakeError(v1::ERROR_REASON_SPEC_INVALID, "kinds",
-                       absl::StrCat("There is no event kind ", kind, ". Ask for LOSS, STATUS, CONTROL or STATE."),
-                       {{"kind", absl::StrCat(kind)}});
+      return MakeError(
+          v1::ERROR_REASON_SPEC_INVALID, "kinds",
+          absl::StrCat("There is no event kind ", kind, ". Ask for LOSS, STATUS, CONTROL, STATE or PLUGIN."),
+          {{"kind", absl::StrCat(kind)}});
     }
     kinds.Add(static_cast<v1::EventKind>(kind));
   }

@@ -16,6 +16,7 @@ TEST(WatchOptions, MeansEverythingButStatesFromNowOnWhenNothingIsSaid) {
   EXPECT_TRUE(options->kinds.Contains(v1::EVENT_KIND_LOSS));
   EXPECT_TRUE(options->kinds.Contains(v1::EVENT_KIND_STATUS));
   EXPECT_TRUE(options->kinds.Contains(v1::EVENT_KIND_CONTROL));
+  EXPECT_TRUE(options->kinds.Contains(v1::EVENT_KIND_PLUGIN));
   EXPECT_FALSE(options->kinds.Contains(v1::EVENT_KIND_STATE));
 }
 
@@ -60,7 +61,7 @@ TEST(WatchOptions, RefusesIntervalsOutOfTheirRange) {
 }
 
 TEST(WatchOptions, RefusesKindsThatItDoesNotKnow) {
-  for (const int kind : {0, 5, 99, -1}) {
+  for (const int kind : {0, 6, 99, -1}) {
     v1::WatchTrainingRequest request;
     request.add_kinds(static_cast<v1::EventKind>(kind));
     EXPECT_EQ(ToError(ParseWatchRequest(request).status()).field(), "kinds") << kind;

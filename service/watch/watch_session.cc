@@ -15,6 +15,7 @@ namespace {
 bool NeverLeftOut(const v1::Event& event) {
   if (event.has_loss()) return event.loss().at_target();
   if (event.has_state()) return event.state().asked();
+  if (event.has_plugin()) return !event.plugin().has_output();
   return true;
 }
 
@@ -46,6 +47,7 @@ WatchSession::WatchSession(const WatchOptions& options, std::shared_ptr<const Ev
 WatchSession::Step WatchSession::Next(SteadyTime now, absl::Time wall_time) {
   if (snapshot_ != nullptr) {
     *draft_.mutable_snapshot() = *snapshot_;
+    draft_.mutable_snapshot()->clear_plugins();
     snapshot_ = nullptr;
     return Send(now);
   }

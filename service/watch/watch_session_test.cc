@@ -405,6 +405,34 @@ TEST(WatchSession, CountsBytesAsLagAndKeepsTheStatesAskedFor) {
   EXPECT_THAT(watcher.sequences, ElementsAre(3, 19, 20));
 }
 
+TEST(WatchSession, LeavesOutWhatPluginsReportedWhereItLagsButNeverThatOneFailed) {
+  FakeRun run;
+  FakeWatcher watcher(run, Everything());
+  watcher.TakeAll();
+  for (uint64_t i = 1; i <= 1000; ++i) {
+    run.Publish(i % 100 == 0 ? PluginFailureEvent(i) : PluginOutputEvent(i));
+    run.now += milliseconds(10);
+  }
+  watcher.TakeAll();
+  ExpectSentOrTold(watcher, 1, 1000);
+  std::vector<uint64_t> expected;
+  for (uint64_t i = 100; i + kKeptEvents <= 1000; i += 100) expected.push_back(i);
+  for (uint64_t i = 1000 - kKeptEvents + 1; i <= 1000; ++i) expected.push_back(i);
+  EXPECT_EQ(watcher.sequences, expected);
+}
+
+TEST(WatchSession, LeavesPluginsOutOfItsSnapshot) {
+  FakeRun run;
+  v1::Run now;
+  now.add_plugins()->mutable_spec()->set_name("held-out");
+  run.hub->SetRun(now);
+  FakeWatcher watcher(run, Everything());
+  watcher.TakeAll();
+  ASSERT_TRUE(watcher.messages.at(0).has_snapshot());
+  EXPECT_EQ(watcher.messages[0].snapshot().plugins_size(), 0);
+  EXPECT_EQ(run.hub->Run().plugins_size(), 1) << "who asks for them is told";
+}
+
 TEST(WatchSession, BoundsAMessageByTheBytesOfItsEvents) {
   FakeRun run;
   FakeWatcher watcher(run, EverythingAfter(0));

@@ -1,0 +1,29 @@
+#include "service/runs/trainer_query.h"
+
+#include <chrono>
+
+#include "proto/support/error.h"
+#include "proto/support/limits.h"
+#include "service/runs/process.h"
+
+namespace pilothouse::service {
+namespace {
+
+constexpr std::chrono::seconds kQueryPatience{60};
+
+}  // namespace
+
+absl::StatusOr<v1::Answer> AskTrainerProgram(const std::string& trainer_program, const v1::SavedQuery& query,
+                                             const std::string& log_path, const std::function<bool()>& given_up) {
+  const absl::StatusOr<std::string> output = RunToEnd({trainer_program, "--saved-query"}, query.SerializeAsString(),
+                                                      kMaxMessageBytes, kQueryPatience, log_path, given_up);
+  if (!output.ok()) return output.status();
+  v1::Answer answer;
+  if (!answer.ParseFromString(*output)) {
+    return MakeError(v1::ERROR_REASON_INTERNAL, "", "The trainer's answer cannot be read.");
+  }
+  if (answer.has_error()) return FromError(answer.error());
+  return answer;
+}
+
+}  // namespace pilothouse::service
