@@ -303,9 +303,7 @@ void RunKeeper::WatchOverLostTrainer(Time now) {
 
 void RunKeeper::OnTrainerGone(const TrainerProcess::End& end) {
   const std::optional<RunEnd> told = ReadRunEnd(place_.directory);
-  if (!told.has_value() || started_ != nullptr) {
-    return Fail(end.how.empty() ? "ended while no service was there to see how" : end.how);
-  }
+  if (!told.has_value() || started_ != nullptr) return Fail(end.how);
   process_.Reap();
   v1::Run& run = record_.mutable_run();
   run.set_batch(std::max(run.batch(), told->batch));
@@ -317,7 +315,8 @@ void RunKeeper::Fail(const std::string& how) {
   process_.Reap();
   const std::string log = LastLines(place_.log_path(), kQuotedLogLines);
   const std::string message =
-      absl::StrCat("The trainer ended: ", how, ".", log.empty() ? "" : " Its log ends with:\n", log);
+      absl::StrCat("The trainer ended", how.empty() ? " while no service was there to see how" : ": ", how, ".",
+                   log.empty() ? "" : " Its log ends with:\n", log);
   if (started_ != nullptr) {
     FinishStart(MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", message, {{"exit", how}, {"log", log}}));
   } else {

@@ -106,7 +106,7 @@ class RunKeeper {
   void SendWelcome();
   // The trainer is gone, and its last reports have not come: what it left behind says how the run ended.
   void OnTrainerGone(const TrainerProcess::End& end);
-  // It left nothing behind: that is a failure.
+  // It left nothing behind: that is a failure. `how` is as in TrainerProcess::End.
   void Fail(const std::string& how);
   void WatchOverLostTrainer(Time now);
 
