@@ -4,22 +4,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
 #include <limits>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/plugin/builtin/saved_folder.h"
 
 namespace pilothouse::trainer {
 namespace {
 
-constexpr char kFolder[] = "saved";
 constexpr int64_t kMaxSaveEvery = int64_t{1} << 53;
 
 struct Options {
@@ -109,22 +107,14 @@ class Average final : public Plugin {
 
   absl::Status SaveTo(PluginContext& context) {
     RunView& run = context.run();
-    const std::string folder = absl::StrCat(run.directory(), "/", kFolder);
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error) {
-      return MakeError(v1::ERROR_REASON_INTERNAL, "",
-                       absl::StrCat("The folder ", folder, " cannot be made: ", error.message(), "."));
-    }
     const std::shared_ptr<const Model> model = run.Parameters();
-    const absl::Status status =
-        model->With(InTypeOf(model->State(), average_))->Save(absl::StrCat(folder, "/", options_.file), run.batch());
+    const absl::Status status = SaveInFolder(run, *model->With(InTypeOf(model->State(), average_)), options_.file);
     if (!status.ok()) return status;
     saved_calls_ = calls_;
     context.Report({.values = {},
                     .histograms = {},
                     .message = absl::StrCat("The average of ", calls_, calls_ == 1 ? " state" : " states",
-                                            " was saved to ", kFolder, "/", options_.file, ".")});
+                                            " was saved to ", SavedFile(options_.file), ".")});
     return absl::OkStatus();
   }
 

@@ -30,7 +30,7 @@ class Checkpoint final : public Plugin {
     RunView& run = context.run();
     if (context.done() && (!context.started() || run.batch() == last_batch_)) return absl::OkStatus();
     const std::string file = FileOf(run.batch());
-    const absl::Status saved = SaveParameters(run, file);
+    const absl::Status saved = SaveInFolder(run, *run.Parameters(), file);
     if (!saved.ok()) return saved;
     last_batch_ = run.batch();
     PluginOutput output;

@@ -29,7 +29,7 @@ class SaveBest final : public Plugin {
     if (!reading.ok()) return reading.status();
     if (!reading->has_value() || !progress_.Improves((*reading)->value)) return absl::OkStatus();
     // It becomes the best only once it is saved: after a failure, the next gain on what is in the file counts.
-    const absl::Status saved = SaveParameters(context.run(), file_);
+    const absl::Status saved = SaveInFolder(context.run(), *context.run().Parameters(), file_);
     if (!saved.ok()) return saved;
     progress_.Look((*reading)->value, (*reading)->batch);
     PluginOutput output;

@@ -1,12 +1,10 @@
 #include "trainer/plugin/builtin/saved_folder.h"
 
 #include <filesystem>
-#include <memory>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
-#include "trainer/net/model.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -23,12 +21,11 @@ absl::Status CannotSave(absl::string_view file, absl::string_view cause) {
 
 std::string SavedFile(absl::string_view file) { return absl::StrCat(kFolder, "/", file); }
 
-absl::Status SaveParameters(RunView& run, absl::string_view file) {
+absl::Status SaveInFolder(const RunView& run, const Model& parameters, absl::string_view file) {
   std::error_code error;
   std::filesystem::create_directories(run.directory() + "/" + kFolder, error);
   if (error) return CannotSave(file, absl::StrCat("the folder cannot be made (", error.message(), ")."));
-  const std::shared_ptr<const Model> parameters = run.Parameters();
-  const absl::Status saved = parameters->Save(absl::StrCat(run.directory(), "/", SavedFile(file)), run.batch());
+  const absl::Status saved = parameters.Save(absl::StrCat(run.directory(), "/", SavedFile(file)), run.batch());
   return saved.ok() ? saved : CannotSave(file, saved.message());
 }
 

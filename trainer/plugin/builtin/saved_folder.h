@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "trainer/net/model.h"
 #include "trainer/plugin/run_view.h"
 
 namespace pilothouse::trainer {
@@ -13,9 +14,9 @@ namespace pilothouse::trainer {
 // "saved/best.safetensors": a file of the folder, relative to the run's directory.
 std::string SavedFile(absl::string_view file);
 
-// Saves the parameters after the last batch in that file, which is there whole or not at all. Makes the folder if there
-// is none. SAVE_FAILED, with the cause, if they cannot be saved.
-absl::Status SaveParameters(RunView& run, absl::string_view file);
+// Saves parameters of the batch that the run is at in that file, which is there whole or not at all. Makes the folder if
+// there is none. SAVE_FAILED, with the cause, if they cannot be saved.
+absl::Status SaveInFolder(const RunView& run, const Model& parameters, absl::string_view file);
 
 }  // namespace pilothouse::trainer
 
