@@ -16,7 +16,7 @@ absl::Status Busy() {
 PluginKindsCache::PluginKindsCache(std::function<absl::StatusOr<v1::PluginKindsAnswer>()> ask, WorkPool& pool)
     : ask_(std::move(ask)), pool_(pool) {}
 
-void PluginKindsCache::Get(KindsCallback callback) {
+void PluginKindsCache::Get(const KindsCallback& callback) {
   bool first = false;
   std::optional<absl::StatusOr<v1::PluginKindsAnswer>> answer;
   {
@@ -27,7 +27,7 @@ void PluginKindsCache::Get(KindsCallback callback) {
       answer = Busy();
     } else {
       first = waiting_.empty();
-      waiting_.push_back(std::move(callback));
+      waiting_.push_back(callback);
     }
   }
   if (answer.has_value()) return callback(*answer);

@@ -29,7 +29,7 @@ class PluginKindsCache {
   // Calls `callback` once: at once if the kinds are known, otherwise when they have been asked for. However many wait,
   // they are asked for once. A failure is told to those who waited, and the next call asks anew. SERVICE_BUSY when too
   // many wait. Never blocks; `callback` must not block either.
-  void Get(KindsCallback callback) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Get(const KindsCallback& callback) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Finish(const absl::StatusOr<v1::PluginKindsAnswer>& answer) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -19,8 +19,9 @@ constexpr int kProbes = 2;
 absl::Status TrainerProcess::Start() {
   absl::StatusOr<ChildProcess> child =
       ChildProcess::Start(place_.trainer_command, {absl::StrCat(kTokenVariable, "=", place_.token)}, place_.log_path());
-  if (child.ok()) child_ = *std::move(child);
-  return child.status();
+  if (!child.ok()) return child.status();
+  child_ = *std::move(child);
+  return absl::OkStatus();
 }
 
 std::optional<TrainerProcess::End> TrainerProcess::Ended() {

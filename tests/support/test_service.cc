@@ -162,6 +162,45 @@ absl::StatusOr<v1::Receipt> TestService::Retarget(const std::string& run_id, con
   return ReceiptOf(*stub_, &v1::TrainingControl::Stub::BatchTo, request);
 }
 
+absl::StatusOr<v1::Receipt> TestService::AttachPlugin(const std::string& run_id, const v1::PluginSpec& plugin,
+                                                      const v1::ControlOptions& options) {
+  v1::AttachPluginRequest request;
+  request.set_run_id(run_id);
+  *request.mutable_plugin() = plugin;
+  *request.mutable_options() = options;
+  return ReceiptOf(*stub_, &v1::TrainingControl::Stub::AttachPlugin, request);
+}
+
+absl::StatusOr<v1::Receipt> TestService::DetachPlugin(const std::string& run_id, const std::string& name,
+                                                      const v1::ControlOptions& options) {
+  v1::DetachPluginRequest request;
+  request.set_run_id(run_id);
+  request.set_name(name);
+  *request.mutable_options() = options;
+  return ReceiptOf(*stub_, &v1::TrainingControl::Stub::DetachPlugin, request);
+}
+
+absl::StatusOr<v1::Receipt> TestService::ReschedulePlugin(const std::string& run_id, const std::string& name,
+                                                          const std::string& schedule,
+                                                          const v1::ControlOptions& options) {
+  v1::ReschedulePluginRequest request;
+  request.set_run_id(run_id);
+  request.set_name(name);
+  request.set_schedule(schedule);
+  *request.mutable_options() = options;
+  return ReceiptOf(*stub_, &v1::TrainingControl::Stub::ReschedulePlugin, request);
+}
+
+absl::StatusOr<v1::ListPluginsResponse> TestService::Plugins(const std::string& run_id) {
+  v1::ListPluginsRequest request;
+  request.set_run_id(run_id);
+  return Call(*stub_, &v1::TrainingControl::Stub::ListPlugins, request);
+}
+
+absl::StatusOr<v1::ListPluginKindsResponse> TestService::PluginKinds() {
+  return Call(*stub_, &v1::TrainingControl::Stub::ListPluginKinds, v1::ListPluginKindsRequest());
+}
+
 absl::StatusOr<v1::StopResponse> TestService::Stop(const std::string& run_id, const std::string& request_id) {
   v1::StopRequest request;
   request.set_run_id(run_id);

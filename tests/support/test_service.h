@@ -47,6 +47,14 @@ class TestService {
                                       const v1::ControlOptions& options = {});
   absl::StatusOr<v1::Receipt> BatchTo(const std::string& run_id, int64_t batch, const v1::ControlOptions& options = {});
   absl::StatusOr<v1::Receipt> Retarget(const std::string& run_id, const v1::TargetChange& target);
+  absl::StatusOr<v1::Receipt> AttachPlugin(const std::string& run_id, const v1::PluginSpec& plugin,
+                                           const v1::ControlOptions& options = {});
+  absl::StatusOr<v1::Receipt> DetachPlugin(const std::string& run_id, const std::string& name,
+                                           const v1::ControlOptions& options = {});
+  absl::StatusOr<v1::Receipt> ReschedulePlugin(const std::string& run_id, const std::string& name,
+                                               const std::string& schedule, const v1::ControlOptions& options = {});
+  absl::StatusOr<v1::ListPluginsResponse> Plugins(const std::string& run_id);
+  absl::StatusOr<v1::ListPluginKindsResponse> PluginKinds();
   absl::StatusOr<v1::StopResponse> Stop(const std::string& run_id, const std::string& request_id = "");
   absl::StatusOr<v1::GetStateResponse> State(const std::string& run_id, bool with_vector = false);
   // The first page.

@@ -13,8 +13,8 @@ v1::WatchTrainingRequest FromTheStart(const std::string& run_id) {
 v1::WatchTrainingRequest FromNow(const std::string& run_id) {
   v1::WatchTrainingRequest request;
   request.set_run_id(run_id);
-  for (const v1::EventKind kind :
-       {v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_STATE}) {
+  for (const v1::EventKind kind : {v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL,
+                                   v1::EVENT_KIND_STATE, v1::EVENT_KIND_PLUGIN}) {
     request.add_kinds(kind);
   }
   return request;
