@@ -222,8 +222,8 @@ TEST(Plugins, TheirKindsAreToldWithoutARun) {
     EXPECT_FALSE(kind.description().empty()) << kind.name();
   }
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
-  for (const std::string& name : {"notify", "stop-after", "validate"}) {
-    EXPECT_NE(std::find(names.begin(), names.end(), name), names.end()) << name;
+  for (const char* name : {"notify", "stop-after", "validate"}) {
+    EXPECT_NE(std::find(names.begin(), names.end(), std::string(name)), names.end()) << name;
   }
   EXPECT_EQ(service.PluginKinds()->SerializeAsString(), kinds->SerializeAsString());
 }
