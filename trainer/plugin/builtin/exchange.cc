@@ -11,14 +11,12 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
-#include "proto/support/error.h"
 #include "trainer/net/random.h"
 #include "trainer/plugin/builtin/list_setting.h"
+#include "trainer/plugin/builtin/memory.h"
+#include "trainer/plugin/builtin/metric.h"
 #include "trainer/plugin/builtin/published_state.h"
 
 namespace pilothouse::trainer {
@@ -69,26 +67,24 @@ class Exchange final : public Plugin {
     return absl::OkStatus();
   }
 
-  // The number of exchanges, and the batch of the last.
-  std::string Save() const override { return absl::StrCat(exchanges_, " ", last_exchange_); }
+  std::string Save() const override {
+    MemoryWriter memory;
+    memory.Integer(exchanges_);
+    memory.Integer(last_exchange_);
+    return memory.text();
+  }
 
   absl::Status Restore(absl::string_view saved) override {
-    const std::pair<std::string, std::string> words = absl::StrSplit(saved, absl::MaxSplits(' ', 1));
-    int64_t exchanges = 0;
-    int64_t last = 0;
-    if (!absl::SimpleAtoi(words.first, &exchanges) || !absl::SimpleAtoi(words.second, &last) || exchanges < 0 ||
-        last < 0) {
-      return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "", "What the exchange remembered is damaged.");
-    }
-    exchanges_ = exchanges;
-    last_exchange_ = last;
-    return absl::OkStatus();
+    MemoryReader memory(saved);
+    exchanges_ = memory.Integer();
+    last_exchange_ = memory.Integer();
+    return memory.Finish();
   }
 
  private:
   // A validation is made for it, so that what is published belongs to the parameters that are.
   absl::StatusOr<double> OwnValue(RunView& run) const {
-    if (absl::StartsWith(options_.metric, "validation_")) {
+    if (IsOfValidation(options_.metric)) {
       if (const absl::StatusOr<Validation> made = run.Validate(); !made.ok()) return made.status();
     }
     const absl::StatusOr<std::optional<double>> value = run.Value(options_.metric);
@@ -191,9 +187,9 @@ absl::Status ReadMetric(const PluginSettings& settings, const PluginSurroundings
   options.metric = settings.Text("metric");
   if (options.metric == "auto") options.metric = surroundings.validation_examples > 0 ? "validation_loss" : "loss";
   if (absl::Status status = CheckViewName(options.metric, "metric", surroundings); !status.ok()) return status;
-  const absl::StatusOr<std::string> goal = settings.Choice("goal", {"auto", "minimise", "maximise"});
-  if (!goal.ok()) return goal.status();
-  options.maximise = *goal == "maximise" || (*goal == "auto" && options.metric == "validation_accuracy");
+  const absl::StatusOr<bool> maximise = ReadMaximise(settings, options.metric);
+  if (!maximise.ok()) return maximise.status();
+  options.maximise = *maximise;
   return absl::OkStatus();
 }
 
@@ -221,9 +217,7 @@ std::vector<PluginSettingFacts> Settings() {
       {.name = "metric",
        .description = "the number to judge by, any view; auto: validation_loss where examples are held out, else loss",
        .usual = "auto"},
-      {.name = "goal",
-       .description = "minimise or maximise; auto: maximise validation_accuracy, minimise anything else",
-       .usual = "auto"},
+      GoalSetting(),
       {.name = "margin",
        .description = "how much better another must be, as a part of the own value's size, 0 or more",
        .usual = "0"},

@@ -17,15 +17,26 @@ constexpr int64_t kMaxPatience = 1'000'000;
 
 bool IsOfValidation(absl::string_view view) { return absl::StartsWith(view, "validation_"); }
 
+PluginSettingFacts GoalSetting() {
+  return {.name = "goal",
+          .description = "minimise or maximise; auto: maximise validation_accuracy, minimise anything else",
+          .usual = "auto"};
+}
+
+absl::StatusOr<bool> ReadMaximise(const PluginSettings& settings, absl::string_view metric) {
+  const absl::StatusOr<std::string> goal = settings.Choice("goal", {"auto", "minimise", "maximise"});
+  if (!goal.ok()) return goal.status();
+  // To minimise an accuracy by oversight would end a run for getting better.
+  return *goal == "maximise" || (*goal == "auto" && metric == "validation_accuracy");
+}
+
 absl::StatusOr<Metric> Metric::From(const PluginSettings& settings, const PluginSurroundings& surroundings) {
   const std::string& name = settings.Text("metric");
   const absl::Status known = CheckViewName(name, "metric", surroundings);
   if (!known.ok()) return known;
-  const absl::StatusOr<std::string> goal = settings.Choice("goal", {"auto", "minimise", "maximise"});
-  if (!goal.ok()) return goal.status();
-  // To minimise an accuracy by oversight would end a run for getting better.
-  const bool maximise = *goal == "maximise" || (*goal == "auto" && name == "validation_accuracy");
-  return Metric(name, maximise);
+  const absl::StatusOr<bool> maximise = ReadMaximise(settings, name);
+  if (!maximise.ok()) return maximise.status();
+  return Metric(name, *maximise);
 }
 
 absl::StatusOr<std::optional<Reading>> Metric::Look(const RunView& run) {
@@ -52,9 +63,7 @@ std::vector<PluginSettingFacts> MetricSettings() {
   return {{.name = "metric",
            .description = "the number to watch: any view, such as validation_loss, validation_accuracy, loss",
            .usual = "validation_loss"},
-          {.name = "goal",
-           .description = "minimise or maximise; auto: maximise validation_accuracy, minimise anything else",
-           .usual = "auto"},
+          GoalSetting(),
           {.name = "min_gain", .description = "better by no more than this is no gain, 0 or more", .usual = "0"}};
 }
 

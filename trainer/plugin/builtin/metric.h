@@ -20,6 +20,10 @@ namespace pilothouse::trainer {
 // Whether a view is a value of the last validation.
 bool IsOfValidation(absl::string_view view);
 
+// The setting "goal", and whether more of `metric` is better by what it says.
+PluginSettingFacts GoalSetting();
+absl::StatusOr<bool> ReadMaximise(const PluginSettings& settings, absl::string_view metric);
+
 // What a metric was after a batch.
 struct Reading {
   double value = 0;
