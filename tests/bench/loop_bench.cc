@@ -67,7 +67,7 @@ double BareLoop(const std::string& directory) {
   if (!mailbox.Put(stop).ok()) std::abort();
   trainer::LoopOptions options;
   options.target = kBatches + 1;
-  options.checkpoint_directory = directory;
+  options.directory = directory;
   trainer::TrainingLoop loop(std::move(options), *learner, mailbox, sink, clock);
   return static_cast<double>(kBatches) / SecondsOf([&] { loop.Run(); });
 }

@@ -1,12 +1,15 @@
 #include "trainer/channel/messages.h"
 
 #include <chrono>
+#include <optional>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "proto/support/error.h"
 #include "proto/support/tensor.h"
 #include "proto/support/text.h"
+#include "trainer/channel/plugin_messages.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -32,6 +35,8 @@ v1::RunStatus ToMessage(RunStatus status) {
       return v1::RUN_STATUS_STOPPING;
     case RunStatus::kStopped:
       return v1::RUN_STATUS_STOPPED;
+    case RunStatus::kCompleted:
+      return v1::RUN_STATUS_COMPLETED;
     case RunStatus::kFailed:
       return v1::RUN_STATUS_FAILED;
   }
@@ -71,18 +76,34 @@ v1::TargetChange ToMessage(const TargetChange& change) {
   return message;
 }
 
-v1::Change ToMessage(const Change& change) {
-  v1::Change message;
-  if (const auto* knob = std::get_if<KnobChange>(&change)) {
-    message.mutable_knob()->set_name(knob->name);
-    message.mutable_knob()->set_value(knob->value);
-  } else if (const auto* target = std::get_if<TargetChange>(&change)) {
-    *message.mutable_target() = ToMessage(*target);
-  } else {
-    message.mutable_stop();
+// What a change is, written into a message.
+struct ChangeWriter {
+  v1::Change& message;
+
+  void operator()(const KnobChange& change) const {
+    message.mutable_knob()->set_name(change.name);
+    message.mutable_knob()->set_value(change.value);
   }
-  return message;
-}
+  void operator()(const TargetChange& change) const { *message.mutable_target() = ToMessage(change); }
+  void operator()(const StopChange&) const { message.mutable_stop(); }
+  void operator()(const AttachPluginChange& change) const {
+    *message.mutable_attach_plugin()->mutable_plugin() = ToMessage(change.spec);
+  }
+  void operator()(const DetachPluginChange& change) const { message.mutable_detach_plugin()->set_name(change.name); }
+  void operator()(const ReschedulePluginChange& change) const {
+    v1::ReschedulePluginChange& reschedule = *message.mutable_reschedule_plugin();
+    reschedule.set_name(change.name);
+    reschedule.set_schedule(change.schedule);
+    reschedule.set_timeline(ToMessage(change.timeline));
+  }
+  void operator()(const ParametersChange& change) const {
+    v1::ParametersChange& parameters = *message.mutable_parameters();
+    parameters.set_file(change.file);
+    parameters.set_sha256(change.sha256);
+    parameters.set_from_run_id(change.from_run_id);
+    parameters.set_from_batch(change.from_batch);
+  }
+};
 
 // What a report says, written into an event.
 struct EventWriter {
@@ -102,13 +123,14 @@ struct EventWriter {
   }
   void operator()(const ControlReport& report) const {
     v1::ControlReport& message = *event.mutable_control();
-    *message.mutable_change() = ToMessage(report.control.change);
+    std::visit(ChangeWriter{*message.mutable_change()}, report.control.change);
     message.set_request_id(report.control.request_id);
     message.set_origin(report.control.origin);
     message.set_note(report.control.note);
     message.set_value(report.value);
     message.set_previous_value(report.previous_value);
     if (report.control.at_batch.has_value()) message.set_at_batch(*report.control.at_batch);
+    message.set_plugin(report.plugin);
   }
   void operator()(const StateReport& state) const {
     v1::StateReport& message = *event.mutable_state();
@@ -117,6 +139,7 @@ struct EventWriter {
     message.set_loss(state.loss);
     message.set_asked(state.asked);
   }
+  void operator()(const PluginReport& report) const { *event.mutable_plugin() = ToMessage(report); }
 };
 
 void AddKnobs(const Knobs& knobs, google::protobuf::RepeatedPtrField<v1::Knob>& messages) {
@@ -129,6 +152,11 @@ void AddKnobs(const Knobs& knobs, google::protobuf::RepeatedPtrField<v1::Knob>& 
     message.set_integer(knob.integer);
     message.set_description(knob.description);
   }
+}
+
+void AddPlugins(const std::vector<PluginStatus>& plugins,
+                google::protobuf::RepeatedPtrField<v1::PluginStatus>& messages) {
+  for (const PluginStatus& plugin : plugins) *messages.Add() = ToMessage(plugin);
 }
 
 absl::Status UnknownChange() {
@@ -160,6 +188,21 @@ absl::StatusOr<Change> FromMessage(const v1::Change& change) {
       return FromMessage(change.target());
     case v1::Change::kStop:
       return StopChange{};
+    case v1::Change::kAttachPlugin: {
+      absl::StatusOr<PluginSpec> spec = trainer::FromMessage(change.attach_plugin().plugin());
+      if (!spec.ok()) return WithFieldPrefix(spec.status(), "plugin");
+      return AttachPluginChange{*std::move(spec)};
+    }
+    case v1::Change::kDetachPlugin:
+      return DetachPluginChange{change.detach_plugin().name()};
+    case v1::Change::kReschedulePlugin: {
+      const absl::StatusOr<std::optional<Timeline>> timeline =
+          trainer::FromMessage(change.reschedule_plugin().timeline());
+      if (!timeline.ok()) return timeline.status();
+      return ReschedulePluginChange{change.reschedule_plugin().name(), change.reschedule_plugin().schedule(),
+                                    *timeline};
+    }
+    case v1::Change::kParameters:  // only plugins ask for this, and they are in the trainer
     case v1::Change::KIND_NOT_SET:
       break;
   }
@@ -186,6 +229,8 @@ v1::Report ToMessage(const NumberedReport& numbered) {
   std::visit(EventWriter{event}, report.kind);
   if (report.knobs.has_value()) AddKnobs(*report.knobs, *message.mutable_knobs());
   message.set_resume_target(report.resume_target);
+  message.set_has_plugins(report.plugins.has_value());
+  if (report.plugins.has_value()) AddPlugins(*report.plugins, *message.mutable_plugins());
   return message;
 }
 
@@ -216,6 +261,7 @@ v1::Prepared ToMessage(const LearnerFacts& facts, const Knobs& knobs) {
   run.set_outputs(facts.outputs);
   run.set_parameters(facts.parameters);
   run.set_batches_per_epoch(facts.batches_per_epoch);
+  run.set_validation_examples(facts.validation_examples);
   for (const LayerFacts& layer : facts.layers) {
     v1::LayerSummary& summary = *run.add_layers();
     summary.set_description(layer.description);
@@ -235,6 +281,7 @@ v1::StateAnswer ToMessage(const RunSnapshot& snapshot) {
   message.set_status(ToMessage(snapshot.status));
   message.set_idle_reason(ToMessage(snapshot.idle_reason));
   AddKnobs(snapshot.knobs, *message.mutable_knobs());
+  AddPlugins(snapshot.plugins, *message.mutable_plugins());
   if (snapshot.model != nullptr) *message.mutable_state() = ToMessage(snapshot.model->State());
   return message;
 }

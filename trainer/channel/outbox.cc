@@ -7,7 +7,9 @@ namespace {
 
 bool IsLast(const Report& report) {
   const auto* status = std::get_if<StatusReport>(&report.kind);
-  return status != nullptr && (status->status == RunStatus::kStopped || status->status == RunStatus::kFailed);
+  if (status == nullptr) return false;
+  return status->status == RunStatus::kStopped || status->status == RunStatus::kCompleted ||
+         status->status == RunStatus::kFailed;
 }
 
 }  // namespace

@@ -59,9 +59,9 @@ class Outbox final : public ReportSink {
 
   // So much waits to be taken, all of it things that are never left out, that nothing which causes more of it is to be
   // let in.
-  bool Congested() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool Congested() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The run's last report, STOPPED or FAILED, has been added; it and all others were taken.
+  // The run's last report, STOPPED, COMPLETED or FAILED, has been added; it and all others were taken.
   bool LastReportAdded() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool LastReportTaken() const ABSL_LOCKS_EXCLUDED(mutex_);
 

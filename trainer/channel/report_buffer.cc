@@ -17,6 +17,11 @@ bool IsScheduledState(const Report& report) {
   return state != nullptr && !state->asked;
 }
 
+bool IsPluginOutput(const Report& report) {
+  const auto* plugin = std::get_if<PluginReport>(&report.kind);
+  return plugin != nullptr && std::holds_alternative<PluginOutput>(plugin->what);
+}
+
 }  // namespace
 
 int64_t ReportBuffer::StateBytes(const Report& report) const {
@@ -30,7 +35,7 @@ void ReportBuffer::Add(Report report) {
   if (is_state && buffered_state_bytes_ > kMaxBufferedStateBytes) Thin(IsScheduledState);
   if (adds_before_thinning_ > 0) --adds_before_thinning_;
   if (reports_.size() > kMaxBufferedReports && adds_before_thinning_ == 0) {
-    Thin([](const Report& old) { return IsPlainLoss(old) || IsScheduledState(old); });
+    Thin([](const Report& old) { return IsPlainLoss(old) || IsScheduledState(old) || IsPluginOutput(old); });
     adds_before_thinning_ = kMaxBufferedReports / 8;
   }
 }

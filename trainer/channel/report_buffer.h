@@ -13,8 +13,9 @@
 
 namespace pilothouse::trainer {
 
-// Beyond so many reports, or so many bytes of state vectors, losses or scheduled states are thinned: every second of
-// those that were never sent goes. Changes and losses at the target stay, and so do states that were asked for.
+// Beyond so many reports, or so many bytes of state vectors, losses, scheduled states or outputs of plugins are
+// thinned: every second of those that were never sent goes. Changes and losses at the target stay, and so do states
+// that were asked for.
 inline constexpr size_t kMaxBufferedReports = 16384;
 inline constexpr int64_t kMaxBufferedStateBytes = 64 << 20;
 // What one message carries at most (but one report at least).

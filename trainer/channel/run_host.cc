@@ -88,6 +88,7 @@ void RunHost::OnQuery(v1::Query message) {
       return AskForState(open);
     case v1::Query::kPredict:
       return predictions_.Post([this, open] { AskForModel(open); });
+    case v1::Query::kPluginKinds:
     case v1::Query::KIND_NOT_SET:
       break;
   }
@@ -108,6 +109,7 @@ int64_t RunHost::CostOf(const v1::Query& query) const {
 
 void RunHost::AskForState(const OpenQueryPtr& open) {
   Query query;
+  query.include_plugins = open->query.state().include_plugins();
   if (!open->query.state().include_state_vector()) {
     // A few numbers: not worth another thread.
     query.answer = [this, open](const RunSnapshot& snapshot) { AnswerState(open, snapshot); };

@@ -1,5 +1,6 @@
 #include "trainer/channel/run_spec.h"
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "proto/support/log.h"
 #include "proto/support/tensor.h"
 #include "trainer/channel/messages.h"
+#include "trainer/channel/plugin_messages.h"
 #include "trainer/data/dataset.h"
 
 namespace pilothouse::trainer {
@@ -151,6 +153,8 @@ absl::StatusOr<LearnerSpec> PlanLearner(const v1::RunSpec& spec) {
   learner.keep_order = spec.keep_order();
   learner.seed = spec.seed();
   learner.standardize = spec.data().standardize();
+  if (spec.data().has_validation_fraction()) learner.validation_fraction = spec.data().validation_fraction();
+  if (spec.data().has_validation_examples()) learner.validation_examples = spec.data().validation_examples();
   return learner;
 }
 
@@ -188,6 +192,16 @@ absl::StatusOr<Knobs> PlanKnobs(const v1::RunSpec& spec, int64_t parameters) {
   return knobs;
 }
 
+absl::StatusOr<std::vector<PluginSpec>> PlanPlugins(const v1::RunSpec& spec) {
+  std::vector<PluginSpec> plugins;
+  for (const v1::PluginSpec& message : spec.plugins()) {
+    absl::StatusOr<PluginSpec> plugin = trainer::FromMessage(message);
+    if (!plugin.ok()) return WithFieldPrefix(plugin.status(), absl::StrCat("plugins[", plugins.size(), "]"));
+    plugins.push_back(*std::move(plugin));
+  }
+  return plugins;
+}
+
 absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
   absl::StatusOr<LearnerSpec> learner = PlanLearner(spec);
   if (!learner.ok()) return learner.status();
@@ -196,9 +210,12 @@ absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
   }
   absl::StatusOr<Knobs> knobs = PlanKnobs(spec, ParameterCount(learner->network));
   if (!knobs.ok()) return knobs.status();
+  absl::StatusOr<std::vector<PluginSpec>> plugins = PlanPlugins(spec);
+  if (!plugins.ok()) return plugins.status();
   return RunPlan{.learner = *std::move(learner),
                  .target_columns = {spec.data().target_columns().begin(), spec.data().target_columns().end()},
-                 .knobs = *std::move(knobs)};
+                 .knobs = *std::move(knobs),
+                 .plugins = *std::move(plugins)};
 }
 
 absl::StatusOr<std::unique_ptr<Learner>> ReadAndBuild(const v1::Welcome& welcome, const RunPlan& plan) {
@@ -219,19 +236,28 @@ absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec) {
   return plan;
 }
 
-absl::StatusOr<BuiltRun> BuildRun(const v1::Welcome& welcome) {
+absl::StatusOr<BuiltRun> BuildRun(const v1::Welcome& welcome, std::shared_ptr<const PluginKinds> plugin_kinds) {
   absl::StatusOr<RunLock> lock = RunLock::Acquire(welcome.directory());
   if (!lock.ok()) return lock.status();
   absl::StatusOr<RunPlan> plan = PlanRun(welcome.spec());
   if (!plan.ok()) return plan.status();
   absl::StatusOr<std::unique_ptr<Learner>> learner = ReadAndBuild(welcome, *plan);
   if (!learner.ok()) return WithFieldPrefix(learner.status(), kSpec);
+  LoopOptions loop{.target = welcome.target(),
+                   .knobs = plan->knobs,
+                   .run_id = std::filesystem::path(welcome.directory()).filename().string(),
+                   .directory = welcome.directory(),
+                   .runs_directory = std::filesystem::path(welcome.directory()).parent_path().string(),
+                   .seed = welcome.spec().seed(),
+                   .plugin_kinds = std::move(plugin_kinds),
+                   .plugins = plan->plugins};
+  if (absl::Status plugins = CheckPlugins(loop, (*learner)->facts()); !plugins.ok()) {
+    return WithFieldPrefix(plugins, kSpec);
+  }
   const bool is_double = plan->learner.precision == Precision::kFloat64;
   return BuiltRun{.lock = *std::move(lock),
                   .learner = *std::move(learner),
-                  .loop = {.target = welcome.target(),
-                           .knobs = plan->knobs,
-                           .checkpoint_directory = welcome.directory() + "/checkpoints"},
+                  .loop = std::move(loop),
                   .bytes_per_parameter = static_cast<int64_t>(is_double ? sizeof(double) : sizeof(float))};
 }
 

@@ -2,6 +2,7 @@
 #ifndef PILOTHOUSE_TRAINER_CHANNEL_RUN_SPEC_H_
 #define PILOTHOUSE_TRAINER_CHANNEL_RUN_SPEC_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "trainer/channel/run_host.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/supervised_learner.h"
+#include "trainer/plugin/change.h"
+#include "trainer/plugin/plugin_kind.h"
 
 namespace pilothouse::trainer {
 
@@ -19,15 +22,17 @@ struct RunPlan {
   LearnerSpec learner;
   std::vector<std::string> target_columns;
   Knobs knobs;
+  std::vector<PluginSpec> plugins;
 };
 
 // Checks everything that can be checked without the data. Error fields begin with "spec.". Pure and thread-safe.
 // Errors: SPEC_INVALID, NET_INVALID, ETA_INVALID, INTERVAL_INVALID, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID.
 absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec);
 
-// Locks the run's directory, reads the data and builds the network. Further errors: those of ReadTable, ReadArrays and
-// MakeLearner, STATE_TOO_LARGE, and TRAINER_FAILED where another trainer holds the lock.
-absl::StatusOr<BuiltRun> BuildRun(const v1::Welcome& welcome);
+// Locks the run's directory, reads the data, builds the network and checks the plugins. Further errors: those of
+// ReadTable, ReadArrays, MakeLearner and CheckPlugins, STATE_TOO_LARGE, and TRAINER_FAILED where another trainer holds
+// the lock.
+absl::StatusOr<BuiltRun> BuildRun(const v1::Welcome& welcome, std::shared_ptr<const PluginKinds> plugin_kinds);
 
 }  // namespace pilothouse::trainer
 

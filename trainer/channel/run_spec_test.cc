@@ -154,7 +154,7 @@ class BuildRunTest : public testing::Test {
 };
 
 TEST_F(BuildRunTest, ReadsTheDataAndBuildsTheNetwork) {
-  const absl::StatusOr<BuiltRun> run = BuildRun(welcome_);
+  const absl::StatusOr<BuiltRun> run = BuildRun(welcome_, nullptr);
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(run->learner->facts().examples, 4);
   EXPECT_EQ(run->learner->facts().parameters, 9);
@@ -164,24 +164,24 @@ TEST_F(BuildRunTest, ReadsTheDataAndBuildsTheNetwork) {
 }
 
 TEST_F(BuildRunTest, HoldsTheRunsLock) {
-  const absl::StatusOr<BuiltRun> run = BuildRun(welcome_);
+  const absl::StatusOr<BuiltRun> run = BuildRun(welcome_, nullptr);
   ASSERT_TRUE(run.ok()) << run.status();
-  EXPECT_EQ(ReasonOf(BuildRun(welcome_).status()), v1::ERROR_REASON_TRAINER_FAILED);
+  EXPECT_EQ(ReasonOf(BuildRun(welcome_, nullptr).status()), v1::ERROR_REASON_TRAINER_FAILED);
 }
 
 TEST_F(BuildRunTest, BlamesTheFieldOfTheSpecThatDoesNotFitTheData) {
   welcome_.mutable_spec()->mutable_network()->set_shorthand("3x1");
-  const v1::Error width = ToError(BuildRun(welcome_).status());
+  const v1::Error width = ToError(BuildRun(welcome_, nullptr).status());
   EXPECT_EQ(width.reason(), v1::ERROR_REASON_NET_DATA_MISMATCH) << width.DebugString();
   EXPECT_EQ(width.field().substr(0, 5), "spec.") << width.DebugString();
   *welcome_.mutable_spec() = GoodSpec();
   welcome_.mutable_spec()->mutable_data()->add_target_columns("label");
-  const v1::Error column = ToError(BuildRun(welcome_).status());
+  const v1::Error column = ToError(BuildRun(welcome_, nullptr).status());
   EXPECT_EQ(column.reason(), v1::ERROR_REASON_COLUMN_NOT_FOUND) << column.DebugString();
   EXPECT_EQ(column.field(), "spec.data.target_columns");
   *welcome_.mutable_spec() = GoodSpec();
   welcome_.mutable_spec()->set_batch_size(5);
-  const v1::Error size = ToError(BuildRun(welcome_).status());
+  const v1::Error size = ToError(BuildRun(welcome_, nullptr).status());
   EXPECT_EQ(size.reason(), v1::ERROR_REASON_SPEC_INVALID) << size.DebugString();
   EXPECT_EQ(size.field(), "spec.batch_size");
 }

@@ -4,6 +4,7 @@
 #include "absl/status/statusor.h"
 #include "proto/support/error.h"
 #include "trainer/channel/messages.h"
+#include "trainer/channel/plugin_messages.h"
 #include "trainer/channel/predict.h"
 #include "trainer/channel/run_spec.h"
 #include "trainer/net/network_spec.h"
@@ -19,6 +20,10 @@ absl::Status AnswerState(const v1::StateQuery& query, const RunPlan& plan, const
   if (absl::Status status = CheckStateSize(ParameterCount(plan.learner.network)); !status.ok()) return status;
   *answer.mutable_state() = ToMessage(saved.model->State());
   return absl::OkStatus();
+}
+
+void AnswerKinds(const PluginKinds& plugin_kinds, v1::PluginKindsAnswer& answer) {
+  for (const auto& [name, kind] : plugin_kinds.all()) *answer.add_kinds() = ToMessage(kind);
 }
 
 absl::Status Answer(const v1::SavedQuery& query, v1::Answer& answer) {
@@ -45,10 +50,13 @@ absl::Status Answer(const v1::SavedQuery& query, v1::Answer& answer) {
 
 }  // namespace
 
-v1::Answer AnswerSaved(const v1::SavedQuery& query) {
+v1::Answer AnswerSaved(const v1::SavedQuery& query, const PluginKinds& plugin_kinds) {
   v1::Answer answer;
-  const absl::Status status = Answer(query, answer);
-  if (!status.ok()) *answer.mutable_error() = ToError(status);
+  if (query.query().has_plugin_kinds()) {
+    AnswerKinds(plugin_kinds, *answer.mutable_plugin_kinds());
+  } else if (const absl::Status status = Answer(query, answer); !status.ok()) {
+    *answer.mutable_error() = ToError(status);
+  }
   answer.set_query_id(query.query().query_id());
   return answer;
 }

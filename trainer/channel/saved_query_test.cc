@@ -43,7 +43,7 @@ class SavedQueryTest : public testing::Test {
 TEST_F(SavedQueryTest, PredictsAsTheRunDid) {
   const std::vector<double> inputs = {0.5, 0.25};
   *query_.mutable_query()->mutable_predict()->mutable_inputs() = MakeTensor(absl::MakeConstSpan(inputs), {1, 2});
-  const v1::Answer answer = AnswerSaved(query_);
+  const v1::Answer answer = AnswerSaved(query_, PluginKinds());
   EXPECT_EQ(answer.query_id(), 17u);
   EXPECT_EQ(answer.predict().batch(), 3);
   EXPECT_EQ(ToDoubles(answer.predict().outputs()), std::get<std::vector<double>>(model_->Predict(inputs, 1).values));
@@ -51,9 +51,9 @@ TEST_F(SavedQueryTest, PredictsAsTheRunDid) {
 
 TEST_F(SavedQueryTest, ReturnsTheSavedStateVectorWhenAskedFor) {
   query_.mutable_query()->mutable_state();
-  EXPECT_FALSE(AnswerSaved(query_).state().has_state());
+  EXPECT_FALSE(AnswerSaved(query_, PluginKinds()).state().has_state());
   query_.mutable_query()->mutable_state()->set_include_state_vector(true);
-  const v1::Answer answer = AnswerSaved(query_);
+  const v1::Answer answer = AnswerSaved(query_, PluginKinds());
   EXPECT_EQ(answer.state().batch(), 3);
   EXPECT_EQ(answer.state().status(), v1::RUN_STATUS_STOPPED);
   EXPECT_EQ(ToDoubles(answer.state().state()), std::get<std::vector<double>>(model_->State().values));
@@ -64,20 +64,20 @@ TEST_F(SavedQueryTest, DoesNotNeedTheStateTheRunBeganFrom) {
   initial.set_element_type(v1::ELEMENT_TYPE_FLOAT64);
   initial.add_shape(9);
   query_.mutable_query()->mutable_state();
-  EXPECT_TRUE(AnswerSaved(query_).has_state());
+  EXPECT_TRUE(AnswerSaved(query_, PluginKinds()).has_state());
 }
 
 TEST_F(SavedQueryTest, SaysWhatIsWrongInTheAnswer) {
-  EXPECT_EQ(AnswerSaved(query_).error().reason(), v1::ERROR_REASON_SPEC_INVALID) << "no question";
+  EXPECT_EQ(AnswerSaved(query_, PluginKinds()).error().reason(), v1::ERROR_REASON_SPEC_INVALID) << "no question";
   query_.mutable_query()->mutable_predict();
-  EXPECT_EQ(AnswerSaved(query_).error().reason(), v1::ERROR_REASON_ARRAY_DTYPE_INVALID);
+  EXPECT_EQ(AnswerSaved(query_, PluginKinds()).error().reason(), v1::ERROR_REASON_ARRAY_DTYPE_INVALID);
   query_.mutable_query()->mutable_state();
   query_.set_checkpoint_path(testing::TempDir() + "/nowhere.safetensors");
-  const v1::Answer missing = AnswerSaved(query_);
+  const v1::Answer missing = AnswerSaved(query_, PluginKinds());
   EXPECT_EQ(missing.error().reason(), v1::ERROR_REASON_NO_PARAMETERS);
   EXPECT_EQ(missing.query_id(), 17u);
   query_.mutable_spec()->mutable_network()->set_shorthand("2x");
-  EXPECT_EQ(AnswerSaved(query_).error().reason(), v1::ERROR_REASON_NET_INVALID);
+  EXPECT_EQ(AnswerSaved(query_, PluginKinds()).error().reason(), v1::ERROR_REASON_NET_INVALID);
 }
 
 }  // namespace

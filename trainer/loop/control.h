@@ -7,10 +7,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/learner.h"
 #include "trainer/plugin/change.h"
+#include "trainer/plugin/plugin_host.h"
 
 namespace pilothouse::trainer {
 
@@ -37,6 +39,7 @@ struct RunSnapshot {
   IdleReason idle_reason = IdleReason::kTargetReached;
   Knobs knobs;
   std::shared_ptr<const Model> model;  // null unless asked for
+  std::vector<PluginStatus> plugins;   // empty unless asked for
 };
 
 struct Query {
@@ -44,6 +47,7 @@ struct Query {
   // With include_model: also report the state vector, unless it is too large for an event or was reported at this
   // batch.
   bool report_state = false;
+  bool include_plugins = false;
   // Called once, on the training thread: it must not block.
   std::function<void(RunSnapshot)> answer;
 };

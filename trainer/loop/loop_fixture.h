@@ -36,6 +36,8 @@ inline std::string Name(RunStatus status) {
       return "STOPPING";
     case RunStatus::kStopped:
       return "STOPPED";
+    case RunStatus::kCompleted:
+      return "COMPLETED";
     case RunStatus::kFailed:
       return "FAILED";
   }
@@ -67,6 +69,11 @@ inline std::string Describe(const Report& report) {
       return absl::StrCat("control ", control.control.request_id, " = ", control.value);
     }
     std::string operator()(const StateReport& state) const { return state.asked ? "state asked" : "state"; }
+    std::string operator()(const PluginReport& report) const {
+      const auto* failure = std::get_if<PluginFailure>(&report.what);
+      return absl::StrCat("from ", report.plugin,
+                          failure == nullptr ? "" : " failed: ", failure == nullptr ? "" : failure->message);
+    }
   };
   return absl::StrCat(report.batch, " ", std::visit(Describer(), report.kind));
 }
@@ -151,7 +158,14 @@ class LoopTest : public testing::Test {
   RecordingSink sink;
   Duration step_time = std::chrono::milliseconds(1);
   std::multimap<int64_t, std::function<void()>> during;
-  LoopOptions options{.target = 0, .knobs = {}, .checkpoint_directory = directory};
+  LoopOptions options{.target = 0,
+                      .knobs = {},
+                      .run_id = "test-run",
+                      .directory = directory,
+                      .runs_directory = testing::TempDir(),
+                      .seed = 0,
+                      .plugin_kinds = nullptr,
+                      .plugins = {}};
 };
 
 }  // namespace pilothouse::trainer

@@ -13,6 +13,10 @@ absl::Status RunEnded(RunStatus status) {
     return MakeError(v1::ERROR_REASON_RUN_ENDED, "", "The run has failed; it takes no more controls.",
                      {{"status", "FAILED"}});
   }
+  if (status == RunStatus::kCompleted) {
+    return MakeError(v1::ERROR_REASON_RUN_ENDED, "", "The run was ended by a plugin; it takes no more controls.",
+                     {{"status", "COMPLETED"}});
+  }
   const bool stopping = status == RunStatus::kStopping;
   return MakeError(v1::ERROR_REASON_RUN_ENDED, "",
                    absl::StrCat("The run ", stopping ? "is being" : "was", " stopped; it takes no more controls."),

@@ -56,7 +56,8 @@ class Mailbox {
   std::optional<RunStatus> closed_ ABSL_GUARDED_BY(mutex_);
 };
 
-// The refusal of whatever comes to a run that is ending or has ended. REQUIRES: kStopping, kStopped or kFailed.
+// The refusal of whatever comes to a run that is ending or has ended. REQUIRES: kStopping, kStopped, kCompleted or
+// kFailed.
 absl::Status RunEnded(RunStatus status);
 
 }  // namespace pilothouse::trainer

@@ -7,10 +7,12 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "trainer/loop/clock.h"
 #include "trainer/loop/control.h"
+#include "trainer/plugin/plugin_host.h"
 
 namespace pilothouse::trainer {
 
@@ -31,9 +33,12 @@ struct StatusReport {
 // A control was applied after the report's batch.
 struct ControlReport {
   Control control;
-  // What the knob or the target now is, and what it was. For a stop, both: the final batch.
+  // What the knob or the target now is, and what it was. For a stop, both: the final batch. For a change of plugins:
+  // how many are attached. For new parameters: the batch they come from, and this one.
   double value = 0;
   double previous_value = 0;
+  // The plugin that was attached, detached or rescheduled.
+  std::string plugin;
 };
 
 // The parameters after the report's batch.
@@ -44,14 +49,22 @@ struct StateReport {
   bool asked = false;  // by a query, as opposed to state_every
 };
 
+struct PluginReport {
+  std::string plugin;
+  std::string kind;
+  std::variant<PluginOutput, PluginFailure> what;
+};
+
 struct Report {
   int64_t batch = 0;
   WallTime time;
-  std::variant<LossReport, StatusReport, ControlReport, StateReport> kind;
+  std::variant<LossReport, StatusReport, ControlReport, StateReport, PluginReport> kind;
   // The knobs after this report, where it changed them.
   std::optional<Knobs> knobs;
   // After this report.
   int64_t resume_target = 0;
+  // The run's plugins, where this report changed them, and with the first and the last status.
+  std::optional<std::vector<PluginStatus>> plugins;
 };
 
 // The training thread is alive and has nothing to report.
@@ -75,6 +88,9 @@ class ReportSink {
   virtual void OnHeartbeat(const Heartbeat& heartbeat) = 0;
   // A control was not applied and the run is as it was.
   virtual void OnRefusal(Refusal refusal) = 0;
+
+  // So many reports wait that may not be left out that nothing which leads to more of them is to be begun.
+  virtual bool Congested() const { return false; }
 };
 
 }  // namespace pilothouse::trainer

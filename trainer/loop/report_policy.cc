@@ -19,19 +19,23 @@ int64_t NextMultiple(int64_t batch, int64_t every) {
 
 }  // namespace
 
-bool ReportPolicy::LossDue(const Knobs& knobs, int64_t batch, double loss, TimePoint now) const {
-  if (LossReported(batch)) return false;
-  if (loss_batch_ < 0 || IsMultiple(batch, knobs.loss_every)) return true;
+bool ReportPolicy::LossDueAt(const Knobs& knobs, int64_t batch) const {
+  return !LossReported(batch) && (loss_batch_ < 0 || IsMultiple(batch, knobs.loss_every));
+}
+
+TimePoint ReportPolicy::LossTime(const Knobs& knobs, double loss) const {
   const Duration interval = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(knobs.loss_interval));
-  return now - loss_time_ >= (Same(loss, loss_) ? std::max(interval, kMaxSilence) : interval);
+  return loss_time_ + (Same(loss, loss_) ? std::max(interval, kMaxSilence) : interval);
 }
 
 bool ReportPolicy::StateDue(const Knobs& knobs, int64_t batch) const {
   return IsMultiple(batch, knobs.state_every) && !StateReported(batch);
 }
 
-int64_t ReportPolicy::NextDueBatch(const Knobs& knobs, int64_t batch) {
-  return std::min(NextMultiple(batch, knobs.loss_every), NextMultiple(batch, knobs.state_every));
+int64_t ReportPolicy::NextLossBatch(const Knobs& knobs, int64_t batch) { return NextMultiple(batch, knobs.loss_every); }
+
+int64_t ReportPolicy::NextStateBatch(const Knobs& knobs, int64_t batch) {
+  return NextMultiple(batch, knobs.state_every);
 }
 
 void ReportPolicy::OnLoss(int64_t batch, double loss, TimePoint now) {

@@ -16,15 +16,18 @@ inline constexpr Duration kMaxSilence = std::chrono::seconds(1);
 // Decides from what was reported when; reports nothing itself. Not thread-safe.
 class ReportPolicy {
  public:
-  // While training: whether the loss of `batch`, which has just been trained, is to be reported at `now`. It is when it
-  // has changed and the loss interval has passed since the last loss was reported; when it has not changed and a second
-  // has passed (or the loss interval, if that is longer); and at every loss_every-th batch.
-  bool LossDue(const Knobs& knobs, int64_t batch, double loss, TimePoint now) const;
+  // While training: whether the loss of `batch`, which has just been trained, is to be reported whatever the time is:
+  // the first one, and that of every loss_every-th batch.
+  bool LossDueAt(const Knobs& knobs, int64_t batch) const;
+  // When `loss` is to be reported whatever the batch is: when the loss interval has passed since the last report of a
+  // loss, or, if it has not changed, when a second has passed (or the loss interval, if that is longer).
+  TimePoint LossTime(const Knobs& knobs, double loss) const;
   // Whether the state vector after `batch` is to be reported: at every state_every-th batch, and never twice.
   bool StateDue(const Knobs& knobs, int64_t batch) const;
 
-  // The first batch after `batch` at which a loss or a state is due whatever the time is.
-  static int64_t NextDueBatch(const Knobs& knobs, int64_t batch);
+  // The first batch after `batch` at which a loss, or a state, is due whatever the time is.
+  static int64_t NextLossBatch(const Knobs& knobs, int64_t batch);
+  static int64_t NextStateBatch(const Knobs& knobs, int64_t batch);
 
   bool LossReported(int64_t batch) const { return loss_batch_ == batch; }
   bool StateReported(int64_t batch) const { return state_batch_ == batch; }

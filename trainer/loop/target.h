@@ -13,7 +13,7 @@ namespace pilothouse::trainer {
 class Target {
  public:
   // REQUIRES: 0 <= batch <= kMaxTarget.
-  explicit Target(int64_t batch) : batch_(batch), resume_batch_(batch) {}
+  explicit Target(int64_t batch = 0) : batch_(batch), resume_batch_(batch) {}
 
   // The batch to train up to, and where a resume leads: the last target that lay ahead when it was set.
   int64_t batch() const { return batch_; }

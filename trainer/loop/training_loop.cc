@@ -2,72 +2,49 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "proto/support/error.h"
-#include "proto/support/limits.h"
+#include "trainer/loop/loop_options.h"
+#include "trainer/loop/report_plugins.h"
+#include "trainer/loop/run_end.h"
 
 namespace pilothouse::trainer {
 namespace {
 
-absl::Status BatchAlreadyPassed(int64_t at_batch, int64_t batch) {
-  return MakeError(v1::ERROR_REASON_BATCH_ALREADY_PASSED, "options.at_batch",
-                   absl::StrCat("The run is at batch ", batch, " already; nothing can take effect at batch ", at_batch,
-                                " any more."),
-                   {{"at_batch", absl::StrCat(at_batch)}, {"batch", absl::StrCat(batch)}});
+RunState BeginningOf(const LoopOptions& options, const LearnerFacts& facts, TimePoint now) {
+  return {.batch = 0,
+          .loss = -1,
+          .knobs = options.knobs,
+          .target = Target(options.target),
+          .timelines = RunTimelines({facts.examples, facts.batch_size}, now),
+          .now = now};
 }
-
-std::string DivergenceMessage(int64_t batch, double loss) {
-  return absl::StrCat("The loss became ", loss, " at batch ", batch,
-                      ", so that batch's update was not made. A lower eta ",
-                      "may help; a resume or a new target continues.");
-}
-
-std::string NotSaved(const absl::Status& cause) {
-  return absl::StrCat("The parameters could not be saved: ", cause.message());
-}
-
-absl::Status SaveFailed(const absl::Status& cause) {
-  return MakeError(v1::ERROR_REASON_SAVE_FAILED, "",
-                   absl::StrCat("The parameters cannot be saved, so the run was not stopped; it goes on. Free room or ",
-                                "mend its directory, then stop it again. The cause: ", cause.message()),
-                   {{"cause", std::string(cause.message())}});
-}
-
-// Two texts, of which either may be empty, as one.
-std::string Join(absl::string_view first, absl::string_view second) {
-  return absl::StrCat(first, first.empty() || second.empty() ? "" : " ", second);
-}
-
-RunStatus StatusFor(IdleReason reason) { return reason == IdleReason::kNone ? RunStatus::kTraining : RunStatus::kIdle; }
 
 }  // namespace
 
 TrainingLoop::TrainingLoop(LoopOptions options, Learner& learner, Mailbox& mailbox, ReportSink& sink, Clock& clock)
-    : learner_(learner),
+    : options_(std::move(options)),
+      learner_(learner),
       mailbox_(mailbox),
-      sink_(sink),
       clock_(clock),
-      checkpoint_directory_(std::move(options.checkpoint_directory)),
-      knobs_(std::move(options.knobs)),
-      target_(options.target) {}
+      state_(BeginningOf(options_, learner.facts(), clock.Now())),
+      reporter_(state_, sink, clock),
+      view_(options_.run_id, options_.directory, state_, learner),
+      plugins_(KindsOf(options_), SurroundingsOf(options_, learner.facts()), state_.timelines,
+               [&clock] { return clock.Now(); }) {
+  AddReportPlugins(state_, reporter_, plugins_);
+}
 
 StatusReport TrainingLoop::Run() {
-  now_ = clock_.Now();
-  const IdleReason reason = target_.IdleReasonAt(batch_);
-  ReportStatus(StatusFor(reason), reason, "");
+  Begin();
   while (true) {
-    ReportDueLoss();
+    RunPlugins(PluginPoint::kAfterBatch);
     HandleControls();
-    ReportDueState();
-    if (stopping()) break;
-    ReportChangedStatus();
-    BreakSilence();
-    if (status_ == RunStatus::kTraining) {
+    RunPlugins(PluginPoint::kBeforeBatch);
+    if (ended()) break;
+    reporter_.ChangedStatus();
+    if (reporter_.status() == RunStatus::kTraining) {
       Train();
     } else {
       Wait();
@@ -76,191 +53,79 @@ StatusReport TrainingLoop::Run() {
   return End();
 }
 
+void TrainingLoop::Begin() {
+  state_.Advance(clock_.Now(), Duration::zero());
+  for (const PluginSpec& spec : options_.plugins) {
+    // Checked before; a file that has gone since, say, is reported as the plugin's failure.
+    const absl::StatusOr<std::string> attached = plugins_.Attach(spec);
+    if (!attached.ok()) OnFailure(spec, {.message = std::string(attached.status().message()), .detached = true});
+  }
+  const IdleReason reason = state_.target.IdleReasonAt(state_.batch);
+  reporter_.Status(StatusFor(reason), reason, "", plugins_.List());
+}
+
 void TrainingLoop::Train() {
-  parameters_.reset();
-  const int64_t first = batch_;
+  view_.Forget();
+  const int64_t first = state_.batch;
   const int64_t due = std::min(
-      {target_.batch(), schedule_.NextBatch(), ReportPolicy::NextDueBatch(knobs_, batch_), batch_ + pacer_.batches()});
-  const double eta = knobs_.eta;
+      {state_.target.batch(), schedule_.NextBatch(), plugins_.next_due_batch(), state_.batch + pacer_.batches()});
+  const double eta = state_.knobs.eta;
   bool finite = true;
   do {
-    loss_ = learner_.Step(++batch_, eta);
-    finite = std::isfinite(loss_);
-  } while (batch_ < due && finite && mailbox_.empty());
-  if (!finite) target_.Diverge();
-  const TimePoint before = std::exchange(now_, clock_.Now());
-  pacer_.Record(batch_ - first, now_ - before);
+    state_.loss = learner_.Step(++state_.batch, eta);
+    finite = std::isfinite(state_.loss);
+  } while (state_.batch < due && finite && mailbox_.empty());
+  if (!finite) state_.target.Diverge();
+  trained_ = true;
+  const TimePoint now = clock_.Now();
+  const Duration elapsed = now - state_.now;
+  pacer_.Record(state_.batch - first, elapsed);
+  state_.Advance(now, elapsed);
 }
 
 void TrainingLoop::Wait() {
-  mailbox_.WaitUntil(policy_.HeartbeatTime());
-  now_ = clock_.Now();
+  mailbox_.WaitUntil(plugins_.next_due_moment());
+  state_.Advance(clock_.Now(), Duration::zero());
+}
+
+void TrainingLoop::RunPlugins(PluginPoint point) {
+  const bool batch_follows = point == PluginPoint::kAfterBatch ? std::exchange(trained_, false) : !idle() && !ended();
+  // What plugins do while nobody takes the record of it would have to wait somewhere.
+  const bool only_own = !batch_follows || reporter_.congested();
+  if (point == PluginPoint::kBeforeBatch && !only_own) plugins_.RunStart(view_, *this);
+  if (!plugins_.Due(point)) return;
+  plugins_.Run(point, view_, *this, only_own);
+  // What plugins take is not to be taken for the time of batches.
+  state_.Advance(clock_.Now(), Duration::zero());
 }
 
 StatusReport TrainingLoop::End() {
-  ReportLossOnce();
-  for (const Control& control : schedule_.TakeAll()) Refuse(control, RunEnded(RunStatus::kStopping));
+  reporter_.LossOnce();
+  plugins_.RunLast(view_, *this);
+  for (const Control& control : schedule_.TakeAll()) reporter_.Refused(control, RunEnded(RunStatus::kStopping));
   for (const Letter& letter : mailbox_.Close(ending_->status)) Handle(letter);
-  return ReportStatus(ending_->status, IdleReason::kNone, ending_->message);
+  WriteRunEnd(options_.directory, {ending_->status, ending_->message, state_.batch, state_.loss});
+  return reporter_.Status(ending_->status, IdleReason::kNone, ending_->message, plugins_.List());
 }
 
-void TrainingLoop::HandleControls() {
-  for (const Control& control : schedule_.TakeDue(batch_)) Apply(control);
-  if (mailbox_.empty()) return;
-  for (const Letter& letter : mailbox_.Take(kMaxLettersPerBoundary)) Handle(letter);
+void TrainingLoop::OnOutput(const PluginSpec& plugin, PluginOutput output) {
+  reporter_.FromPlugin(plugin, std::move(output));
 }
 
-void TrainingLoop::Handle(const Letter& letter) {
-  if (const Query* query = std::get_if<Query>(&letter)) {
-    Answer(*query);
-  } else {
-    Accept(std::get<Control>(letter));
-  }
+void TrainingLoop::OnFailure(const PluginSpec& plugin, PluginFailure failure) {
+  reporter_.FromPlugin(plugin, std::move(failure));
 }
 
-void TrainingLoop::Accept(const Control& control) {
-  if (schedule_.Knows(control.request_id)) return;
-  if (stopping()) return Refuse(control, RunEnded(RunStatus::kStopping));
-  if (absl::Status status = Check(control.change); !status.ok()) return Refuse(control, std::move(status));
-  const int64_t at_batch = control.at_batch.value_or(batch_);
-  if (at_batch < batch_) return Refuse(control, BatchAlreadyPassed(at_batch, batch_));
-  if (at_batch == batch_) return Apply(control);
-  if (absl::Status status = schedule_.Wait(control); !status.ok()) Refuse(control, std::move(status));
-}
-
-absl::Status TrainingLoop::Check(const Change& change) const {
-  if (const auto* knob = std::get_if<KnobChange>(&change)) {
-    return knobs_.Check(knob->name, knob->value, learner_.facts().parameters);
-  }
-  if (const auto* target = std::get_if<TargetChange>(&change)) return CheckTargetChange(*target);
-  return absl::OkStatus();
-}
-
-void TrainingLoop::Apply(const Control& control) {
-  if (stopping()) return Refuse(control, RunEnded(RunStatus::kStopping));
-  absl::Status status = std::visit([&](const auto& change) { return Apply(control, change); }, control.change);
-  if (!status.ok()) return Refuse(control, std::move(status));
-  schedule_.RememberApplied(control.request_id);
-}
-
-absl::Status TrainingLoop::Apply(const Control& control, const KnobChange& change) {
-  const double previous = knobs_.Get(change.name);
-  knobs_.Set(change.name, change.value);
-  Emit(ControlReport{control, knobs_.Get(change.name), previous}, knobs_);
-  return absl::OkStatus();
-}
-
-absl::Status TrainingLoop::Apply(const Control& control, const TargetChange& change) {
-  const auto previous = static_cast<double>(target_.batch());
-  if (absl::Status status = target_.Apply(change, batch_); !status.ok()) return status;
-  Emit(ControlReport{control, static_cast<double>(target_.batch()), previous});
-  return absl::OkStatus();
-}
-
-absl::Status TrainingLoop::Apply(const Control& control, const StopChange& change) {
-  ReportStatus(RunStatus::kStopping, IdleReason::kNone, "");
-  const absl::Status saved = SaveParameters();
-  // What saving took is not to be taken for the time of batches.
-  now_ = clock_.Now();
-  if (!saved.ok() && !change.must_end) {
-    ReportChangedStatus(
-        absl::StrCat("The run was not stopped, since its parameters cannot be saved: ", saved.message()));
-    return SaveFailed(saved);
-  }
-  ending_ = saved.ok() ? Ending{RunStatus::kStopped, change.message}
-                       : Ending{RunStatus::kFailed, Join(change.message, NotSaved(saved))};
-  const auto final_batch = static_cast<double>(batch_);
-  Emit(ControlReport{control, final_batch, final_batch});
-  return absl::OkStatus();
-}
-
-void TrainingLoop::Answer(const Query& query) {
-  RunSnapshot snapshot{.batch = batch_,
-                       .target = target_.batch(),
-                       .resume_target = target_.resume_batch(),
-                       .loss = loss_,
-                       .status = RunStatus::kStopping,
-                       .idle_reason = IdleReason::kNone,
-                       .knobs = knobs_,
-                       .model = nullptr};
-  if (!stopping()) {
-    // What the controls at this boundary have led to, although it is reported only after all of them.
-    snapshot.idle_reason = target_.IdleReasonAt(batch_);
-    snapshot.status = StatusFor(snapshot.idle_reason);
-  }
-  if (query.include_model) {
-    snapshot.model = Parameters();
-    const bool reportable = learner_.facts().parameters <= kMaxStateEventParameters;
-    if (query.report_state && reportable && !policy_.StateReported(batch_)) ReportState(/*asked=*/true);
-  }
-  query.answer(std::move(snapshot));
-}
-
-void TrainingLoop::ReportDueLoss() {
-  if (status_ != RunStatus::kTraining || batch_ == 0) return;
-  const bool special = batch_ == target_.batch() || !std::isfinite(loss_);
-  if (special || policy_.LossDue(knobs_, batch_, loss_, now_)) ReportLossOnce();
-}
-
-void TrainingLoop::ReportLossOnce() {
-  if (batch_ == 0 || policy_.LossReported(batch_)) return;
-  Emit(LossReport{.value = loss_, .at_target = batch_ == target_.batch()});
-  policy_.OnLoss(batch_, loss_, now_);
-}
-
-void TrainingLoop::ReportDueState() {
-  if (policy_.StateDue(knobs_, batch_)) ReportState(/*asked=*/false);
-}
-
-void TrainingLoop::ReportState(bool asked) {
-  Emit(StateReport{.model = Parameters(), .eta = knobs_.eta, .loss = loss_, .asked = asked});
-  policy_.OnState(batch_);
-}
-
-void TrainingLoop::ReportChangedStatus(absl::string_view why) {
-  const IdleReason reason = target_.IdleReasonAt(batch_);
-  const RunStatus status = StatusFor(reason);
-  if (status == status_ && reason == idle_reason_) return;
-  // Where a run comes to rest, its loss is known.
-  if (status == RunStatus::kIdle) ReportLossOnce();
-  const std::string message = reason == IdleReason::kDiverged ? DivergenceMessage(batch_, loss_) : "";
-  ReportStatus(status, reason, Join(message, why));
-}
-
-StatusReport TrainingLoop::ReportStatus(RunStatus status, IdleReason reason, std::string message) {
-  status_ = status;
-  idle_reason_ = reason;
-  StatusReport report{status, reason, std::move(message), target_.batch(), loss_};
-  Emit(report);
-  return report;
-}
-
-void TrainingLoop::BreakSilence() {
-  if (now_ < policy_.HeartbeatTime()) return;
-  sink_.OnHeartbeat({batch_, loss_, clock_.Wall()});
-  policy_.OnSign(now_);
-}
-
-void TrainingLoop::Emit(std::variant<LossReport, StatusReport, ControlReport, StateReport> kind,
-                        std::optional<Knobs> changed_knobs) {
-  sink_.OnReport({batch_, clock_.Wall(), std::move(kind), std::move(changed_knobs), target_.resume_batch()});
-  policy_.OnSign(now_);
-}
-
-void TrainingLoop::Refuse(const Control& control, absl::Status error) {
-  sink_.OnRefusal({control.request_id, std::move(error)});
-}
-
-absl::Status TrainingLoop::SaveParameters() {
-  std::error_code error;
-  std::filesystem::create_directories(checkpoint_directory_, error);
-  if (error) return absl::UnavailableError(absl::StrCat(checkpoint_directory_, ": ", error.message(), "."));
-  return Parameters()->Save(absl::StrFormat("%s/batch-%012d.safetensors", checkpoint_directory_, batch_), batch_);
-}
-
-std::shared_ptr<const Model> TrainingLoop::Parameters() {
-  if (parameters_ == nullptr) parameters_ = learner_.Snapshot();
-  return parameters_;
+void TrainingLoop::OnWish(const PluginSpec& plugin, Wish wish) {
+  Control control{absl::StrCat("plugin-", plugin.name, "-", state_.batch, "-", ++wishes_), std::move(wish.change),
+                  std::nullopt, absl::StrCat("plugin ", plugin.name), std::move(wish.note)};
+  const absl::Status status = Accept(control);
+  if (status.ok()) return;
+  // Nobody waits for an answer, so it is told to all.
+  const bool ending = std::holds_alternative<StopChange>(control.change) && !ended();
+  OnFailure(plugin, {.message = absl::StrCat("What it asked for was refused. ", status.message()), .paused = ending});
+  // It must not learn on past the batch at which it was to end.
+  if (ending) OnWish(plugin, {TargetChange{TargetChange::Kind::kPause, 0}, "the run could not be ended"});
 }
 
 }  // namespace pilothouse::trainer

@@ -192,7 +192,7 @@ TEST_F(LoopTest, StopsWithTheFinalBatchAndLossAndTheParametersSaved) {
   EXPECT_EQ(LastStatus().loss, 1.0 / 30);
   EXPECT_EQ(LastStatus().message, "");
   int64_t saved_batch = 0;
-  std::ifstream(options.checkpoint_directory + "/batch-000000000030.safetensors") >> saved_batch;
+  std::ifstream(options.directory + "/checkpoints/batch-000000000030.safetensors") >> saved_batch;
   EXPECT_EQ(saved_batch, 30);
 }
 

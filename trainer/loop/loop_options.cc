@@ -1,0 +1,41 @@
+#include "trainer/loop/loop_options.h"
+
+#include <chrono>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+#include "trainer/plugin/plugin_host.h"
+#include "trainer/plugin/timeline.h"
+
+namespace pilothouse::trainer {
+
+const PluginKinds& KindsOf(const LoopOptions& options) {
+  static const PluginKinds* const kNone = new PluginKinds();
+  return options.plugin_kinds == nullptr ? *kNone : *options.plugin_kinds;
+}
+
+PluginSurroundings SurroundingsOf(const LoopOptions& options, const LearnerFacts& facts) {
+  PluginSurroundings surroundings;
+  surroundings.run_id = options.run_id;
+  surroundings.directory = options.directory;
+  surroundings.runs_directory = options.runs_directory;
+  surroundings.parameters = facts.parameters;
+  surroundings.validation_examples = facts.validation_examples;
+  surroundings.seed = options.seed;
+  for (const KnobFacts& knob : options.knobs.Facts()) surroundings.knobs.push_back(knob.name);
+  return surroundings;
+}
+
+absl::Status CheckPlugins(const LoopOptions& options, const LearnerFacts& facts) {
+  const RunTimelines beginning({facts.examples, facts.batch_size}, {});
+  PluginHost host(KindsOf(options), SurroundingsOf(options, facts), beginning,
+                  [] { return std::chrono::steady_clock::time_point(); });
+  for (size_t i = 0; i < options.plugins.size(); ++i) {
+    const absl::StatusOr<std::string> attached = host.Attach(options.plugins[i]);
+    if (!attached.ok()) return WithFieldPrefix(attached.status(), absl::StrCat("plugins[", i, "]"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace pilothouse::trainer

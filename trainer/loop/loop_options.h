@@ -1,0 +1,43 @@
+// What a training loop is given to begin with.
+#ifndef PILOTHOUSE_TRAINER_LOOP_LOOP_OPTIONS_H_
+#define PILOTHOUSE_TRAINER_LOOP_LOOP_OPTIONS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "trainer/loop/knobs.h"
+#include "trainer/loop/learner.h"
+#include "trainer/plugin/change.h"
+#include "trainer/plugin/plugin_kind.h"
+
+namespace pilothouse::trainer {
+
+struct LoopOptions {
+  int64_t target = 0;  // to begin with, 0 to kMaxTarget
+  Knobs knobs;         // valid for the learner
+  std::string run_id;
+  // The run's, and the folder of all runs' directories. Parameters are saved below the first: by a stop as
+  // checkpoints/batch-000000000050.safetensors.
+  std::string directory;
+  std::string runs_directory;
+  uint64_t seed = 0;
+  // The kinds of plugins there are. Null: none.
+  std::shared_ptr<const PluginKinds> plugin_kinds;
+  // Attached at the beginning, in this order. REQUIRES: CheckPlugins is OK.
+  std::vector<PluginSpec> plugins;
+};
+
+// The kinds of plugins there are for a run, and what its plugins can know when they are made.
+const PluginKinds& KindsOf(const LoopOptions& options);
+PluginSurroundings SurroundingsOf(const LoopOptions& options, const LearnerFacts& facts);
+
+// Whether the plugins of `options` can be attached to a run of this learner; their errors are those of
+// PluginHost::Attach, and blame "plugins[i]…".
+absl::Status CheckPlugins(const LoopOptions& options, const LearnerFacts& facts);
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_LOOP_LOOP_OPTIONS_H_
