@@ -88,9 +88,11 @@ struct RecordingSink final : ReportSink {
     heartbeats.push_back(heartbeat);
   }
   void OnRefusal(Refusal refusal) override { refusals.push_back(std::move(refusal)); }
+  bool Congested() const override { return congested(); }
 
   std::function<void(const Report&)> on_report;
   std::function<void()> on_heartbeat;
+  std::function<bool()> congested = [] { return false; };
   std::vector<Report> reports;
   std::vector<Heartbeat> heartbeats;
   std::vector<Refusal> refusals;
