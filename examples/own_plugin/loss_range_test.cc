@@ -33,7 +33,9 @@ TEST(LossRange, LowersEtaWhereTheLossGoesUpTooFar) {
     ASSERT_EQ(context.outputs().size(), 1U);
     EXPECT_EQ(context.outputs()[0].values[1].second, loss) << "the highest is the newest";
     ASSERT_EQ(context.wishes().size(), loss > 3 ? 1U : 0U);
-    if (loss > 3) EXPECT_EQ(std::get<trainer::KnobChange>(context.wishes()[0].change).value, 0.05);
+    if (loss > 3) {
+      EXPECT_EQ(std::get<trainer::KnobChange>(context.wishes()[0].change).value, 0.05);
+    }
   }
 }
 

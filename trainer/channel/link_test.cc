@@ -61,10 +61,14 @@ class LinkTest : public testing::Test {
     learner->on_predict = on_predict_;
     learner->can_save = can_save_;
     learner->learner_facts.parameters = parameters_;
-    return BuiltRun{.lock = {},
-                    .learner = std::move(learner),
-                    .loop = {.target = welcome.target(), .knobs = {}, .checkpoint_directory = directory_},
-                    .bytes_per_parameter = 8};
+    return BuiltRun{.lock = {}, .learner = std::move(learner), .loop = LoopFor(welcome), .bytes_per_parameter = 8};
+  }
+
+  LoopOptions LoopFor(const v1::Welcome& welcome) const {
+    LoopOptions options;
+    options.target = welcome.target();
+    options.directory = directory_;
+    return options;
   }
 
   // Takes the next stream, reads its Hello and welcomes it.

@@ -22,7 +22,7 @@ v1::Event EventOf(decltype(Report::kind) kind) {
 void ExpectReportedAsItCame(const v1::Control& control) {
   const absl::StatusOr<Control> read = FromMessage(control);
   ASSERT_TRUE(read.ok()) << control.DebugString();
-  const v1::Event event = EventOf(ControlReport{*read, 2, 1});
+  const v1::Event event = EventOf(ControlReport{*read, 2, 1, ""});
   EXPECT_EQ(event.control().change().SerializeAsString(), control.change().SerializeAsString());
   EXPECT_EQ(event.control().request_id(), control.request_id());
   EXPECT_EQ(event.control().has_at_batch(), control.has_at_batch());

@@ -159,7 +159,7 @@ TEST_F(BuildRunTest, ReadsTheDataAndBuildsTheNetwork) {
   EXPECT_EQ(run->learner->facts().examples, 4);
   EXPECT_EQ(run->learner->facts().parameters, 9);
   EXPECT_EQ(run->loop.target, 50);
-  EXPECT_EQ(run->loop.checkpoint_directory, directory_ + "/checkpoints");
+  EXPECT_EQ(run->loop.directory, directory_);
   EXPECT_EQ(run->bytes_per_parameter, 4);
 }
 

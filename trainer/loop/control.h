@@ -47,9 +47,9 @@ struct Query {
   // With include_model: also report the state vector, unless it is too large for an event or was reported at this
   // batch.
   bool report_state = false;
-  bool include_plugins = false;
   // Called once, on the training thread: it must not block.
   std::function<void(RunSnapshot)> answer;
+  bool include_plugins = false;
 };
 
 }  // namespace pilothouse::trainer

@@ -1,5 +1,7 @@
 #include "trainer/plugin/plugin_agenda.h"
 
+#include <algorithm>
+
 namespace pilothouse::trainer {
 
 void PluginAgenda::Rebuild(const std::vector<std::shared_ptr<AttachedPlugin>>& plugins, const RunTimelines& timelines) {
@@ -10,7 +12,7 @@ void PluginAgenda::Rebuild(const std::vector<std::shared_ptr<AttachedPlugin>>& p
     if (point != PluginPoint::kBeforeBatch && point != PluginPoint::kAfterBatch) continue;
     DueTimes& due = point == PluginPoint::kBeforeBatch ? before_batch_ : after_batch_;
     if (plugin->built_in != nullptr) {
-      AddBuiltIn(*plugin->built_in, timelines, due);
+      built_in_.push_back(plugin);
     } else {
       Add(*plugin, timelines, due);
     }
@@ -34,19 +36,30 @@ void PluginAgenda::Add(const AttachedPlugin& plugin, const RunTimelines& timelin
   }
 }
 
-void PluginAgenda::AddBuiltIn(const BuiltInPlugin& plugin, const RunTimelines& timelines, DueTimes& due) {
-  due.batch = std::min(due.batch, plugin.NextDueBatch(timelines.Now(Timeline::kBatches)));
-  const auto moment = plugin.NextDueMoment();
-  if (!moment.has_value()) return;
-  moment_ = std::min(moment_, *moment);
-  const std::chrono::nanoseconds wall_time = *moment - timelines.MomentAt(0);
-  due.wall_time = std::min(due.wall_time, Ticks{wall_time.count()});
-}
-
 bool PluginAgenda::Due(PluginPoint point, const RunTimelines& timelines) const {
   const DueTimes& due = point == PluginPoint::kBeforeBatch ? before_batch_ : after_batch_;
-  return timelines.Now(Timeline::kBatches) >= due.batch || timelines.Now(Timeline::kWallTime) >= due.wall_time ||
-         timelines.Now(Timeline::kTrainingTime) >= due.training_time;
+  if (timelines.Now(Timeline::kBatches) >= due.batch || timelines.Now(Timeline::kWallTime) >= due.wall_time ||
+      timelines.Now(Timeline::kTrainingTime) >= due.training_time) {
+    return true;
+  }
+  return std::any_of(built_in_.begin(), built_in_.end(),
+                     [&](const auto& plugin) { return plugin->point() == point && plugin->IsDue(timelines); });
+}
+
+int64_t PluginAgenda::next_due_batch(const RunTimelines& timelines) const {
+  int64_t next = std::min(before_batch_.batch, after_batch_.batch);
+  for (const std::shared_ptr<AttachedPlugin>& plugin : built_in_) {
+    next = std::min(next, plugin->built_in->NextDueBatch(timelines.Now(Timeline::kBatches)));
+  }
+  return next;
+}
+
+std::chrono::steady_clock::time_point PluginAgenda::next_due_moment() const {
+  auto next = std::chrono::steady_clock::time_point::max();
+  for (const std::shared_ptr<AttachedPlugin>& plugin : built_in_) {
+    if (const auto moment = plugin->built_in->NextDueMoment()) next = std::min(next, *moment);
+  }
+  return next;
 }
 
 }  // namespace pilothouse::trainer

@@ -21,8 +21,8 @@ class PluginAgenda {
 
   // As in PluginHost.
   bool Due(PluginPoint point, const RunTimelines& timelines) const;
-  int64_t next_due_batch() const { return std::min(before_batch_.batch, after_batch_.batch); }
-  std::chrono::steady_clock::time_point next_due_moment() const { return moment_; }
+  int64_t next_due_batch(const RunTimelines& timelines) const;
+  std::chrono::steady_clock::time_point next_due_moment() const;
   // Whether a plugin waits for its call at start.
   bool starts_wait() const { return starts_wait_; }
 
@@ -35,11 +35,12 @@ class PluginAgenda {
   };
 
   static void Add(const AttachedPlugin& plugin, const RunTimelines& timelines, DueTimes& due);
-  void AddBuiltIn(const BuiltInPlugin& plugin, const RunTimelines& timelines, DueTimes& due);
 
   DueTimes before_batch_;
   DueTimes after_batch_;
-  std::chrono::steady_clock::time_point moment_ = std::chrono::steady_clock::time_point::max();
+  // Those that belong to the run itself, a handful. They are asked anew each time, since what makes them due (a knob, a
+  // loss that was reported) changes without the host.
+  std::vector<std::shared_ptr<AttachedPlugin>> built_in_;
   bool starts_wait_ = false;
 };
 

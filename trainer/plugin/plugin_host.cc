@@ -33,31 +33,32 @@ PluginHost::~PluginHost() = default;
 
 bool PluginHost::Due(PluginPoint point) const { return agenda_->Due(point, timelines_); }
 
-int64_t PluginHost::next_due_batch() const { return agenda_->next_due_batch(); }
+int64_t PluginHost::next_due_batch() const { return agenda_->next_due_batch(timelines_); }
 
 std::chrono::steady_clock::time_point PluginHost::next_due_moment() const { return agenda_->next_due_moment(); }
 
 void PluginHost::Reconsider() { agenda_->Rebuild(plugins_, timelines_); }
 
 void PluginHost::Run(PluginPoint point, RunView& run, PluginSink& sink, bool idle) {
-  RunDue(point, run, sink, idle);
-  Reconsider();
+  if (RunDue(point, run, sink, idle)) Reconsider();
 }
 
 void PluginHost::RunStart(RunView& run, PluginSink& sink) {
   if (agenda_->starts_wait()) Run(PluginPoint::kStart, run, sink);
 }
 
-void PluginHost::RunDue(PluginPoint point, RunView& run, PluginSink& sink, bool idle) {
+bool PluginHost::RunDue(PluginPoint point, RunView& run, PluginSink& sink, bool idle) {
   const auto asked = [&](const SharedPlugin& plugin) {
     return plugin->point() == point && (!idle || plugin->built_in != nullptr) && plugin->IsDue(timelines_);
   };
   // Those that are attached meanwhile are not among them.
   std::vector<SharedPlugin> due;
   std::copy_if(plugins_.begin(), plugins_.end(), std::back_inserter(due), asked);
+  bool scheduled = false;
   for (const SharedPlugin& plugin : due) {
     // Those before it may have detached or rescheduled it.
     if (!plugin->attached || !plugin->IsDue(timelines_)) continue;
+    scheduled = scheduled || plugin->built_in == nullptr;
     const int64_t validations = run.validations();
     Call(*plugin, run, sink, /*last=*/false);
     // A validation that is made after a validation is not followed by another round: there would be no end.
@@ -65,6 +66,7 @@ void PluginHost::RunDue(PluginPoint point, RunView& run, PluginSink& sink, bool 
       RunDue(PluginPoint::kAfterValidation, run, sink, /*idle=*/false);
     }
   }
+  return scheduled;
 }
 
 void PluginHost::RunLast(RunView& run, PluginSink& sink) {

@@ -122,7 +122,8 @@ class PluginHost {
   absl::StatusOr<Schedule> NewSchedule(const ReschedulePluginChange& change) const;
   Ticks FirstAskedAfter(const AttachedPlugin& plugin, Timeline timeline) const;
 
-  void RunDue(PluginPoint point, RunView& run, PluginSink& sink, bool idle);
+  // Whether any ran that has a schedule.
+  bool RunDue(PluginPoint point, RunView& run, PluginSink& sink, bool idle);
   // Calls the plugin, and passes on what comes of it. `last`: with done().
   void Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bool last);
   // Tells of a failure and, unless it was the plugin's last call, does what follows from it.
