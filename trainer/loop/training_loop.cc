@@ -116,16 +116,17 @@ void TrainingLoop::OnFailure(const PluginSpec& plugin, PluginFailure failure) {
   reporter_.FromPlugin(plugin, std::move(failure));
 }
 
-void TrainingLoop::OnWish(const PluginSpec& plugin, Wish wish) {
+bool TrainingLoop::OnWish(const PluginSpec& plugin, Wish wish) {
   Control control{absl::StrCat("plugin-", plugin.name, "-", state_.batch, "-", ++wishes_), std::move(wish.change),
                   std::nullopt, absl::StrCat("plugin ", plugin.name), std::move(wish.note)};
   const absl::Status status = Accept(control);
-  if (status.ok()) return;
+  if (status.ok()) return true;
   // Nobody waits for an answer, so it is told to all.
   const bool ending = std::holds_alternative<StopChange>(control.change) && !ended();
   OnFailure(plugin, {.message = absl::StrCat("What it asked for was refused. ", status.message()), .paused = ending});
   // It must not learn on past the batch at which it was to end.
   if (ending) OnWish(plugin, {TargetChange{TargetChange::Kind::kPause, 0}, "the run could not be ended"});
+  return false;
 }
 
 }  // namespace pilothouse::trainer

@@ -85,7 +85,9 @@ void PluginHost::Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bo
   plugin.Count(call, timelines_);
   for (PluginOutput& output : call.outputs) sink.OnOutput(plugin.status.spec, std::move(output));
   if (last) call.wishes.clear();
-  for (Wish& wish : call.wishes) sink.OnWish(plugin.status.spec, {std::move(wish.change), Note(wish.note)});
+  for (Wish& wish : call.wishes) {
+    if (!sink.OnWish(plugin.status.spec, {std::move(wish.change), Note(wish.note)})) break;
+  }
   if (call.failure.empty()) {
     plugin.failures_in_a_row = 0;
   } else {

@@ -34,7 +34,9 @@ class PluginSink {
 
   virtual void OnOutput(const PluginSpec& plugin, PluginOutput output) = 0;
   virtual void OnFailure(const PluginSpec& plugin, PluginFailure failure) = 0;
-  virtual void OnWish(const PluginSpec& plugin, Wish wish) = 0;
+  // Whether it was applied. Where it was not, what else the same call asked for is dropped: it may have belonged
+  // together.
+  virtual bool OnWish(const PluginSpec& plugin, Wish wish) = 0;
 };
 
 // Plugins that are due at the same boundary run by priority, lowest first, and at the same priority in the order in
@@ -73,7 +75,7 @@ class PluginHost {
   int64_t attached() const;
 
   // Whether a plugin at `point` (before_batch or after_batch) is due by where the timelines are. Costs three
-  // comparisons, however many plugins there are.
+  // comparisons, however many plugins with schedules there are, and asks the few that belong to the run itself.
   bool Due(PluginPoint point) const;
   // The next batch at which a plugin at either point is due by batches, examples or epochs; kNever if none is.
   int64_t next_due_batch() const;
@@ -81,8 +83,6 @@ class PluginHost {
   // The next moment at which a plugin that belongs to the run itself is due whatever the batch is; time_point::max() if
   // none is.
   std::chrono::steady_clock::time_point next_due_moment() const;
-  // When those that belong to the run itself are due has changed otherwise than by a call: by a knob, say.
-  void Reconsider();
 
   // Runs the plugins at `point` that are due; at a point without schedules, all of them. Reports and wishes go to
   // `sink`. While the run is idle (no batch was trained since the last call, and none follows) only those that belong
@@ -104,6 +104,8 @@ class PluginHost {
   absl::Status Restore(const std::vector<SavedPlugin>& saved);
 
  private:
+  // Looks when the next plugin is due.
+  void Reconsider();
   using SharedPlugin = std::shared_ptr<AttachedPlugin>;
 
   // A plugin as the spec says, not yet among the others.

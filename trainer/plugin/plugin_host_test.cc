@@ -282,6 +282,18 @@ TEST_F(PluginHostTest, TheNextDueBatchIsTheLeastOfAllThatBatchesMove) {
   EXPECT_EQ(host_->next_due_batch(), 40);
 }
 
+TEST_F(PluginHostTest, WhereAWishIsRefusedTheRestOfThatCallsWishesAreDropped) {
+  acts_["pair"] = [](PluginContext& context) {
+    context.Ask(KnobChange{"eta", -1}, "");
+    context.Ask(KnobChange{"eta", 0.5}, "");
+    return absl::OkStatus();
+  };
+  Attach(Spec("pair", "at(1)"));
+  refuse_wishes_ = true;
+  TrainTo(2);
+  EXPECT_EQ(wishes_.size(), 1U);
+}
+
 TEST_F(PluginHostTest, TheRunsOwnPluginsKnowThemselvesWhenTheyAreDue) {
   ScriptedBuiltIn::Script script;
   script.act = [&](PluginContext& context) {
@@ -295,11 +307,9 @@ TEST_F(PluginHostTest, TheRunsOwnPluginsKnowThemselvesWhenTheyAreDue) {
   TrainTo(4);
   EXPECT_EQ(calls_, (Calls{"own@3"}));
   script.due_batch = 6;
-  host_->Reconsider();
   TrainTo(7);
   EXPECT_EQ(calls_, (Calls{"own@3", "own@6"}));
   script.due_moment = std::chrono::steady_clock::time_point(std::chrono::milliseconds(9));
-  host_->Reconsider();
   EXPECT_EQ(host_->next_due_moment(), *script.due_moment);
   TrainTo(20);
   EXPECT_EQ(calls_, (Calls{"own@3", "own@6", "own@9"}));
