@@ -1,6 +1,7 @@
 #include "trainer/plugin/builtin/eta_schedule.h"
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/support/text.h"
 #include "trainer/plugin/builtin/eta_steps.h"
 #include "trainer/plugin/builtin/memory.h"
 #include "trainer/plugin/builtin/span_text.h"
@@ -19,6 +21,8 @@ namespace pilothouse::trainer {
 namespace {
 
 constexpr double kMaxFactor = 1000;
+// Of a setting that is quoted in a note.
+constexpr size_t kMaxQuotedBytes = 80;
 
 // Sets eta where a step begins.
 class SteppedEta final : public Plugin {
@@ -119,7 +123,8 @@ absl::StatusOr<Plan> ReadPlan(const PluginSettings& settings) {
 absl::StatusOr<std::unique_ptr<Plugin>> Make(const PluginSettings& settings, const PluginSurroundings&) {
   absl::StatusOr<Plan> plan = ReadPlan(settings);
   if (!plan.ok()) return plan.status();
-  if (plan->every.has_value()) return std::make_unique<ScaledEta>(plan->factor, settings.Text("every"));
+  if (plan->every.has_value())
+    return std::make_unique<ScaledEta>(plan->factor, Shortened(settings.Text("every"), kMaxQuotedBytes));
   return std::make_unique<SteppedEta>(plan->timeline, std::move(plan->steps));
 }
 

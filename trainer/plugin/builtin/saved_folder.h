@@ -14,8 +14,8 @@ namespace pilothouse::trainer {
 // "saved/best.safetensors": a file of the folder, relative to the run's directory.
 std::string SavedFile(absl::string_view file);
 
-// Saves parameters of the batch that the run is at in that file, which is there whole or not at all. Makes the folder if
-// there is none. SAVE_FAILED, with the cause, if they cannot be saved.
+// Saves parameters of the batch that the run is at in that file, which is there whole or not at all. Makes the folder
+// if there is none. SAVE_FAILED, with the cause, if they cannot be saved.
 absl::Status SaveInFolder(const RunView& run, const Model& parameters, absl::string_view file);
 
 }  // namespace pilothouse::trainer

@@ -1,17 +1,22 @@
 #include "trainer/plugin/builtin/stop_after.h"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "proto/support/text.h"
 #include "trainer/plugin/builtin/memory.h"
 #include "trainer/plugin/builtin/span_text.h"
 #include "trainer/plugin/point.h"
 
 namespace pilothouse::trainer {
 namespace {
+
+// Of a setting that is quoted in a reason.
+constexpr size_t kMaxQuotedBytes = 80;
 
 class StopAfter final : public Plugin {
  public:
@@ -54,7 +59,7 @@ absl::StatusOr<Span> Deadline(const PluginSettings& settings, const PluginSurrou
 }
 
 std::string Reason(const PluginSettings& settings, Timeline timeline) {
-  const std::string after(absl::StripAsciiWhitespace(settings.Text("after")));
+  const std::string after = Shortened(absl::StripAsciiWhitespace(settings.Text("after")), kMaxQuotedBytes);
   const bool digits_only = after.find_first_not_of("0123456789.") == std::string::npos;
   if (timeline == Timeline::kTrainingTime) return absl::StrCat("spent ", after, " on batches");
   if (timeline == Timeline::kWallTime) return absl::StrCat("ran for ", after);

@@ -154,6 +154,11 @@ TEST_F(StoppingTest, OnAScheduleOfItsOwnItStillWaitsForTheTime) {
   EXPECT_EQ(DoneReason(At(*plugin, 14)), "trained for 10 batches");
 }
 
+TEST_F(StoppingTest, TheReasonOfALongLengthFits) {
+  const auto plugin = Make("stop-after", {{"after", "1" + std::string(1000, ' ') + "batch"}});
+  EXPECT_LE(DoneReason(At(*plugin, 1)).size(), static_cast<size_t>(kMaxNoteBytes));
+}
+
 TEST_F(StoppingTest, LengthsThatCannotBeReadAreRefused) {
   for (const char* after : {"0", "-1 s", "soon", "1 h, 2 h"}) {
     EXPECT_THAT(Refusal("stop-after", {{"after", after}}), HasSubstr("a length above 0")) << after;
