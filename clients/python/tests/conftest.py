@@ -34,6 +34,16 @@ def run(house: pilothouse.House, service: FakeService) -> pilothouse.Run:
     return run
 
 
+@pytest.fixture
+def script(service):
+    """Says what the watches answer, one after the other."""
+
+    def write(*watches) -> None:
+        service.answers["WatchTraining"] = list(watches)
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def real_house() -> Iterator[pilothouse.House]:
     """A connection to a real service. A binary that is missing where $PILOTHOUSE_BIN says it is fails the tests."""

@@ -1,92 +1,15 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
-import threading
 
 import grpc
 import pytest
-from fake_service import Hold, Refusal, failure, output, run_message, unavailable
+from every_testing import ATTACHED, PATIENCE, events, held, over, recording, snapshot
+from fake_service import Hold, Refusal, output, unavailable
 
 import pilothouse
 from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2
-from pilothouse.v1 import training_control_pb2 as pb
-
-#: Seconds that anything here may take.
-PATIENCE = 60
-
-#: What the fake service's receipt says about the attachment; reports come after it.
-ATTACHED = 7
-
-
-def snapshot() -> pb.WatchTrainingResponse:
-    return pb.WatchTrainingResponse(snapshot=run_message(last_sequence=ATTACHED))
-
-
-def events(*content: event_pb2.Event) -> pb.WatchTrainingResponse:
-    return pb.WatchTrainingResponse(events=content)
-
-
-def detachment(sequence: int, plugin: str) -> event_pb2.Event:
-    report = event_pb2.ControlReport(plugin=plugin)
-    report.change.detach_plugin.name = plugin
-    return event_pb2.Event(sequence=sequence, batch=sequence * 10, control=report)
-
-
-def listed(name: str, last_batch: int) -> pb.ListPluginsResponse:
-    spec = plugin_pb2.PluginSpec(name=name, kind="notify")
-    return pb.ListPluginsResponse(plugins=[plugin_pb2.PluginStatus(spec=spec, runs=1, last_batch=last_batch)])
-
-
-@pytest.fixture
-def script(service):
-    """Says what the watches answer, one after the other."""
-
-    def write(*watches) -> None:
-        service.answers["WatchTraining"] = list(watches)
-
-    return write
-
-
-class Recorder:
-    """Functions that write down what they are called with."""
-
-    def __init__(self) -> None:
-        self.events: list[pilothouse.PluginEvent] = []
-
-    @property
-    def sequences(self) -> list[int]:
-        return [event.sequence for event in self.events]
-
-
-def recording(run, **arguments) -> tuple[pilothouse.PluginFunction, Recorder]:
-    recorder = Recorder()
-
-    @run.every("each(10)", **arguments)
-    def show_loss(event, run):
-        recorder.events.append(event)
-
-    return show_loss, recorder
-
-
-def held(run) -> tuple[pilothouse.PluginFunction, Recorder, threading.Event, threading.Event]:
-    """A function that waits in its first call; says when it is there, and goes on when told."""
-    recorder, entered, go = Recorder(), threading.Event(), threading.Event()
-
-    @run.every("each(10)")
-    def look(event, run):
-        recorder.events.append(event)
-        entered.set()
-        assert go.wait(PATIENCE)
-
-    return look, recorder, entered, go
-
-
-def over(handle: pilothouse.PluginFunction) -> bool:
-    handle.join(PATIENCE)
-    return handle.ended
-
 
 # Attaching
 
@@ -259,6 +182,35 @@ def test_a_refused_watch_ends_it_and_is_told(script, run, caplog):
     assert "TooManyWatchers" in repr(handle)
 
 
+def test_two_functions_of_one_run_are_independent(service, script, run):
+    script(
+        [snapshot(), events(output(8, "look"), output(9, "show-loss"))],
+        [snapshot(), events(output(8, "look"), output(9, "show-loss"))],
+    )
+    handle, recorder = recording(run)
+    other, seen, _, go = held(run)
+    go.set()
+    assert over(handle)
+    assert over(other)
+    assert (recorder.sequences, seen.sequences) == ([9], [8])
+
+
+def test_an_origin_that_is_long_is_cut_before_the_functions_name(service, script, run):
+    script([snapshot(), events(output(8, "x" * 63))])
+    run._connection.origin = "é" * 64
+    run = pilothouse.Run(run._connection, "digits")
+
+    @run.every("each(10)", name="x" * 63)
+    def look(event, run):
+        run.pause()
+
+    assert over(look)
+    origin = service.requests["BatchTo"][0].options.origin
+    assert origin == "é" * 32 + "/" + "x" * 63
+    assert len(origin.encode()) <= 128
+    assert control_pb2.ControlOptions(origin=origin).origin == origin
+
+
 # Failing
 
 
@@ -333,235 +285,3 @@ def test_leaving_python_in_a_function_is_a_failure_of_it(script, run):
 
     assert over(leave)
     assert isinstance(leave.error, SystemExit)
-
-
-# Ending
-
-
-def test_detaching_delivers_what_was_reported_before(service, script, run):
-    hold = Hold()
-    script(
-        [
-            snapshot(),
-            events(output(8, "look")),
-            hold,
-            events(output(9, "look"), detachment(10, "look"), output(11, "look")),
-        ]
-    )
-    handle, recorder, entered, go = held(run)
-    assert entered.wait(PATIENCE)
-    handle.detach()
-    (detach,) = service.requests["DetachPlugin"]
-    assert detach.name == "look"
-    hold.release()
-    handle._await(lambda: handle._end == "detached", PATIENCE, "does not end")
-    assert not handle.ended
-    assert "its last call is due" in repr(handle)
-    go.set()
-    assert over(handle)
-    assert recorder.sequences == [8, 9]
-    handle.detach()
-    assert len(service.requests["DetachPlugin"]) == 1
-
-
-def test_a_plugin_that_others_detached_or_a_run_that_ended_is_no_error(service, script, run):
-    hold = Hold()
-    script([snapshot(), hold, events(detachment(9, "other"), detachment(10, "show-loss"))])
-    handle, _ = recording(run)
-    service.answers["DetachPlugin"] = [
-        Refusal(grpc.StatusCode.NOT_FOUND, "PLUGIN_NOT_FOUND"),
-        Refusal(grpc.StatusCode.FAILED_PRECONDITION, "RUN_ENDED"),
-    ]
-    handle.detach()
-    handle.detach()
-    hold.release()
-    assert over(handle)
-    assert "detached" in repr(handle)
-
-
-def test_a_plugin_that_the_trainer_detached_ends_its_function(script, run):
-    script([snapshot(), events(failure(8, "show-loss"), failure(9, "show-loss", 3, detached=True)), Hold()])
-    handle, recorder = recording(run)
-    assert over(handle)
-    assert recorder.events == []
-    assert "detached by the trainer: took too long" in repr(handle)
-
-
-def test_leaving_the_block_detaches_and_waits_for_the_last_call(service, script, run):
-    hold = Hold()
-    script([snapshot(), hold, events(output(8, "show-loss"), detachment(9, "show-loss")), Hold()])
-    handle, recorder = recording(run)
-    with handle as same:
-        assert same is handle
-        hold.release()
-    assert handle.ended
-    assert recorder.sequences == [8]
-
-
-def test_the_function_can_detach_itself(service, script, run):
-    hold = Hold()
-    decorated = Hold()
-    script([snapshot(), decorated, events(output(8, "once")), hold, events(detachment(9, "once"))])
-
-    @run.every("each(10)")
-    def once(event, run):
-        once.detach()
-        hold.release()
-
-    decorated.release()
-    assert over(once)
-    assert (once.calls, len(service.requests["DetachPlugin"])) == (1, 1)
-
-
-def test_closing_the_house_detaches_it(service, house, script, run):
-    script([snapshot(), events(output(8, "show-loss")), Hold()])
-    handle, _ = recording(run)
-    handle._await(lambda: handle.calls == 1, PATIENCE, "was not called")
-    house.close()
-    handle._await(handle._over, PATIENCE, "does not end")
-    assert [request.name for request in service.requests["DetachPlugin"]] == ["show-loss"]
-    with pytest.raises(pilothouse.HouseClosed):
-        run.state()
-
-
-def test_a_house_whose_service_is_away_closes_all_the_same(service, house, script, run):
-    script([snapshot(), Hold()])
-    handle, _ = recording(run)
-    service.stop()
-    house.close()
-    handle._await(handle._over, PATIENCE, "does not end")
-    service.start()
-
-
-SCRIPT = """
-import threading
-import pilothouse
-
-run = pilothouse.connect("{address}").run("digits")
-called = threading.Event()
-
-@run.every("each(10)")
-def stuck(event, run):
-    called.set()
-    threading.Event().wait()
-
-assert called.wait(60)
-print("called", flush=True)
-"""
-
-
-def test_python_ends_although_a_function_hangs(service, script):
-    script([snapshot(), events(output(8, "stuck")), Hold()])
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(address=service.address)],
-        timeout=PATIENCE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "called\n", "")
-    assert [request.name for request in service.requests["DetachPlugin"]] == ["stuck"]
-
-
-# Waiting
-
-
-def test_joining_waits_for_the_newest_report_of_before(service, script, run):
-    hold = Hold()
-    script([snapshot(), hold, events(output(8, "other"), output(9, "show-loss")), Hold()])
-    handle, recorder = recording(run)
-    service.answers["ListPlugins"] = [listed("show-loss", 90), listed("show-loss", 90), listed("show-loss", 90)]
-    with pytest.raises(pilothouse.DeadlineExceeded):
-        handle.join(0.1)
-    joined = threading.Thread(target=handle.join)
-    joined.start()
-    hold.release()
-    joined.join(PATIENCE)
-    assert not joined.is_alive()
-    assert recorder.sequences == [9]
-    handle.join(PATIENCE)
-
-
-def test_joining_a_function_whose_plugin_never_ran_waits_for_nothing(service, script, run):
-    script([snapshot(), Hold()])
-    handle, _ = recording(run)
-    never = plugin_pb2.PluginStatus(spec=plugin_pb2.PluginSpec(name="show-loss"))
-    service.answers["ListPlugins"] = [pb.ListPluginsResponse(plugins=[never])]
-    handle.join(PATIENCE)
-    assert handle.calls == 0
-
-
-def test_joining_does_not_wait_for_a_report_that_was_left_out(service, script, run):
-    beat = pb.WatchTrainingResponse(heartbeat=pb.Heartbeat(batch=90))
-    early = pb.WatchTrainingResponse(heartbeat=pb.Heartbeat(batch=80))
-    gap = pb.WatchTrainingResponse()
-    gap.gaps.add(first=9, last=9)
-    quiet, asked = Hold(), Hold(listed("show-loss", 90))
-    script([snapshot(), events(output(8, "show-loss")), gap, quiet, early, early, beat, beat, Hold()])
-    handle, _ = recording(run)
-    service.answers["ListPlugins"] = [asked]
-    joined = threading.Thread(target=handle.join)
-    joined.start()
-    assert asked.reached.wait(PATIENCE)
-    quiet.release()
-    asked.release()
-    joined.join(PATIENCE)
-    assert not joined.is_alive()
-    assert handle.calls == 1
-
-
-def test_waiting_ends_when_nothing_is_under_way(script, run):
-    script([snapshot(), events(output(8, "look")), Hold()])
-    handle, _, entered, go = held(run)
-    assert entered.wait(PATIENCE)
-    with pytest.raises(pilothouse.DeadlineExceeded, match="still being called"):
-        handle.wait(0.1)
-    go.set()
-    handle.wait(PATIENCE)
-    assert handle.calls == 1
-
-
-def test_a_function_cannot_wait_for_itself(service, script, run):
-    decorated = Hold()
-    script([snapshot(), decorated, events(output(8, "look"))])
-    raised = []
-
-    @run.every("each(10)")
-    def look(event, run):
-        for wait in (look.wait, look.join):
-            with pytest.raises(RuntimeError, match="cannot wait for itself") as caught:
-                wait()
-            raised.append(caught.value)
-
-    decorated.release()
-    assert over(look)
-    assert len(raised) == 2
-
-
-def test_two_functions_of_one_run_are_independent(service, script, run):
-    script(
-        [snapshot(), events(output(8, "look"), output(9, "show-loss"))],
-        [snapshot(), events(output(8, "look"), output(9, "show-loss"))],
-    )
-    handle, recorder = recording(run)
-    other, seen, _, go = held(run)
-    go.set()
-    assert over(handle)
-    assert over(other)
-    assert (recorder.sequences, seen.sequences) == ([9], [8])
-
-
-def test_an_origin_that_is_long_is_cut_before_the_functions_name(service, script, run):
-    script([snapshot(), events(output(8, "x" * 63))])
-    run._connection.origin = "é" * 64
-    run = pilothouse.Run(run._connection, "digits")
-
-    @run.every("each(10)", name="x" * 63)
-    def look(event, run):
-        run.pause()
-
-    assert over(look)
-    origin = service.requests["BatchTo"][0].options.origin
-    assert origin == "é" * 32 + "/" + "x" * 63
-    assert len(origin.encode()) <= 128
-    assert control_pb2.ControlOptions(origin=origin).origin == origin

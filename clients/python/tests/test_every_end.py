@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import grpc
+import pytest
+from every_testing import PATIENCE, detachment, events, held, listed, over, recording, snapshot
+from fake_service import Hold, Refusal, failure, output
+
+import pilothouse
+from pilothouse.v1 import plugin_pb2
+from pilothouse.v1 import training_control_pb2 as pb
+
+# Ending
+
+
+def test_detaching_delivers_what_was_reported_before(service, script, run):
+    hold = Hold()
+    script(
+        [
+            snapshot(),
+            events(output(8, "look")),
+            hold,
+            events(output(9, "look"), detachment(10, "look"), output(11, "look")),
+        ]
+    )
+    handle, recorder, entered, go = held(run)
+    assert entered.wait(PATIENCE)
+    handle.detach()
+    (detach,) = service.requests["DetachPlugin"]
+    assert detach.name == "look"
+    hold.release()
+    handle._await(lambda: handle._end == "detached", PATIENCE, "does not end")
+    assert not handle.ended
+    assert "its last call is due" in repr(handle)
+    go.set()
+    assert over(handle)
+    assert recorder.sequences == [8, 9]
+    handle.detach()
+    assert len(service.requests["DetachPlugin"]) == 1
+
+
+def test_a_plugin_that_others_detached_or_a_run_that_ended_is_no_error(service, script, run):
+    hold = Hold()
+    script([snapshot(), hold, events(detachment(9, "other"), detachment(10, "show-loss"))])
+    handle, _ = recording(run)
+    service.answers["DetachPlugin"] = [
+        Refusal(grpc.StatusCode.NOT_FOUND, "PLUGIN_NOT_FOUND"),
+        Refusal(grpc.StatusCode.FAILED_PRECONDITION, "RUN_ENDED"),
+    ]
+    handle.detach()
+    handle.detach()
+    hold.release()
+    assert over(handle)
+    assert "detached" in repr(handle)
+
+
+def test_a_plugin_that_the_trainer_detached_ends_its_function(script, run):
+    script([snapshot(), events(failure(8, "show-loss"), failure(9, "show-loss", 3, detached=True)), Hold()])
+    handle, recorder = recording(run)
+    assert over(handle)
+    assert recorder.events == []
+    assert "detached by the trainer: took too long" in repr(handle)
+
+
+def test_leaving_the_block_detaches_and_waits_for_the_last_call(service, script, run):
+    hold = Hold()
+    script([snapshot(), hold, events(output(8, "show-loss"), detachment(9, "show-loss")), Hold()])
+    handle, recorder = recording(run)
+    with handle as same:
+        assert same is handle
+        hold.release()
+    assert handle.ended
+    assert recorder.sequences == [8]
+
+
+def test_the_function_can_detach_itself(service, script, run):
+    hold = Hold()
+    decorated = Hold()
+    script([snapshot(), decorated, events(output(8, "once")), hold, events(detachment(9, "once"))])
+
+    @run.every("each(10)")
+    def once(event, run):
+        once.detach()
+        hold.release()
+
+    decorated.release()
+    assert over(once)
+    assert (once.calls, len(service.requests["DetachPlugin"])) == (1, 1)
+
+
+def test_closing_the_house_detaches_it(service, house, script, run):
+    script([snapshot(), events(output(8, "show-loss")), Hold()])
+    handle, _ = recording(run)
+    handle._await(lambda: handle.calls == 1, PATIENCE, "was not called")
+    house.close()
+    handle._await(handle._over, PATIENCE, "does not end")
+    assert [request.name for request in service.requests["DetachPlugin"]] == ["show-loss"]
+    with pytest.raises(pilothouse.HouseClosed):
+        run.state()
+
+
+def test_a_house_whose_service_is_away_closes_all_the_same(service, house, script, run):
+    script([snapshot(), Hold()])
+    handle, _ = recording(run)
+    service.stop()
+    house.close()
+    handle._await(handle._over, PATIENCE, "does not end")
+    service.start()
+
+
+SCRIPT = """
+import threading
+import pilothouse
+
+run = pilothouse.connect("{address}").run("digits")
+called = threading.Event()
+
+@run.every("each(10)")
+def stuck(event, run):
+    called.set()
+    threading.Event().wait()
+
+assert called.wait(60)
+print("called", flush=True)
+"""
+
+
+def test_python_ends_although_a_function_hangs(service, script):
+    script([snapshot(), events(output(8, "stuck")), Hold()])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(address=service.address)],
+        timeout=PATIENCE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "called\n", "")
+    assert [request.name for request in service.requests["DetachPlugin"]] == ["stuck"]
+
+
+# Waiting
+
+
+def test_joining_waits_for_the_newest_report_of_before(service, script, run):
+    hold = Hold()
+    script([snapshot(), hold, events(output(8, "other"), output(9, "show-loss")), Hold()])
+    handle, recorder = recording(run)
+    service.answers["ListPlugins"] = [listed("show-loss", 90), listed("show-loss", 90), listed("show-loss", 90)]
+    with pytest.raises(pilothouse.DeadlineExceeded):
+        handle.join(0.1)
+    joined = threading.Thread(target=handle.join)
+    joined.start()
+    hold.release()
+    joined.join(PATIENCE)
+    assert not joined.is_alive()
+    assert recorder.sequences == [9]
+    handle.join(PATIENCE)
+
+
+def test_joining_a_function_whose_plugin_never_ran_waits_for_nothing(service, script, run):
+    script([snapshot(), Hold()])
+    handle, _ = recording(run)
+    never = plugin_pb2.PluginStatus(spec=plugin_pb2.PluginSpec(name="show-loss"))
+    service.answers["ListPlugins"] = [pb.ListPluginsResponse(plugins=[never])]
+    handle.join(PATIENCE)
+    assert handle.calls == 0
+
+
+def test_joining_does_not_wait_for_a_report_that_was_left_out(service, script, run):
+    beat = pb.WatchTrainingResponse(heartbeat=pb.Heartbeat(batch=90))
+    early = pb.WatchTrainingResponse(heartbeat=pb.Heartbeat(batch=80))
+    gap = pb.WatchTrainingResponse()
+    gap.gaps.add(first=9, last=9)
+    quiet, asked = Hold(), Hold(listed("show-loss", 90))
+    script([snapshot(), events(output(8, "show-loss")), gap, quiet, early, early, beat, beat, Hold()])
+    handle, _ = recording(run)
+    service.answers["ListPlugins"] = [asked]
+    joined = threading.Thread(target=handle.join)
+    joined.start()
+    assert asked.reached.wait(PATIENCE)
+    quiet.release()
+    asked.release()
+    joined.join(PATIENCE)
+    assert not joined.is_alive()
+    assert handle.calls == 1
+
+
+def test_waiting_ends_when_nothing_is_under_way(script, run):
+    script([snapshot(), events(output(8, "look")), Hold()])
+    handle, _, entered, go = held(run)
+    assert entered.wait(PATIENCE)
+    with pytest.raises(pilothouse.DeadlineExceeded, match="still being called"):
+        handle.wait(0.1)
+    go.set()
+    handle.wait(PATIENCE)
+    assert handle.calls == 1
+
+
+def test_a_function_cannot_wait_for_itself(service, script, run):
+    decorated = Hold()
+    script([snapshot(), decorated, events(output(8, "look"))])
+    raised = []
+
+    @run.every("each(10)")
+    def look(event, run):
+        for wait in (look.wait, look.join):
+            with pytest.raises(RuntimeError, match="cannot wait for itself") as caught:
+                wait()
+            raised.append(caught.value)
+
+    decorated.release()
+    assert over(look)
+    assert len(raised) == 2
