@@ -117,6 +117,9 @@ void TrainingLoop::OnFailure(const PluginSpec& plugin, PluginFailure failure) {
 }
 
 bool TrainingLoop::OnWish(const PluginSpec& plugin, Wish wish) {
+  // How the run ended is told without who asked for it.
+  if (auto* stop = std::get_if<StopChange>(&wish.change))
+    stop->message = absl::StrCat(plugin.name, ": ", stop->message);
   Control control{absl::StrCat("plugin-", plugin.name, "-", state_.batch, "-", ++wishes_), std::move(wish.change),
                   std::nullopt, absl::StrCat("plugin ", plugin.name), std::move(wish.note)};
   const absl::Status status = Accept(control);

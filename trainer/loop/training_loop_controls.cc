@@ -13,6 +13,9 @@
 namespace pilothouse::trainer {
 namespace {
 
+// What a request calls the plugin it attaches.
+constexpr char kPluginField[] = "plugin";
+
 absl::Status BatchAlreadyPassed(int64_t at_batch, int64_t batch) {
   return MakeError(v1::ERROR_REASON_BATCH_ALREADY_PASSED, "options.at_batch",
                    absl::StrCat("The run is at batch ", batch, " already; nothing can take effect at batch ", at_batch,
@@ -61,7 +64,9 @@ absl::Status TrainingLoop::Check(const Change& change) const {
     return state_.knobs.Check(knob->name, knob->value, learner_.facts().parameters);
   }
   if (const auto* target = std::get_if<TargetChange>(&change)) return CheckTargetChange(*target);
-  if (const auto* attach = std::get_if<AttachPluginChange>(&change)) return plugins_.Check(attach->spec);
+  if (const auto* attach = std::get_if<AttachPluginChange>(&change)) {
+    return WithFieldPrefix(plugins_.Check(attach->spec), kPluginField);
+  }
   return absl::OkStatus();
 }
 
@@ -109,7 +114,9 @@ absl::Status TrainingLoop::Apply(const Control& control, const StopChange& chang
 
 absl::Status TrainingLoop::Apply(const Control& control, const AttachPluginChange& change) {
   const int64_t before = plugins_.attached();
-  return ReportPluginChange(control, before, plugins_.Attach(change.spec));
+  absl::StatusOr<std::string> name = plugins_.Attach(change.spec);
+  if (!name.ok()) name = WithFieldPrefix(name.status(), kPluginField);
+  return ReportPluginChange(control, before, name);
 }
 
 absl::Status TrainingLoop::Apply(const Control& control, const DetachPluginChange& change) {

@@ -112,7 +112,7 @@ TEST_F(PluginLoopTest, WhenAPluginSaysDoneNoFurtherBatchRunsAndEveryPluginSeesIt
   options.target = 100;
   const StatusReport last = Run();
   EXPECT_EQ(last.status, RunStatus::kCompleted);
-  EXPECT_EQ(last.message, "seven is enough");
+  EXPECT_EQ(last.message, "ender: seven is enough");
   EXPECT_EQ(learner.etas().size(), 7U);
   EXPECT_THAT(calls, ElementsAre("7 done"));
   const ControlReport& stop = *Controls().back();
