@@ -45,23 +45,19 @@ class ScriptedPlugin final : public Plugin {
   std::string* memory_;
 };
 
-// Due at a batch or a moment that the test says; counts how often it is asked.
+// Due at a batch or a moment that the test says.
 class ScriptedBuiltIn final : public BuiltInPlugin {
  public:
   struct Script {
     int64_t due_batch = kNever;
     std::optional<std::chrono::steady_clock::time_point> due_moment;
     std::function<absl::Status(PluginContext&)> act = [](PluginContext&) { return absl::OkStatus(); };
-    mutable int64_t asked = 0;
   };
 
   explicit ScriptedBuiltIn(Script* script) : script_(script) {}
 
   absl::Status Run(PluginContext& context) override { return script_->act(context); }
-  int64_t NextDueBatch(int64_t) const override {
-    ++script_->asked;
-    return script_->due_batch;
-  }
+  int64_t NextDueBatch(int64_t) const override { return script_->due_batch; }
   std::optional<std::chrono::steady_clock::time_point> NextDueMoment() const override { return script_->due_moment; }
 
  private:
