@@ -31,9 +31,12 @@ def detachment(sequence: int, plugin: str) -> event_pb2.Event:
     return event_pb2.Event(sequence=sequence, batch=sequence * 10, control=report)
 
 
-def listed(name: str, last_batch: int) -> pb.ListPluginsResponse:
+def listed(name: str, last_batch: int | None, status: str = "IDLE") -> pb.GetStateResponse:
+    """The state of a run with one plugin, which ran last at `last_batch`."""
     spec = plugin_pb2.PluginSpec(name=name, kind="notify")
-    return pb.ListPluginsResponse(plugins=[plugin_pb2.PluginStatus(spec=spec, runs=1, last_batch=last_batch)])
+    return pb.GetStateResponse(
+        run=run_message(status, plugins=[plugin_pb2.PluginStatus(spec=spec, last_batch=last_batch)])
+    )
 
 
 class Recorder:

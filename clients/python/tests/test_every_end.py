@@ -10,7 +10,6 @@ from every_testing import PATIENCE, detachment, events, held, listed, over, reco
 from fake_service import Hold, Refusal, failure, output
 
 import pilothouse
-from pilothouse.v1 import plugin_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 
 # Ending
@@ -148,7 +147,7 @@ def test_joining_waits_for_the_newest_report_of_before(service, script, run):
     hold = Hold()
     script([snapshot(), hold, events(output(8, "other"), output(9, "show-loss")), Hold()])
     handle, recorder = recording(run)
-    service.answers["ListPlugins"] = [listed("show-loss", 90), listed("show-loss", 90), listed("show-loss", 90)]
+    service.answers["GetState"] = [listed("show-loss", 90), listed("show-loss", 90), listed("show-loss", 90)]
     with pytest.raises(pilothouse.DeadlineExceeded):
         handle.join(0.1)
     joined = threading.Thread(target=handle.join)
@@ -160,11 +159,24 @@ def test_joining_waits_for_the_newest_report_of_before(service, script, run):
     handle.join(PATIENCE)
 
 
+def test_joining_after_the_end_of_the_run_waits_for_the_functions_end(service, script, run):
+    hold = Hold()
+    script([snapshot(), events(output(8, "show-loss")), hold])
+    handle, recorder = recording(run)
+    service.answers["GetState"] = [listed("show-loss", 80, "STOPPED"), listed("show-loss", 80, "STOPPED")]
+    with pytest.raises(pilothouse.DeadlineExceeded):
+        handle.join(0.1)
+    assert not handle.ended
+    hold.release()
+    handle.join(PATIENCE)
+    assert handle.ended
+    assert recorder.sequences == [8]
+
+
 def test_joining_a_function_whose_plugin_never_ran_waits_for_nothing(service, script, run):
     script([snapshot(), Hold()])
     handle, _ = recording(run)
-    never = plugin_pb2.PluginStatus(spec=plugin_pb2.PluginSpec(name="show-loss"))
-    service.answers["ListPlugins"] = [pb.ListPluginsResponse(plugins=[never])]
+    service.answers["GetState"] = [listed("show-loss", None)]
     handle.join(PATIENCE)
     assert handle.calls == 0
 
@@ -177,7 +189,7 @@ def test_joining_does_not_wait_for_a_report_that_was_left_out(service, script, r
     quiet, asked = Hold(), Hold(listed("show-loss", 90))
     script([snapshot(), events(output(8, "show-loss")), gap, quiet, early, early, beat, beat, Hold()])
     handle, _ = recording(run)
-    service.answers["ListPlugins"] = [asked]
+    service.answers["GetState"] = [asked]
     joined = threading.Thread(target=handle.join)
     joined.start()
     assert asked.reached.wait(PATIENCE)

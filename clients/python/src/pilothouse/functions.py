@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from pilothouse._convert import to_state
 from pilothouse.errors import DeadlineExceeded, PilothouseError, PluginAlreadyExists, PluginNotFound, RunEnded
 from pilothouse.events import ControlEvent, ControlKind, Event, Heartbeat, PluginEvent, PluginFailureEvent
 from pilothouse.types import PluginReceipt
+from pilothouse.v1 import training_control_pb2 as pb
 from pilothouse.watch import Watch
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ _LEAVE_TIMEOUT = 2.0
 #: Names that are tried for a function before one is refused: as many as a run may have plugins, and one.
 _NAMES_TRIED = 257
 _LONGEST_NAME = 63
+#: A batch that no run reaches.
+_NEVER_REACHED = 2**63
 #: join() asks for a sign of life from the watch, should what it waits for have been left out.
 _QUIET_HEARTBEATS = 2
 
@@ -167,7 +171,8 @@ class PluginFunction:
     def join(self, timeout: float | None = None) -> None:
         """Waits until everything that was reported before now has been delivered. Not in the function itself.
 
-        After `run.wait(); f.join()` the function has seen the newest report there is.
+        After `run.wait(); f.join()` the function has seen the newest report there is. Where the run has ended or the
+        plugin was detached, which ends the function, it waits for that: `ended` is True then.
 
         Raises:
             DeadlineExceeded: it takes longer than `timeout` seconds.
@@ -176,14 +181,20 @@ class PluginFunction:
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             self._heartbeat_batches.clear()
-        reported = -1
-        if not self._end:
-            mine = [plugin for plugin in self._run.plugins(timeout=timeout) if plugin.name == self.name]
-            last = mine[0].last_batch if mine else None
-            # A plugin that is there no more told all it had to tell before its detachment, with which the watch ends.
-            reported = (-1 if last is None else last) if mine else 2**63
+        reported = -1 if self._end else self._last_reported(timeout)
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         self._await(lambda: self._over() or (self._idle() and self._has_seen(reported)), left, "has not seen all")
+
+    def _last_reported(self, timeout: float | None) -> int:
+        """The batch of the newest report there is; -1: there is none. Where there will be no more: one never reached,
+        as the watch ends after the last one.
+        """
+        request = pb.GetStateRequest(run_id=self._run.run_id)
+        state = to_state(self._run._ask("GetState", request, timeout).run)
+        mine = [plugin for plugin in state.plugins if plugin.name == self.name]
+        if state.status.ended or not mine:
+            return _NEVER_REACHED
+        return -1 if mine[0].last_batch is None else mine[0].last_batch
 
     def _await(self, condition: Callable[[], bool], timeout: float | None, what: str) -> None:
         if threading.current_thread() is self._caller:
