@@ -173,10 +173,11 @@ def test_a_broken_watch_goes_on_after_the_last_report(service, script, run):
     assert [request.after_sequence for request in service.requests["WatchTraining"]] == [7, 8, 8]
 
 
-def test_a_refused_watch_ends_it_and_is_told(script, run, caplog):
+def test_a_refused_watch_detaches_it_and_is_told(service, script, run, caplog):
     script([Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS")])
     handle, _ = recording(run)
-    assert over(handle)
+    handle._await(handle._over, PATIENCE, "does not end")
+    assert [request.name for request in service.requests["DetachPlugin"]] == ["show-loss"]
     assert isinstance(handle.error, pilothouse.TooManyWatchers)
     assert "sees no more reports" in caplog.text
     assert "TooManyWatchers" in repr(handle)
@@ -252,7 +253,37 @@ def test_a_function_that_fails_in_a_row_is_logged_once_and_detached(service, scr
     tracebacks = [record for record in caplog.records if record.exc_info]
     assert [record.levelno for record in tracebacks] == [logging.ERROR]
     assert "batch 80" in str(tracebacks[0].exc_info[1])
-    assert "detached after 3 failures in a row; KeyError('batch 100'); 3 calls" in repr(handle)
+    assert "ended after 3 failures in a row; KeyError('batch 100'); 3 calls" in repr(handle)
+
+
+def test_a_function_that_fails_in_a_row_is_detached_once_the_service_is_back(service, script, run):
+    watch, holds = one_by_one(8, plugin="shaky")
+    script(watch)
+    service.answers["DetachPlugin"] = [unavailable("TRAINER_UNAVAILABLE"), unavailable("TRAINER_UNAVAILABLE")]
+    handle = raising(run, lambda event: True, max_failures=1)
+    deliver(handle, holds)
+    assert over(handle)
+    assert "attached" not in repr(handle)
+    tries = service.requests["DetachPlugin"]
+    assert len(tries) == 3
+    assert tries[0].options.request_id
+    assert len({detach.options.request_id for detach in tries}) == 1
+
+
+def test_a_function_that_could_not_be_detached_says_so_and_can_be_again(service, script, run, caplog):
+    watch, holds = one_by_one(8, plugin="shaky")
+    script(watch)
+    service.answers["DetachPlugin"] = [Refusal(grpc.StatusCode.INTERNAL, "JOURNAL_FAILED")]
+    handle = raising(run, lambda event: True, max_failures=1)
+    deliver(handle, holds)
+    handle._await(handle._over, PATIENCE, "does not end")
+    assert "its plugin may still be attached" in repr(handle)
+    assert "shaky of digits may still be attached" in caplog.text
+    handle.detach()
+    assert "attached" not in repr(handle)
+    assert len(service.requests["DetachPlugin"]) == 2
+    handle.detach()
+    assert len(service.requests["DetachPlugin"]) == 2
 
 
 def test_a_call_that_succeeds_begins_the_count_anew(service, script, run):

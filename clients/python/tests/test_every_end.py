@@ -41,16 +41,22 @@ def test_detaching_delivers_what_was_reported_before(service, script, run):
     assert len(service.requests["DetachPlugin"]) == 1
 
 
-def test_a_plugin_that_others_detached_or_a_run_that_ended_is_no_error(service, script, run):
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refusal(grpc.StatusCode.NOT_FOUND, "PLUGIN_NOT_FOUND"),
+        Refusal(grpc.StatusCode.FAILED_PRECONDITION, "RUN_ENDED"),
+    ],
+    ids=lambda refusal: refusal.reason,
+)
+def test_a_plugin_that_others_detached_or_a_run_that_ended_is_no_error(service, script, run, refusal):
     hold = Hold()
     script([snapshot(), hold, events(detachment(9, "other"), detachment(10, "show-loss"))])
     handle, _ = recording(run)
-    service.answers["DetachPlugin"] = [
-        Refusal(grpc.StatusCode.NOT_FOUND, "PLUGIN_NOT_FOUND"),
-        Refusal(grpc.StatusCode.FAILED_PRECONDITION, "RUN_ENDED"),
-    ]
+    service.answers["DetachPlugin"] = [refusal]
     handle.detach()
     handle.detach()
+    assert len(service.requests["DetachPlugin"]) == 1
     hold.release()
     assert over(handle)
     assert "detached" in repr(handle)

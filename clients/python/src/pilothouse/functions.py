@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pilothouse._convert import to_state
-from pilothouse.errors import DeadlineExceeded, PilothouseError, PluginAlreadyExists, PluginNotFound, RunEnded
+from pilothouse.errors import DeadlineExceeded, HouseClosed, PluginAlreadyExists, PluginNotFound, RunEnded
 from pilothouse.events import ControlEvent, ControlKind, Event, Heartbeat, PluginEvent, PluginFailureEvent
 from pilothouse.types import PluginReceipt
 from pilothouse.v1 import training_control_pb2 as pb
@@ -73,6 +73,7 @@ class PluginFunction:
         self._failures = 0  # in a row
         self._error: BaseException | None = None
         self._end = ""  # why no more reports come; empty: they may
+        self._detached = False  # as far as is known; an end does not say so
         self._waiting: PluginEvent | None = None  # at most one report waits, the newest
         self._calling = False
         self._seen_batch = -1  # of the newest report that has arrived
@@ -131,6 +132,8 @@ class PluginFunction:
             state = "runs" if not self._end else self._end if self._over() else f"{self._end}; its last call is due"
             if self._error is not None:
                 state += f"; {self._error!r}"
+            if self._end and not self._detached:
+                state += "; its plugin may still be attached"
             counts = f"{self._calls} call{'' if self._calls == 1 else 's'}, {self._missed} missed"
         return f"<pilothouse.PluginFunction {self.name} of {self._run.run_id}, {self._schedule}: {state}; {counts}>"
 
@@ -148,17 +151,30 @@ class PluginFunction:
         self._await(self._over, None, "has not ended")
 
     def detach(self, *, timeout: float | None = None) -> None:
-        """Detaches its plugin. What had been reported is still delivered; wait() waits for that.
+        """Detaches its plugin. What had been reported is still delivered: join(), or leaving a `with`, waits for that.
 
         May be called again, also by the function itself, and when the run has ended.
 
         Raises:
             TrainerUnavailable, Unreachable, DeadlineExceeded, HouseClosed.
         """
-        if self._end:
+        self._detach(f"the function {self.name} is detached", timeout)
+
+    def _detach(self, note: str, timeout: float | None, request_id: str | None = None) -> None:
+        if self._detached:
             return
-        with contextlib.suppress(PluginNotFound, RunEnded):  # the watch tells, too
-            self._run.detach(self.name, note=f"the function {self.name} is detached", timeout=timeout)
+        with contextlib.suppress(PluginNotFound, RunEnded):  # somebody else was faster
+            self._run.detach(self.name, note=note, request_id=request_id, timeout=timeout)
+        self._detached = True
+
+    def _detach_if_possible(self, why: str, timeout: float | None = None, request_id: str | None = None) -> None:
+        """As detach(), for a function that has come to its end: there is nobody to tell of an error but the log."""
+        try:
+            self._detach(f"the function {self.name} is detached: {why}", timeout, request_id)
+        except HouseClosed:
+            pass  # its close() has tried
+        except Exception as error:
+            _log.warning("the plugin %s of %s may still be attached: %s", self.name, self._run.run_id, error)
 
     def wait(self, timeout: float | None = None) -> None:
         """Waits until no call is under way and no report waits for one. Not in the function itself.
@@ -186,9 +202,9 @@ class PluginFunction:
         self._await(lambda: self._over() or (self._idle() and self._has_seen(reported)), left, "has not seen all")
 
     def _last_reported(self, timeout: float | None) -> int:
-        """The batch of the newest report there is; -1: there is none. Where there will be no more: one never reached,
-        as the watch ends after the last one.
-        """
+        """The batch of the newest report; −1: there is none. No more will come: none, as the watch's end will tell."""
+        if self._detached:
+            return _NEVER_REACHED
         request = pb.GetStateRequest(run_id=self._run.run_id)
         state = to_state(self._run._ask("GetState", request, timeout).run)
         mine = [plugin for plugin in state.plugins if plugin.name == self.name]
@@ -225,15 +241,23 @@ class PluginFunction:
                 if end:
                     break
             else:
-                end = "ended with its connection" if self._run._connection.closed else "ended with the run"
+                end = self._end_of_watch()
         except Exception as error:
             _log.error("the function %s of %s sees no more reports: %s", self.name, self._run.run_id, error)
             self._error = error
             end = "ended with an error"
+            self._detach_if_possible("its reports cannot be watched")
         with self._changed:
             self._end = self._end or end
             self._changed.notify_all()
         self._watch.close()
+
+    def _end_of_watch(self) -> str:
+        if self._run._connection.closed:
+            return "ended with its connection"
+        if not self._end:  # else it was closed here
+            self._detached = True  # with its run
+        return "ended with the run"
 
     def _take(self, event: Event) -> str:
         """Notes what the event means for the function; why it is the last, if it is."""
@@ -246,9 +270,11 @@ class PluginFunction:
                     self._missed += self._waiting is not None
                     self._waiting = event
                 elif event.detached:
+                    self._detached = True
                     return f"detached by the trainer: {event.message}"
             elif isinstance(event, ControlEvent) and event.plugin == self.name:
                 if event.kind is ControlKind.DETACH_PLUGIN:
+                    self._detached = True
                     return "detached"
             elif isinstance(event, Heartbeat):
                 self._heartbeat_batches = [*self._heartbeat_batches[1 - _QUIET_HEARTBEATS :], event.batch]
@@ -263,8 +289,9 @@ class PluginFunction:
             with self._changed:
                 self._calling = False
                 self._changed.notify_all()
-        self._run._connection.before_close(self, None)
-        _living.discard(self)
+        if self._detached:  # else leaving tries it once more
+            self._run._connection.before_close(self, None)
+            _living.discard(self)
 
     def _next(self) -> PluginEvent | None:
         """The next report to deliver; None: none will come."""
@@ -291,23 +318,22 @@ class PluginFunction:
             _log.error("the function %s failed at batch %d", self.name, event.batch, exc_info=error)
         if self._failures < self._max_failures or self._end:
             return
-        _log.error("the function %s failed %d times in a row and is detached", self.name, self._failures)
-        end = f"detached after {self._failures} failures in a row"
-        self._leave(self._run._connection.timeout, end, f"it raised {type(error).__name__}")
+        _log.error("the function %s failed %d times in a row and is called no more", self.name, self._failures)
+        self._end_here(f"ended after {self._failures} failures in a row")
+        self._detach_if_possible(f"it raised {type(error).__name__}")
+        self._watch.close()
 
-    def _leave(self, timeout: float = _LEAVE_TIMEOUT, end: str = "left", why: str = "its process leaves") -> None:
-        """Detaches the plugin if that is possible just now; nothing more is delivered."""
+    def _end_here(self, end: str) -> None:
+        """Nothing more is delivered, whatever comes."""
         with self._changed:
-            if self._end:
-                return
-            self._end, self._waiting = end, None
+            self._end, self._waiting = self._end or end, None
             self._changed.notify_all()
-        note = f"the function {self.name} is detached: {why}"
-        try:
-            # Without a request_id it is tried once: who leaves does not wait for a service that is away.
-            self._run.detach(self.name, note=note, request_id="", timeout=timeout)
-        except (PilothouseError, ValueError) as error:  # ValueError: a channel that is being closed
-            _log.info("the plugin %s of %s was not detached: %s", self.name, self._run.run_id, error)
+
+    def _leave(self, timeout: float | None = None) -> None:
+        """Detaches the plugin if that is possible just now; nothing more is delivered."""
+        self._end_here("left")
+        # Without a request_id it is tried once: who leaves does not wait for a service that is away.
+        self._detach_if_possible("its process leaves", _LEAVE_TIMEOUT if timeout is None else timeout, request_id="")
         self._watch.close()
 
 
