@@ -10,6 +10,7 @@ from every_testing import PATIENCE, detachment, events, held, listed, over, reco
 from fake_service import Hold, Refusal, failure, output
 
 import pilothouse
+from pilothouse import functions
 from pilothouse.v1 import training_control_pb2 as pb
 
 # Ending
@@ -96,7 +97,13 @@ def test_the_function_can_detach_itself(service, script, run):
     assert (once.calls, len(service.requests["DetachPlugin"])) == (1, 1)
 
 
-def test_closing_the_house_detaches_it(service, house, script, run):
+@pytest.fixture
+def patient_leave(monkeypatch):
+    """Gives who leaves all the time that a slow machine may need."""
+    monkeypatch.setattr(functions, "LEAVE_TIMEOUT", PATIENCE)
+
+
+def test_closing_the_house_detaches_it(service, house, script, run, patient_leave):
     script([snapshot(), events(output(8, "show-loss")), Hold()])
     handle, _ = recording(run)
     handle._await(lambda: handle.calls == 1, PATIENCE, "was not called")
@@ -105,6 +112,45 @@ def test_closing_the_house_detaches_it(service, house, script, run):
     assert [request.name for request in service.requests["DetachPlugin"]] == ["show-loss"]
     with pytest.raises(pilothouse.HouseClosed):
         run.state()
+
+
+def test_closing_the_house_while_it_is_attached_detaches_it(service, house, run, patient_leave, monkeypatch):
+    attach = run.attach
+
+    def attach_and_close(*arguments, **more):
+        receipt = attach(*arguments, **more)
+        house.close()
+        return receipt
+
+    monkeypatch.setattr(run, "attach", attach_and_close)
+    with pytest.raises(pilothouse.HouseClosed):
+        recording(run)
+    assert [request.name for request in service.requests["DetachPlugin"]] == ["show-loss"]
+
+
+def test_closing_the_house_lets_all_leave_although_one_cannot(service, house, script, run, patient_leave, caplog):
+    def fail():
+        raise KeyError("no way out")
+
+    run._connection.before_close("first", fail)
+    script([snapshot(), Hold()])
+    handle, _ = recording(run)
+    run._connection.before_close("last", fail)
+    house.close()
+    handle._await(handle._over, PATIENCE, "does not end")
+    assert [request.name for request in service.requests["DetachPlugin"]] == ["show-loss"]
+    assert caplog.text.count("did not leave") == 2
+    assert run._connection.closed
+
+
+def test_who_comes_while_the_house_is_closed_leaves_too_and_after_it_is_refused(run):
+    left = []
+    run._connection.before_close("early", lambda: run._connection.before_close("late", lambda: left.append("late")))
+    run._connection.close()
+    assert left == ["late"]
+    with pytest.raises(pilothouse.HouseClosed):
+        run._connection.before_close("too late", lambda: left.append("too late"))
+    run._connection.before_close("too late", None)
 
 
 def test_a_house_whose_service_is_away_closes_all_the_same(service, house, script, run):
@@ -119,8 +165,10 @@ def test_a_house_whose_service_is_away_closes_all_the_same(service, house, scrip
 SCRIPT = """
 import threading
 import pilothouse
+from pilothouse import functions
 
-run = pilothouse.connect("{address}").run("digits")
+functions.LEAVE_TIMEOUT = {patience}
+run = pilothouse.connect("{address}", timeout={patience}).run("digits")
 called = threading.Event()
 
 @run.every("each(10)")
@@ -128,7 +176,7 @@ def stuck(event, run):
     called.set()
     threading.Event().wait()
 
-assert called.wait(60)
+assert called.wait({patience})
 print("called", flush=True)
 """
 
@@ -136,13 +184,14 @@ print("called", flush=True)
 def test_python_ends_although_a_function_hangs(service, script):
     script([snapshot(), events(output(8, "stuck")), Hold()])
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(address=service.address)],
-        timeout=PATIENCE,
+        [sys.executable, "-c", SCRIPT.format(address=service.address, patience=PATIENCE)],
+        timeout=3 * PATIENCE,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "called\n", "")
+    assert (done.returncode, done.stdout) == (0, "called\n"), done.stderr
+    assert "Traceback" not in done.stderr
     assert [request.name for request in service.requests["DetachPlugin"]] == ["stuck"]
 
 

@@ -104,24 +104,44 @@ class Connection:
             return training_control_pb2_grpc.TrainingControlStub(self._watch_channel)  # type: ignore[no-untyped-call]
 
     def before_close(self, key: object, leave: Callable[[], None] | None) -> None:
-        """Has `leave` called right before the connection is closed; None: no more."""
+        """Has `leave` called right before the connection is closed; None: no more.
+
+        Raises:
+            HouseClosed: it is closed already, so `leave` will not be called.
+        """
         with self._lock:
             if leave is None:
                 self._before_close.pop(key, None)
+            elif self.closed:
+                raise self._closed_error()
             else:
                 self._before_close[key] = leave
 
     def close(self) -> None:
         """Ends all calls and watches. May be called again."""
+        try:
+            while leave := self._next_to_leave():
+                self._let_leave(leave)
+        finally:
+            with self._lock:
+                self._closed.set()
+                self._channel.close()
+                if self._watch_channel is not None:
+                    self._watch_channel.close()
+
+    def _next_to_leave(self) -> Callable[[], None] | None:
+        """Takes one of those that leave before the connection is closed. None: all have, and it counts as closed."""
         with self._lock:
-            leaving, self._before_close = list(self._before_close.values()), {}
-        for leave in leaving:
-            leave()
-        with self._lock:
+            if self._before_close:
+                return self._before_close.pop(next(iter(self._before_close)))
             self._closed.set()
-            self._channel.close()
-            if self._watch_channel is not None:
-                self._watch_channel.close()
+            return None
+
+    def _let_leave(self, leave: Callable[[], None]) -> None:
+        try:
+            leave()
+        except Exception:  # it must not keep the others from leaving, nor the connection open
+            _log.exception("something did not leave the connection to %s as it should", self.address)
 
     def call(self, invoke: Callable[[float], Answer], timeout: float | None = None, *, retry: bool = True) -> Answer:
         """Calls `invoke` with the seconds that are left, and again as long as the service is unavailable.

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from pilothouse._convert import to_plugin_receipt
+from pilothouse._every import attach_function
 from pilothouse._handle import RunHandle
 from pilothouse._numbers import plugin_number
 from pilothouse._plugins import timeline_number, to_plugin_state, to_spec
 from pilothouse.events import PluginEvent
-from pilothouse.functions import USUAL_MAX_FAILURES, PluginFunction, attach_function
+from pilothouse.functions import USUAL_MAX_FAILURES, PluginFunction
 from pilothouse.plugins import Plugin, PluginPoint, PluginState, SettingValue, Timeline
 from pilothouse.types import PluginReceipt
 from pilothouse.v1 import training_control_pb2 as pb

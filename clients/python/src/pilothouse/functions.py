@@ -6,16 +6,15 @@ import atexit
 import contextlib
 import functools
 import logging
-import re
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pilothouse._convert import to_state
-from pilothouse.errors import DeadlineExceeded, HouseClosed, PluginAlreadyExists, PluginNotFound, RunEnded
+from pilothouse.errors import DeadlineExceeded, HouseClosed, PluginNotFound, RunEnded
 from pilothouse.events import ControlEvent, ControlKind, Event, Heartbeat, PluginEvent, PluginFailureEvent
 from pilothouse.types import PluginReceipt
 from pilothouse.v1 import training_control_pb2 as pb
@@ -34,10 +33,7 @@ Function = Callable[[PluginEvent, Any], object]
 #: After so many exceptions in a row a function is detached, unless it says otherwise.
 USUAL_MAX_FAILURES = 3
 #: Seconds that leaving Python, or closing a House, may take for each function.
-_LEAVE_TIMEOUT = 2.0
-#: Names that are tried for a function before one is refused: as many as a run may have plugins, and one.
-_NAMES_TRIED = 257
-_LONGEST_NAME = 63
+LEAVE_TIMEOUT = 2.0
 #: A batch that no run reaches.
 _NEVER_REACHED = 2**63
 #: join() asks for a sign of life from the watch, should what it waits for have been left out.
@@ -60,7 +56,7 @@ class PluginFunction:
     def __init__(
         self, function: Function, run: RunPlugins, receipt: PluginReceipt, schedule: str, max_failures: int
     ) -> None:
-        """Use Run.every()."""
+        """Use Run.every(). Raises HouseClosed, and nothing is left but the plugin."""
         functools.update_wrapper(self, function, updated=())
         self._function = function
         self._run = run
@@ -89,7 +85,8 @@ class PluginFunction:
         self._caller = threading.Thread(target=self._call_all, name=f"pilothouse-call-{self.name}", daemon=True)
         reader = threading.Thread(target=self._read_all, name=f"pilothouse-read-{self.name}", daemon=True)
         run._connection.before_close(self, self._leave)
-        _living.add(self)
+        with _living_lock:
+            _living.add(self)
         reader.start()
         self._caller.start()
 
@@ -291,7 +288,8 @@ class PluginFunction:
                 self._changed.notify_all()
         if self._detached:  # else leaving tries it once more
             self._run._connection.before_close(self, None)
-            _living.discard(self)
+            with _living_lock:
+                _living.discard(self)
 
     def _next(self) -> PluginEvent | None:
         """The next report to deliver; None: none will come."""
@@ -333,43 +331,23 @@ class PluginFunction:
         """Detaches the plugin if that is possible just now; nothing more is delivered."""
         self._end_here("left")
         # Without a request_id it is tried once: who leaves does not wait for a service that is away.
-        self._detach_if_possible("its process leaves", _LEAVE_TIMEOUT if timeout is None else timeout, request_id="")
+        self._detach_if_possible("its process leaves", LEAVE_TIMEOUT if timeout is None else timeout, request_id="")
         self._watch.close()
 
 
-#: Functions that may still be called: their plugins are detached when Python ends.
+#: Functions whose plugins may be attached: they are detached when Python ends. Guarded by _living_lock.
 _living: weakref.WeakSet[PluginFunction] = weakref.WeakSet()
+_living_lock = threading.Lock()
+
+
+def living_functions() -> list[PluginFunction]:
+    """Functions of this process whose plugins may be attached."""
+    with _living_lock:
+        return list(_living)
 
 
 @atexit.register
 def _leave_all() -> None:
-    deadline = time.monotonic() + _LEAVE_TIMEOUT
-    for function in list(_living):
+    deadline = time.monotonic() + LEAVE_TIMEOUT
+    for function in living_functions():
         function._leave(max(0.0, deadline - time.monotonic()))
-
-
-def attach_function(
-    function: Function, run: RunPlugins, schedule: str, name: str, max_failures: int, parts: Mapping[str, Any]
-) -> PluginFunction:
-    """Attaches a plugin of kind notify, under `name` or the first free name like the function's, and calls it.
-
-    Raises:
-        PilothouseError: as Run.attach().
-    """
-    wanted = name or name_of(function)
-    for number in range(1, _NAMES_TRIED + 1):
-        ending = "" if number == 1 else f"-{number}"
-        try:
-            receipt = run.attach("notify", schedule, name=wanted[: _LONGEST_NAME - len(ending)] + ending, **parts)
-        except PluginAlreadyExists:
-            if name or number == _NAMES_TRIED:
-                raise
-        else:
-            return PluginFunction(function, run, receipt, schedule or "its usual schedule", max_failures)
-    raise AssertionError("the last try returns or raises")
-
-
-def name_of(function: Function) -> str:
-    """A plugin's name like the function's: "show-loss" for show_loss."""
-    name = re.sub(r"[^a-z0-9]+", "-", getattr(function, "__name__", "").lower()).strip("-")
-    return name or "function"

@@ -1,0 +1,69 @@
+"""Run.every(): a plugin for a function of this process."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pilothouse import functions
+from pilothouse._connection import Connection
+from pilothouse.errors import PluginAlreadyExists
+from pilothouse.functions import Function, PluginFunction
+from pilothouse.types import PluginReceipt
+
+if TYPE_CHECKING:
+    from pilothouse._run_plugins import RunPlugins
+
+_log = logging.getLogger("pilothouse")
+
+#: Names that are tried for a function before one is refused: as many as a run may have plugins, and one.
+_NAMES_TRIED = 257
+_LONGEST_NAME = 63
+
+
+def attach_function(
+    function: Function, run: RunPlugins, schedule: str, name: str, max_failures: int, parts: Mapping[str, Any]
+) -> PluginFunction:
+    """Attaches a plugin of kind notify, under `name` or the first free name like the function's, and calls it.
+
+    Raises:
+        PilothouseError: as Run.attach().
+    """
+    receipt = _attach(run, schedule, name, name_of(function), parts)
+    try:
+        return PluginFunction(function, run, receipt, schedule or "its usual schedule", max_failures)
+    except BaseException:  # the House was closed while the receipt was under way
+        _detach_apart(run, receipt)
+        raise
+
+
+def _attach(run: RunPlugins, schedule: str, name: str, wanted: str, parts: Mapping[str, Any]) -> PluginReceipt:
+    for number in range(1, _NAMES_TRIED + 1):
+        ending = "" if number == 1 else f"-{number}"
+        free = name or wanted[: _LONGEST_NAME - len(ending)] + ending
+        try:
+            return run.attach("notify", schedule, name=free, **parts)
+        except PluginAlreadyExists:
+            if name or number == _NAMES_TRIED:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _detach_apart(run: RunPlugins, receipt: PluginReceipt) -> None:
+    """Detaches a plugin, if that is possible just now, over a connection of its own: the run's may be closed."""
+    closed = run._connection
+    with contextlib.closing(Connection(closed.address, functions.LEAVE_TIMEOUT, closed.origin)) as connection:
+        note = f"the function {receipt.plugin} is detached: its House was closed"
+        try:
+            type(run)(connection, run.run_id).detach(receipt.plugin, note=note, request_id="")
+        except Exception as error:
+            _log.warning("the plugin %s of %s may still be attached: %s", receipt.plugin, run.run_id, error)
+
+
+def name_of(function: Function) -> str:
+    """A plugin's name like the function's: "show-loss" for show_loss."""
+    name = re.sub(r"[^a-z0-9]+", "-", getattr(function, "__name__", "").lower()).strip("-")
+    return name or "function"
