@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import re
 from collections.abc import Mapping
@@ -29,15 +30,44 @@ def attach_function(
 ) -> PluginFunction:
     """Attaches a plugin of kind notify, under `name` or the first free name like the function's, and calls it.
 
+    Without a `name` it takes the place of an older definition of the same function.
+
     Raises:
         PilothouseError: as Run.attach().
     """
+    if not name:
+        for older in _older_definitions(function, run):
+            older.detach(timeout=parts.get("timeout"))
     receipt = _attach(run, schedule, name, name_of(function), parts)
     try:
         return PluginFunction(function, run, receipt, schedule or "its usual schedule", max_failures)
     except BaseException:  # the House was closed while the receipt was under way
         _detach_apart(run, receipt)
         raise
+
+
+def _older_definitions(function: Function, run: RunPlugins) -> list[PluginFunction]:
+    """Functions called for the same run that stand in the same place of the source, but were defined another time."""
+    place, code = _place(function), _code(function)
+    if place is None or code is None:
+        return []
+    return [
+        living
+        for living in functions.living_functions()
+        if living.is_called_for(run) and _place(living) == place and _code(living) is not code
+    ]
+
+
+def _place(function: Function) -> tuple[str, str] | None:
+    """Where the function stands in the source. None: its name does not tell."""
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
+    return None if not name or name.endswith("<lambda>") else (module, name)
+
+
+def _code(function: Function) -> object:
+    # A definition has one, made anew when a cell is run again; all functions that a loop or a call of an outer function
+    # makes from the definition share it, and are different functions.
+    return getattr(inspect.unwrap(function), "__code__", None)
 
 
 def _attach(run: RunPlugins, schedule: str, name: str, wanted: str, parts: Mapping[str, Any]) -> PluginReceipt:

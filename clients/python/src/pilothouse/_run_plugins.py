@@ -157,6 +157,9 @@ class RunPlugins(RunHandle):
         tells the plugin's name in its origin. The PluginFunction that the function's name stands for afterwards tells
         how it does, and detaches it.
 
+        Where the same function is defined anew for the same run, as by running a notebook's cell again, and no name is
+        given, the older one is detached first.
+
         Args:
             schedule: the times at which to report, as in Plugin. Default: the usual one of kind "notify".
             timeline: as in Plugin.

@@ -124,6 +124,11 @@ class PluginFunction:
         with self._changed:
             return self._over()
 
+    def is_called_for(self, run: RunPlugins) -> bool:
+        """Whether it is called for this run, whichever handle on it was used."""
+        mine = self._run
+        return (mine.run_id, mine._connection.address) == (run.run_id, run._connection.address)
+
     def __repr__(self) -> str:
         with self._changed:
             state = "runs" if not self._end else self._end if self._over() else f"{self._end}; its last call is due"
