@@ -354,6 +354,14 @@ def test_what_plugins_report_arrives_as_events(service, run):
     assert repr(failed) == "PluginFailureEvent(2, batch 20, look: 'took too long', failure 3 in a row, detached)"
 
 
+def test_what_is_listed_and_reported_can_be_kept_in_sets(service, run):
+    service.answers["WatchTraining"] = 2 * [[pb.WatchTrainingResponse(events=[output(1, "look", loss=0.5)])]]
+    service.answers["GetState"] = 2 * [pb.GetStateResponse(run=run_message(plugins=[status()]))]
+    (first,), (second,) = list(run.watch()), list(run.watch())
+    assert len({first, second}) == 1
+    assert len({*run.state().plugins, *run.state().plugins}) == 1
+
+
 def test_a_report_of_many_numbers_is_still_shown_on_one_line(service, run):
     many = output(1, "look", **{f"layer{number}": number for number in range(100)})
     empty = output(2, "look")

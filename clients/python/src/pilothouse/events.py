@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pilothouse.plugins import Histogram
@@ -153,8 +153,8 @@ class PluginEvent:
     plugin: str
     kind: str
     #: Named numbers, and histograms, in the order reported; either may be empty.
-    values: Mapping[str, float]
-    histograms: Mapping[str, Histogram]
+    values: Mapping[str, float] = field(hash=False)
+    histograms: Mapping[str, Histogram] = field(hash=False)
     #: For people. May be empty.
     message: str
 

@@ -156,7 +156,7 @@ class PluginState:
     schedule: str
     timeline: Timeline
     point: PluginPoint
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(hash=False)
     priority: int
     required: bool
     #: Seconds that one call may take.
