@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from fake_service import FakeService
+from service_testing import start_xor
 
 import pilothouse
 
@@ -51,3 +52,12 @@ def real_house() -> Iterator[pilothouse.House]:
         pytest.skip("PILOTHOUSE_BIN is not set: it names the folder with pilothoused")
     with pilothouse.local(timeout=60) as house:
         yield house
+
+
+@pytest.fixture
+def xor(real_house: pilothouse.House) -> Iterator[pilothouse.Run]:
+    """The 2-2-1 tanh network on the four XOR patterns, in a real service."""
+    run = start_xor(real_house)
+    yield run
+    if not run.state().status.ended:
+        run.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from test_service import PATIENCE, start_classes, start_xor
+from service_testing import PATIENCE, start_classes, start_xor
 
 import pilothouse
 
