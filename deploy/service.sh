@@ -21,39 +21,39 @@ take_lock() {
 }
 release_lock() { exec {lock_fd}>&-; }
 
-# open_files PROGRAM: a line "pid file" for each file that a living process of that name (its first 15 letters) has open.
-# What a process holds open tells for certain whose it is; a number kept in a file may be anybody's by now.
-open_files() {
-  local comm name pid
-  for comm in /proc/[0-9]*/comm; do
-    { read -r name <"$comm"; } 2>/dev/null || continue
-    [[ $name == "$1" ]] || continue
-    pid=${comm%/comm} pid=${pid#/proc/}
-    find "/proc/$pid/fd" -type l -printf "$pid %l\n" 2>/dev/null || true
-  done
+# holders NAME: a line "pid file" for each file of that name that a living process has open. What a process holds open tells
+# for certain whose it is; a number kept in a file may be anybody's by now.
+holders() {
+  local folder file
+  while read -r folder file; do
+    folder=${folder#/proc/}
+    echo "${folder%/fd} $file"
+  done < <(find /proc/[0-9]*/fd -lname "*/$1" -printf '%h %l\n' 2>/dev/null || true)
 }
 
 # The process that serves the data folder, whoever started it. Fails if there is none.
 service_pid() {
-  local pid file
+  local pid file name
   while read -r pid file; do
-    if [[ $file == "$data/service.lock" ]]; then
+    [[ $file == "$data/service.lock" ]] || continue
+    { read -r name <"/proc/$pid/comm"; } 2>/dev/null || continue
+    if [[ $name == pilothoused ]]; then
       echo "$pid"
       return
     fi
-  done < <(open_files pilothoused)
+  done < <(holders service.lock)
   return 1
 }
 
-# The runs of the data folder that have a living trainer, by name.
+# The runs of the data folder that have a living trainer, by name. A trainer may be any program, and holds its lock under the
+# name that the folder has behind all links.
 living_runs() {
-  local file
+  local runs file
+  runs=$(realpath -m "$data/runs")
   while read -r _ file; do
-    if [[ $file == "$data"/runs/*/trainer.lock ]]; then
-      file=${file%/trainer.lock}
-      echo "${file##*/}"
-    fi
-  done < <(open_files pilothouse-trai) | sort -u
+    file=${file%/trainer.lock}
+    if [[ ${file%/*} == "$runs" ]]; then echo "${file##*/}"; fi
+  done < <(holders trainer.lock) | sort -u
 }
 
 # Whether the process was started by this script, so that what it serves on stands in the address file.
@@ -78,26 +78,27 @@ choose_address() {
   fi
 }
 
+# Waits until the process serves. Fails with 2 if it has ended, with 1 if it takes too long.
 await_address() { # PID
   local deadline=$((SECONDS + start_limit_seconds))
   until [[ -s $address_file ]]; do
-    if ! kill -0 "$1" 2>/dev/null; then
-      show_service_log
-      complain "   FAILED: pilothoused ended at once. All it said: $service_log"
-      return 1
-    fi
-    if ((SECONDS >= deadline)); then
-      show_service_log
-      complain "   FAILED: pilothoused did not begin to serve within $start_limit_seconds s; stopping it. Its log: $service_log"
-      kill "$1"
-      return 1
-    fi
+    kill -0 "$1" 2>/dev/null || return 2
+    ((SECONDS < deadline)) || return 1
     sleep 0.1
   done
 }
 
+launch() { # LISTEN: sets `pid`; returns as await_address does.
+  rm -f "$address_file"
+  # Without the lock, which it would hold for as long as it lives.
+  setsid nohup "$bin/pilothoused" --data "$data" --listen "$1" --address-file "$address_file" \
+    >>"$service_log" 2>&1 </dev/null {lock_fd}>&- &
+  pid=$!
+  await_address "$pid"
+}
+
 start_service() {
-  local pid listen
+  local pid listen status=0
   if [[ ! -x $bin/pilothoused ]]; then
     complain "   FAILED: there is no $bin/pilothoused. $again --service builds it."
     return 1
@@ -106,13 +107,25 @@ start_service() {
   if [[ $listen != "$default_address" ]]; then
     echo "   port ${default_address##*:} is used by another program (another service, perhaps): this one takes a free port"
   fi
-  rm -f "$address_file"
-  # Without the lock, which it would hold for as long as it lives.
-  setsid nohup "$bin/pilothoused" --data "$data" --listen "$listen" --address-file "$address_file" \
-    >>"$service_log" 2>&1 </dev/null {lock_fd}>&- &
-  pid=$!
-  await_address "$pid" || return
-  echo "   running on $(<"$address_file"), process $pid"
+  launch "$listen" || status=$?
+  if ((status == 2)) && [[ $listen == "$default_address" ]]; then
+    # Somebody may have taken the port after it was looked at: another checkout that starts its service just now, say.
+    echo "   pilothoused ended at once on port ${default_address##*:}: trying once more, on a free port"
+    status=0
+    launch 127.0.0.1:0 || status=$?
+  fi
+  if ((status == 0)); then
+    echo "   running on $(<"$address_file"), process $pid"
+    return
+  fi
+  show_service_log
+  if ((status == 2)); then
+    complain "   FAILED: pilothoused ended at once. All it said: $service_log"
+  else
+    complain "   FAILED: pilothoused did not begin to serve within $start_limit_seconds s; stopping it. Its log: $service_log"
+    kill "$pid"
+  fi
+  return 1
 }
 
 ensure_service() {
@@ -122,7 +135,11 @@ ensure_service() {
     return
   fi
   is_ours "$pid" || { complain_of_stranger "$pid"; return 1; }
-  await_address "$pid" || return
+  if ! await_address "$pid"; then
+    complain "   FAILED: process $pid serves $data, but $address_file, which tells where, is gone."
+    complain "   It is left running. To start it anew: $again --stop, then $again --service"
+    return 1
+  fi
   echo "   already running on $(<"$address_file"), process $pid"
   if [[ $(readlink "/proc/$pid/exe") == *'(deleted)' ]]; then
     echo "   It was started from an older build. To change to the new one: $again --stop, and call again."
