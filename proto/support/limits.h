@@ -26,6 +26,8 @@ inline constexpr int kMaxNoteBytes = 512;
 inline constexpr int kMaxPlugins = 256;
 inline constexpr int kMaxPluginSettings = 64;
 inline constexpr int kMaxPluginTextBytes = 1024;
+// All of a plugin's spec. Every change of the plugins is reported with all of them, in one message.
+inline constexpr int kMaxPluginSpecBytes = 16 << 10;
 // Largest report of a plugin: named numbers, histograms, and bins of a histogram.
 inline constexpr int kMaxPluginValues = 1024;
 inline constexpr int kMaxPluginHistograms = 256;

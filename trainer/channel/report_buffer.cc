@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "trainer/channel/report_size.h"
+
 namespace pilothouse::trainer {
 namespace {
 
@@ -30,9 +32,13 @@ int64_t ReportBuffer::StateBytes(const Report& report) const {
 
 void ReportBuffer::Add(Report report) {
   const bool is_state = std::holds_alternative<StateReport>(report.kind);
+  if (report.plugins.has_value() && buffered_bytes_ > kMaxBufferedBytes) DropNewestList();
+  const int64_t bytes = SizeOf(report);
+  buffered_bytes_ += bytes;
   buffered_state_bytes_ += StateBytes(report);
-  reports_.push_back(std::make_shared<const Report>(std::move(report)));
+  reports_.push_back({std::make_shared<Report>(std::move(report)), bytes});
   if (is_state && buffered_state_bytes_ > kMaxBufferedStateBytes) Thin(IsScheduledState);
+  if (buffered_bytes_ > thin_above_bytes_) ThinOutputs();
   if (adds_before_thinning_ > 0) --adds_before_thinning_;
   if (reports_.size() > kMaxBufferedReports && adds_before_thinning_ == 0) {
     Thin([](const Report& old) { return IsPlainLoss(old) || IsScheduledState(old) || IsPluginOutput(old); });
@@ -40,17 +46,22 @@ void ReportBuffer::Add(Report report) {
   }
 }
 
+std::deque<ReportBuffer::Waiting>::iterator ReportBuffer::FirstFree() {
+  return reports_.begin() + static_cast<std::ptrdiff_t>(std::max({taken_, ever_sent_, promised_}) - taken_);
+}
+
 void ReportBuffer::Thin(const std::function<bool(const Report&)>& may_go) {
-  const auto first_free =
-      reports_.begin() + static_cast<std::ptrdiff_t>(std::max({taken_, ever_sent_, promised_}) - taken_);
+  const auto first_free = FirstFree();
   bool drop = true;
   // From the newest backwards, gathering what stays at the end.
   auto stays = reports_.end();
   for (auto it = reports_.end(); it != first_free;) {
     --it;
-    if (may_go(**it)) drop = !drop;
-    if (may_go(**it) && drop) {
-      buffered_state_bytes_ -= StateBytes(**it);
+    const bool goes = may_go(*it->report);
+    if (goes) drop = !drop;
+    if (goes && drop) {
+      buffered_bytes_ -= it->bytes;
+      buffered_state_bytes_ -= StateBytes(*it->report);
     } else {
       *--stays = std::move(*it);
     }
@@ -58,21 +69,42 @@ void ReportBuffer::Thin(const std::function<bool(const Report&)>& may_go) {
   reports_.erase(first_free, stays);
 }
 
+void ReportBuffer::ThinOutputs() {
+  Thin(IsPluginOutput);
+  thin_above_bytes_ = std::max(kMaxBufferedBytes, buffered_bytes_ + kMaxBufferedBytes / 8);
+}
+
+void ReportBuffer::DropNewestList() {
+  const auto first_free = FirstFree();
+  for (auto it = reports_.end(); it != first_free;) {
+    --it;
+    if (!it->report->plugins.has_value()) continue;
+    buffered_bytes_ -= it->bytes;
+    it->report->plugins.reset();
+    it->bytes = SizeOf(*it->report);
+    buffered_bytes_ += it->bytes;
+    return;
+  }
+}
+
 uint64_t ReportBuffer::BeginStream() {
   promised_ = reports_.empty() ? 0 : newest();
   return promised_;
 }
 
-bool ReportBuffer::HasToSend() const { return sent_ < newest() && sent_ - taken_ < kMaxUntakenReports; }
+bool ReportBuffer::HasToSend() const {
+  return sent_ < newest() && sent_ - taken_ < kMaxUntakenReports && untaken_bytes_ < kMaxUntakenBytes;
+}
 
 std::vector<NumberedReport> ReportBuffer::NextToSend() {
   std::vector<NumberedReport> next;
   int64_t bytes = 0;
   while (HasToSend() && next.size() < kMaxReportsPerMessage) {
-    const std::shared_ptr<const Report>& report = reports_[sent_ - taken_];
-    bytes += StateBytes(*report);
-    if (bytes > kMaxStateBytesPerMessage && !next.empty()) break;
-    next.push_back({++sent_, report});
+    const Waiting& waiting = reports_[sent_ - taken_];
+    bytes += AllBytes(waiting);
+    if (bytes > kMaxReportBytesPerMessage && !next.empty()) break;
+    untaken_bytes_ += AllBytes(waiting);
+    next.push_back({++sent_, waiting.report});
   }
   ever_sent_ = std::max(ever_sent_, sent_);
   return next;
@@ -82,10 +114,15 @@ void ReportBuffer::Taken(uint64_t number) {
   // What was never sent cannot have been taken.
   number = std::min(number, ever_sent_);
   for (; taken_ < number; ++taken_) {
-    buffered_state_bytes_ -= StateBytes(*reports_.front());
+    const Waiting& first = reports_.front();
+    // A service may have it of an earlier stream.
+    if (taken_ < sent_) untaken_bytes_ -= AllBytes(first);
+    buffered_bytes_ -= first.bytes;
+    buffered_state_bytes_ -= StateBytes(*first.report);
     reports_.pop_front();
   }
   sent_ = std::max(sent_, taken_);
+  thin_above_bytes_ = std::clamp(buffered_bytes_ + kMaxBufferedBytes / 8, kMaxBufferedBytes, thin_above_bytes_);
 }
 
 }  // namespace pilothouse::trainer

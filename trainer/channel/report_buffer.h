@@ -18,11 +18,15 @@ namespace pilothouse::trainer {
 // that were asked for.
 inline constexpr size_t kMaxBufferedReports = 16384;
 inline constexpr int64_t kMaxBufferedStateBytes = 64 << 20;
-// What one message carries at most (but one report at least).
+// Beyond so many bytes, state vectors not counted, outputs of plugins are thinned, and of the lists of plugins that
+// were never sent the newest stays: each replaces those before it.
+inline constexpr int64_t kMaxBufferedBytes = 32 << 20;
+// What one message carries at most (but one report at least), state vectors counted.
 inline constexpr size_t kMaxReportsPerMessage = 512;
-inline constexpr int64_t kMaxStateBytesPerMessage = 4 << 20;
-// How much may be sent before some of it is taken.
+inline constexpr int64_t kMaxReportBytesPerMessage = 4 << 20;
+// How much may be sent before some of it is taken: so many reports; and after so many bytes no message follows.
 inline constexpr uint64_t kMaxUntakenReports = 4096;
+inline constexpr int64_t kMaxUntakenBytes = 32 << 20;
 
 struct NumberedReport {
   uint64_t number = 0;
@@ -43,7 +47,10 @@ class ReportBuffer {
   // stream lives there will be a report of that number.
   uint64_t BeginStream();
   // The next to send is the first that was not taken.
-  void ResendUntaken() { sent_ = taken_; }
+  void ResendUntaken() {
+    sent_ = taken_;
+    untaken_bytes_ = 0;
+  }
   // The next reports to send; empty when there are none, or too many were sent and not taken.
   std::vector<NumberedReport> NextToSend();
   // Reports up to this number are durable and are forgotten.
@@ -56,20 +63,39 @@ class ReportBuffer {
   bool all_sent() const { return sent_ == newest(); }
   // Twice the bounds: thinning does not help any more.
   bool congested() const {
-    return reports_.size() > 2 * kMaxBufferedReports || buffered_state_bytes_ > 2 * kMaxBufferedStateBytes;
+    return reports_.size() > 2 * kMaxBufferedReports || buffered_state_bytes_ > 2 * kMaxBufferedStateBytes ||
+           buffered_bytes_ > 2 * kMaxBufferedBytes;
   }
   size_t size() const { return reports_.size(); }
+  // About how many bytes wait, without state vectors.
+  int64_t bytes() const { return buffered_bytes_; }
 
  private:
+  struct Waiting {
+    std::shared_ptr<Report> report;
+    // As SizeOf said when it was added.
+    int64_t bytes = 0;
+  };
+
   uint64_t newest() const { return taken_ + reports_.size(); }
+  // The first that nobody has been sent or promised; it and those behind it may be changed and left out.
+  std::deque<Waiting>::iterator FirstFree();
   int64_t StateBytes(const Report& report) const;
+  // With its state vector.
+  int64_t AllBytes(const Waiting& waiting) const { return waiting.bytes + StateBytes(*waiting.report); }
   // Drops every second of the reports that may go, keeping the newest.
   void Thin(const std::function<bool(const Report&)>& may_go);
+  void ThinOutputs();
+  // Forgets the newest list of plugins, since another comes; one that was sent stays.
+  void DropNewestList();
 
   int64_t state_bytes_ = 0;
   // Number taken_ + 1 first.
-  std::deque<std::shared_ptr<const Report>> reports_;
+  std::deque<Waiting> reports_;
   int64_t buffered_state_bytes_ = 0;
+  int64_t buffered_bytes_ = 0;
+  // Outputs are thinned beyond so many bytes: further up after a thinning, as below.
+  int64_t thin_above_bytes_ = kMaxBufferedBytes;
   // After a thinning so many reports are added before the next: otherwise a buffer full of what may not go would be
   // searched at each of them.
   size_t adds_before_thinning_ = 0;
@@ -78,6 +104,8 @@ class ReportBuffer {
   uint64_t sent_ = 0;
   uint64_t ever_sent_ = 0;
   uint64_t promised_ = 0;
+  // Of those that were sent in this stream and not taken, with their state vectors.
+  int64_t untaken_bytes_ = 0;
 };
 
 }  // namespace pilothouse::trainer

@@ -126,7 +126,7 @@ TEST(ReportBuffer, ThinsScheduledStatesByTheirBytesButKeepsThoseThatWereAskedFor
 
 TEST(ReportBuffer, SendsNoMoreThanAMessageMayCarryAndNoMoreThanMayBeUntaken) {
   ReportBuffer buffer;
-  buffer.set_state_bytes(kMaxStateBytesPerMessage * 2 / 3);
+  buffer.set_state_bytes(kMaxReportBytesPerMessage * 2 / 3);
   for (int64_t batch = 1; batch <= 8000; ++batch) buffer.Add(Loss(batch));
   EXPECT_EQ(buffer.NextToSend().size(), kMaxReportsPerMessage);
   uint64_t newest = 0;
