@@ -24,10 +24,12 @@ absl::Status Busy() {
   return MakeError(v1::ERROR_REASON_SERVICE_BUSY, "", "The service has too much to do just now; try again shortly.");
 }
 
-// Every control: validate, ask the run, answer with the receipt.
+// Every control: validate, ask the run, answer with the receipt. `ticket`, if the request needs one, is kept until
+// then.
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* AnswerControl(RunRegistry& runs, const Request& request, Response* response,
-                                        Response (*to_response)(const ControlOutcome&)) {
+                                        Response (*to_response)(const ControlOutcome&),
+                                        const ByteBudget::Ticket& ticket = nullptr) {
   auto [reactor, reply] = Reply<Response>::Make(response);
   absl::StatusOr<v1::Control> control = ToControl(request);
   if (!control.ok()) {
@@ -35,7 +37,7 @@ grpc::ServerUnaryReactor* AnswerControl(RunRegistry& runs, const Request& reques
     return reactor;
   }
   runs.Control(request.run_id(), *std::move(control),
-               [reply = reply, to_response](const absl::StatusOr<ControlOutcome>& outcome) {
+               [reply = reply, to_response, ticket](const absl::StatusOr<ControlOutcome>& outcome) {
                  if (outcome.ok()) {
                    reply->Send(to_response(*outcome));
                  } else {
@@ -187,7 +189,13 @@ grpc::ServerUnaryReactor* TrainingControlService::Stop(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* TrainingControlService::AttachPlugin(grpc::CallbackServerContext*,
                                                                const v1::AttachPluginRequest* request,
                                                                v1::AttachPluginResponse* response) {
-  return AnswerControl(runs_, *request, response, &WithReceipt<v1::AttachPluginResponse>);
+  const ByteBudget::Ticket ticket = budget_.Take(static_cast<int64_t>(request->ByteSizeLong()));
+  if (ticket == nullptr) {
+    auto [reactor, reply] = Reply<v1::AttachPluginResponse>::Make(response);
+    reply->Send(Busy());
+    return reactor;
+  }
+  return AnswerControl(runs_, *request, response, &WithReceipt<v1::AttachPluginResponse>, ticket);
 }
 
 grpc::ServerUnaryReactor* TrainingControlService::DetachPlugin(grpc::CallbackServerContext*,

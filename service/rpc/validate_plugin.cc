@@ -102,6 +102,15 @@ absl::Status CheckNumbers(const v1::PluginSpec& plugin) {
   return plugin.has_allowance() ? CheckAllowance(plugin.allowance()) : absl::OkStatus();
 }
 
+absl::Status CheckSize(const v1::PluginSpec& plugin) {
+  const size_t bytes = plugin.ByteSizeLong();
+  if (bytes <= size_t{kMaxPluginSpecBytes}) return absl::OkStatus();
+  return Invalid("",
+                 absl::StrCat("A plugin with all its settings has at most ", kMaxPluginSpecBytes,
+                              " bytes; this one has ", bytes, ". Give it fewer or shorter settings."),
+                 absl::StrCat(bytes, " bytes"));
+}
+
 absl::Status CheckFields(const v1::PluginSpec& plugin) {
   if (!plugin.name().empty()) {
     if (absl::Status name = CheckPluginName(plugin.name(), "name"); !name.ok()) return name;
@@ -110,7 +119,8 @@ absl::Status CheckFields(const v1::PluginSpec& plugin) {
   if (absl::Status schedule = CheckSchedule(plugin.schedule(), plugin.timeline()); !schedule.ok()) return schedule;
   if (absl::Status point = CheckPoint(plugin.point()); !point.ok()) return point;
   if (absl::Status settings = CheckSettings(plugin.settings()); !settings.ok()) return settings;
-  return CheckNumbers(plugin);
+  if (absl::Status numbers = CheckNumbers(plugin); !numbers.ok()) return numbers;
+  return CheckSize(plugin);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ inline constexpr int kMaxPriority = 1000;
 inline constexpr absl::Duration kLongestAllowance = absl::Hours(1);
 inline constexpr int kMostFailures = 1000;
 
-// `field` is what a request calls the plugin ("plugin", "spec.plugins[2]"): errors blame a field below it.
+// `field` is what a request calls the plugin ("plugin", "spec.plugins[2]"): errors blame a field below it, or it
+// itself where it is too large.
 // PLUGIN_INVALID, PLUGIN_KIND_UNKNOWN, PLUGIN_SETTING_INVALID, SCHEDULE_INVALID, PLUGIN_POINT_UNKNOWN.
 absl::Status CheckPlugin(const v1::PluginSpec& plugin, absl::string_view field);
 

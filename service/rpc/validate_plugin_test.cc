@@ -99,6 +99,24 @@ TEST(ValidatePlugin, SettingsAreBoundedInNumberAndSize) {
   ExpectRefused(plugin, v1::ERROR_REASON_PLUGIN_SETTING_INVALID, "plugin.settings");
 }
 
+TEST(ValidatePlugin, AllOfASpecIsBounded) {
+  v1::PluginSpec plugin = Validation();
+  const std::string longest(kMaxPluginTextBytes, 'v');
+  for (int i = 0; i < kMaxPluginSpecBytes / kMaxPluginTextBytes - 1; ++i) {
+    (*plugin.mutable_settings())[absl::StrCat("s", i)] = longest;
+  }
+  EXPECT_TRUE(CheckPlugin(plugin, "plugin").ok()) << CheckPlugin(plugin, "plugin");
+  (*plugin.mutable_settings())["one-more"] = longest;
+  ExpectRefused(plugin, v1::ERROR_REASON_PLUGIN_INVALID, "plugin");
+  EXPECT_NE(CheckPlugin(plugin, "plugin").message().find("at most 16384 bytes"), absl::string_view::npos);
+  v1::StartRunRequest request;
+  *request.mutable_spec()->add_plugins() = plugin;
+  EXPECT_EQ(ToError(CheckStartRun(request)).field(), "spec.plugins[0]");
+  plugin = Validation();
+  plugin.GetReflection()->MutableUnknownFields(&plugin)->AddLengthDelimited(1000, std::string(1 << 20, 'u'));
+  ExpectRefused(plugin, v1::ERROR_REASON_PLUGIN_INVALID, "plugin");
+}
+
 TEST(ValidatePlugin, NumbersLieWithinTheirRanges) {
   for (const int priority : {-1001, 1001}) {
     v1::PluginSpec plugin = Validation();
