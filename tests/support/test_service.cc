@@ -57,7 +57,13 @@ std::string ReadAll(const fs::path& path) {
 
 }  // namespace
 
-TestService::TestService(int64_t max_dataset_bytes) : max_dataset_bytes_(max_dataset_bytes) {
+TestService::TestService(int64_t max_dataset_bytes) : TestService(max_dataset_bytes, PILOTHOUSE_TRAINER) {}
+
+TestService::TestService(const std::string& trainer_program)
+    : TestService(service::kDefaultMaxDatasetBytes, trainer_program) {}
+
+TestService::TestService(int64_t max_dataset_bytes, const std::string& trainer_program)
+    : max_dataset_bytes_(max_dataset_bytes), trainer_program_(trainer_program) {
   directory_ = absl::StrCat(fs::temp_directory_path().string(), "/pilothouse-test-XXXXXX");
   if (mkdtemp(directory_.data()) == nullptr) std::abort();
   StartServer();
@@ -73,7 +79,7 @@ void TestService::StartServer() {
   service::ServerOptions options;
   options.data_directory = directory_;
   options.listen = "127.0.0.1:0";
-  options.trainer_program = PILOTHOUSE_TRAINER;
+  options.trainer_program = trainer_program_;
   options.max_dataset_bytes = max_dataset_bytes_;
   // Should a test be killed, its trainers do not stay for a day.
   options.orphan_timeout = absl::Minutes(2);

@@ -25,6 +25,8 @@ inline constexpr char kXorTable[] = "-0.5,-0.5,-0.5\n-0.5,0.5,0.5\n0.5,0.5,-0.5\
 class TestService {
  public:
   explicit TestService(int64_t max_dataset_bytes = service::kDefaultMaxDatasetBytes);
+  // Its trainers are of another program than pilothouse-trainer.
+  explicit TestService(const std::string& trainer_program);
   // Stops all runs.
   ~TestService();
   TestService(const TestService&) = delete;
@@ -73,9 +75,11 @@ class TestService {
   static pid_t TrainerOf(const std::string& run_id);
 
  private:
+  TestService(int64_t max_dataset_bytes, const std::string& trainer_program);
   void StartServer();
 
   const int64_t max_dataset_bytes_;
+  const std::string trainer_program_;
   std::string directory_;
   std::unique_ptr<service::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
