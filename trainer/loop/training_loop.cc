@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "trainer/loop/loop_options.h"
@@ -54,14 +55,25 @@ StatusReport TrainingLoop::Run() {
 }
 
 void TrainingLoop::Begin() {
-  state_.Advance(clock_.Now(), Duration::zero());
+  // While no time has passed on any timeline: time 0 is still to come.
+  std::vector<std::pair<PluginSpec, absl::Status>> refused;
   for (const PluginSpec& spec : options_.plugins) {
-    // Checked before; a file that has gone since, say, is reported as the plugin's failure.
-    const absl::StatusOr<std::string> attached = plugins_.Attach(spec);
-    if (!attached.ok()) OnFailure(spec, {.message = std::string(attached.status().message()), .detached = true});
+    absl::StatusOr<std::string> attached = plugins_.Attach(spec);
+    if (!attached.ok()) refused.emplace_back(spec, attached.status());
   }
+  state_.Advance(clock_.Now(), Duration::zero());
   const IdleReason reason = state_.target.IdleReasonAt(state_.batch);
   reporter_.Status(StatusFor(reason), reason, "", plugins_.List());
+  for (const auto& [spec, why] : refused) OnNotAttached(spec, why);
+}
+
+void TrainingLoop::OnNotAttached(PluginSpec spec, const absl::Status& why) {
+  if (spec.name.empty()) spec.name = spec.kind;
+  const auto kind = KindsOf(options_).Find(spec.kind);
+  const bool required = spec.required.value_or(kind.ok() && (*kind)->required);
+  OnFailure(spec,
+            {.message = std::string(why.message()), .failures_in_a_row = 1, .detached = true, .paused = required});
+  if (required) OnWish(spec, {TargetChange{TargetChange::Kind::kPause, 0}, "a required plugin could not be attached"});
 }
 
 void TrainingLoop::Train() {

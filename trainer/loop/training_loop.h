@@ -49,8 +49,10 @@ class TrainingLoop final : private PluginSink {
   StatusReport Run();
 
  private:
-  // Attaches the plugins and reports the first status.
+  // Attaches the plugins and reports the first status. They were checked before; one that cannot be attached any more,
+  // since a file has gone, say, is reported as a failure, and pauses the run if it is required.
   void Begin();
+  void OnNotAttached(PluginSpec spec, const absl::Status& why);
   // Trains until something is due, a letter comes or the loss is no longer finite; one batch at least.
   void Train();
   // Sleeps until a letter comes or a heartbeat is due.

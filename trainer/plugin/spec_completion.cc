@@ -163,10 +163,10 @@ absl::Status CheckComes(const Schedule& schedule, Ticks after, const RunTimeline
 }
 
 Ticks FirstAskedAfter(PluginPoint point, Timeline timeline, const RunTimelines& timelines) {
-  const RunTimelines::Saved now = timelines.Save();
-  const std::chrono::nanoseconds zero{0};
-  const bool beginning = now.batch == 0 && now.wall_time == zero && now.training_time == zero;
-  return beginning && point == PluginPoint::kBeforeBatch ? -1 : timelines.Now(timeline);
+  const Ticks now = timelines.Now(timeline);
+  // Wall time runs on before the first batch; whatever counts batches stays at its beginning until then.
+  const bool beginning = timelines.Now(Timeline::kBatches) == 0 && now == 0;
+  return beginning && point == PluginPoint::kBeforeBatch ? -1 : now;
 }
 
 }  // namespace pilothouse::trainer

@@ -36,8 +36,8 @@ absl::StatusOr<Schedule> ParseSchedule(absl::string_view text, std::optional<Tim
 // SCHEDULE_INVALID if no time of the schedule lies after `after`, unless it is "never".
 absl::Status CheckComes(const Schedule& schedule, Ticks after, const RunTimelines& timelines);
 
-// The time after which a plugin that is attached now is asked first: now. At the very beginning of a run time 0 itself
-// has not come yet before the first batch: −1.
+// The time after which a plugin that is attached now is asked first: now. Before the first batch time 0 itself has not
+// come yet for those that run before a batch: −1, unless the timeline is past it (wall time runs on meanwhile).
 Ticks FirstAskedAfter(PluginPoint point, Timeline timeline, const RunTimelines& timelines);
 
 }  // namespace pilothouse::trainer

@@ -1,0 +1,117 @@
+// What plugins that fail, or ask for the impossible, do to a run.
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "trainer/loop/plugin_loop_fixture.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+using std::chrono::seconds;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST_F(PluginLoopTest, WhatIsRefusedToAPluginIsReportedAsItsFailure) {
+  Add("wild", "at(10)", Once([](PluginContext& context) { context.Ask(KnobChange{"eta", -1}, ""); }));
+  options.target = 12;
+  StopAt(seconds(1));
+  Run();
+  EXPECT_THAT(Failures(),
+              ElementsAre("10 wild: What it asked for was refused. eta must be finite and above 0; got -1."));
+  EXPECT_THAT(sink.refusals, IsEmpty()) << "nobody waits for it";
+  EXPECT_EQ(learner.etas().size(), 12U);
+}
+
+TEST_F(PluginLoopTest, ARunThatCannotBeSavedPausesWhereAPluginWantedItToEnd) {
+  learner.can_save = false;
+  Add("ender", "each(7)", [](PluginContext& context) {
+    if (!context.done()) context.SetDone("enough");
+    return absl::OkStatus();
+  });
+  options.target = 100;
+  clock.At(seconds(1), [this] { Put("end", StopChange{.message = "", .must_end = true}); });
+  EXPECT_EQ(Run().status, RunStatus::kFailed);
+  EXPECT_EQ(learner.etas().size(), 7U);
+  EXPECT_THAT(Changes(), IsEmpty()) << "the stop was begun first";
+  EXPECT_THAT(Failures(), ElementsAre(HasSubstr("no space left on device")));
+}
+
+TEST_F(PluginLoopTest, APluginThatKeepsFailingIsDetachedByAControlAndTheRunGoesOn) {
+  Add("broken", "each(10)", [](PluginContext&) { return absl::InternalError("Out of ideas."); });
+  options.target = 100;
+  StopAt(seconds(1));
+  Run();
+  EXPECT_THAT(Failures(),
+              ElementsAre("10 broken: Out of ideas.", "20 broken: Out of ideas.", "30 broken: Out of ideas."));
+  ASSERT_EQ(Controls().size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<DetachPluginChange>(Controls()[0]->control.change));
+  EXPECT_EQ(learner.etas().size(), 100U);
+}
+
+TEST_F(PluginLoopTest, ARequiredPluginThatKeepsFailingPausesTheRun) {
+  Add("broken", "each(10)", [](PluginContext&) -> absl::Status { throw std::runtime_error("out of room"); });
+  options.plugins[0].required = true;
+  options.target = 100;
+  StopAt(seconds(1));
+  Run();
+  EXPECT_THAT(Changes(), Contains("30 IDLE PAUSED"));
+  EXPECT_EQ(learner.etas().size(), 30U);
+}
+
+TEST_F(PluginLoopTest, ARequiredPluginThatCannotBeAttachedAnyMorePausesTheRun) {
+  kinds->Register(
+      {.name = "reader",
+       .description = "Needs a file that has gone.",
+       .required = true,
+       .make = [](const PluginSettings&, const PluginSurroundings&) -> absl::StatusOr<std::unique_ptr<Plugin>> {
+         return absl::NotFoundError("The file is gone.");
+       }});
+  options.plugin_kinds = kinds;
+  PluginSpec spec;
+  spec.kind = "reader";
+  options.plugins.push_back(spec);
+  options.target = 10;
+  StopAt(seconds(1));
+  Run();
+  EXPECT_THAT(Failures(), ElementsAre("0 reader: The file is gone."));
+  EXPECT_THAT(Changes(), Contains("0 IDLE PAUSED"));
+  EXPECT_THAT(learner.etas(), IsEmpty());
+}
+
+TEST_F(PluginLoopTest, ARunGoesOnWithoutAPluginThatCannotBeAttachedAnyMore) {
+  PluginSpec spec;
+  spec.kind = "nobody";
+  options.plugins.push_back(spec);
+  options.target = 10;
+  StopAt(seconds(1));
+  Run();
+  EXPECT_THAT(Failures(), ElementsAre(HasSubstr("0 nobody: There is no kind of plugin \"nobody\"")));
+  EXPECT_EQ(learner.etas().size(), 10U);
+}
+
+TEST_F(PluginLoopTest, AnImpossiblePluginIsRefusedAndNothingChanges) {
+  Add("note", "", Note());
+  PluginSpec spec;
+  spec.kind = "nope";
+  Put("a", AttachPluginChange{spec});
+  spec.kind = "note";
+  spec.schedule = "each(";
+  Put("b", AttachPluginChange{spec});
+  Put("c", DetachPluginChange{"note"});
+  Put("d", ReschedulePluginChange{"note", "each(2)", {}});
+  Put("e", DetachPluginChange{"report-loss"});
+  Stop();
+  Run();
+  EXPECT_THAT(RefusalReasons(), ElementsAre(v1::ERROR_REASON_PLUGIN_KIND_UNKNOWN, v1::ERROR_REASON_SCHEDULE_INVALID,
+                                            v1::ERROR_REASON_PLUGIN_NOT_FOUND, v1::ERROR_REASON_PLUGIN_NOT_FOUND,
+                                            v1::ERROR_REASON_PLUGIN_INVALID));
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer
