@@ -73,7 +73,8 @@ void TrainingLoop::OnNotAttached(PluginSpec spec, const absl::Status& why) {
   const bool required = spec.required.value_or(kind.ok() && (*kind)->required);
   OnFailure(spec,
             {.message = std::string(why.message()), .failures_in_a_row = 1, .detached = true, .paused = required});
-  if (required) OnWish(spec, {TargetChange{TargetChange::Kind::kPause, 0}, "a required plugin could not be attached"});
+  if (!required) return;
+  OnWish(spec, {TargetChange{TargetChange::Kind::kPause, 0}, "a required plugin could not be attached"}).IgnoreError();
 }
 
 void TrainingLoop::Train() {
@@ -128,20 +129,14 @@ void TrainingLoop::OnFailure(const PluginSpec& plugin, PluginFailure failure) {
   reporter_.FromPlugin(plugin, std::move(failure));
 }
 
-bool TrainingLoop::OnWish(const PluginSpec& plugin, Wish wish) {
+absl::Status TrainingLoop::OnWish(const PluginSpec& plugin, Wish wish) {
+  auto* stop = std::get_if<StopChange>(&wish.change);
+  // The run has ended, or is about to: whoever asks for something now is not to blame that another was first.
+  if (ended() || (stopping_ && stop != nullptr)) return absl::OkStatus();
   // How the run ended is told without who asked for it.
-  if (auto* stop = std::get_if<StopChange>(&wish.change))
-    stop->message = absl::StrCat(plugin.name, ": ", stop->message);
-  Control control{absl::StrCat("plugin-", plugin.name, "-", state_.batch, "-", ++wishes_), std::move(wish.change),
-                  std::nullopt, absl::StrCat("plugin ", plugin.name), std::move(wish.note)};
-  const absl::Status status = Accept(control);
-  if (status.ok()) return true;
-  // Nobody waits for an answer, so it is told to all.
-  const bool ending = std::holds_alternative<StopChange>(control.change) && !ended();
-  OnFailure(plugin, {.message = absl::StrCat("What it asked for was refused. ", status.message()), .paused = ending});
-  // It must not learn on past the batch at which it was to end.
-  if (ending) OnWish(plugin, {TargetChange{TargetChange::Kind::kPause, 0}, "the run could not be ended"});
-  return false;
+  if (stop != nullptr) stop->message = absl::StrCat(plugin.name, ": ", stop->message);
+  return Accept({absl::StrCat("plugin-", plugin.name, "-", state_.batch, "-", ++wishes_), std::move(wish.change),
+                 std::nullopt, absl::StrCat("plugin ", plugin.name), std::move(wish.note)});
 }
 
 }  // namespace pilothouse::trainer

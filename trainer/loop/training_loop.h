@@ -62,7 +62,7 @@ class TrainingLoop final : private PluginSink {
   void RunPlugins(PluginPoint point);
   void OnOutput(const PluginSpec& plugin, PluginOutput output) override;
   void OnFailure(const PluginSpec& plugin, PluginFailure failure) override;
-  bool OnWish(const PluginSpec& plugin, Wish wish) override;
+  absl::Status OnWish(const PluginSpec& plugin, Wish wish) override;
 
   void HandleControls();
   void Handle(const Letter& letter);

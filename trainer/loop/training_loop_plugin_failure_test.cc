@@ -28,6 +28,38 @@ TEST_F(PluginLoopTest, WhatIsRefusedToAPluginIsReportedAsItsFailure) {
   EXPECT_EQ(learner.etas().size(), 12U);
 }
 
+TEST_F(PluginLoopTest, APluginWhoseWishesAreRefusedAgainAndAgainIsDetached) {
+  Add("wild", "each(1)", [](PluginContext& context) {
+    context.Ask(KnobChange{"eta", -1}, "");
+    return absl::OkStatus();
+  });
+  options.target = 12;
+  StopAt(seconds(1));
+  Run();
+  EXPECT_EQ(Failures().size(), 3U);
+  ASSERT_EQ(Controls().size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<DetachPluginChange>(Controls()[0]->control.change));
+  EXPECT_EQ(learner.etas().size(), 12U);
+}
+
+TEST_F(PluginLoopTest, NobodyIsBlamedForAskingAfterAnotherHasEndedTheRun) {
+  const auto end = [](PluginContext& context) {
+    context.SetDone("enough");
+    return absl::OkStatus();
+  };
+  Add("first", "at(7)", end);
+  Add("second", "at(7)", end);
+  Add("third", "at(7)", [](PluginContext& context) {
+    context.Ask(KnobChange{"eta", 0.5}, "");
+    return absl::OkStatus();
+  });
+  Add("last", "once", end, PluginPoint::kBeforeStop);
+  options.target = 12;
+  EXPECT_EQ(Run().message, "first: enough");
+  EXPECT_THAT(Failures(), IsEmpty());
+  EXPECT_EQ(Controls().size(), 1U);
+}
+
 TEST_F(PluginLoopTest, ARunThatCannotBeSavedPausesWhereAPluginWantedItToEnd) {
   learner.can_save = false;
   Add("ender", "each(7)", [](PluginContext& context) {

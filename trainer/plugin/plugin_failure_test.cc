@@ -128,6 +128,62 @@ TEST_F(PluginFailureTest, ACallAsLongAsItsAllowanceIsNone) {
   EXPECT_EQ(StatusOf("a").total_time, std::chrono::seconds(2));
 }
 
+TEST_F(PluginFailureTest, WhereAWishIsRefusedTheRestOfThatCallsWishesAreDropped) {
+  refused_ = [](const Wish&) { return absl::OutOfRangeError("eta lies too far away."); };
+  acts_["pair"] = [](PluginContext& context) {
+    context.Ask(KnobChange{"eta", -1}, "");
+    context.Ask(KnobChange{"eta", 0.5}, "");
+    return absl::OkStatus();
+  };
+  Attach("pair", "at(1)");
+  TrainTo(2);
+  EXPECT_EQ(wishes_.size(), 1U);
+  ASSERT_EQ(failures_.size(), 1U);
+  EXPECT_EQ(failures_[0].message, "What it asked for was refused. eta lies too far away.");
+}
+
+TEST_F(PluginFailureTest, AWishThatIsRefusedCountsAsOne) {
+  refused_ = [](const Wish& wish) {
+    return std::holds_alternative<KnobChange>(wish.change) ? absl::OutOfRangeError("Too far away.") : absl::OkStatus();
+  };
+  acts_["a"] = [](PluginContext& context) {
+    context.Ask(KnobChange{"eta", -1}, "");
+    return absl::OkStatus();
+  };
+  Attach("a", "always");
+  TrainTo(5);
+  EXPECT_EQ(calls_, (Calls{"a@1", "a@2", "a@3"}));
+  ASSERT_EQ(failures_.size(), 3U);
+  EXPECT_EQ(failures_[1].failures_in_a_row, 2);
+  EXPECT_TRUE(failures_[2].detached);
+  EXPECT_EQ(host_->attached(), 0);
+}
+
+TEST_F(PluginFailureTest, ACallThatTakesTooLongAndIsRefusedIsOneFailure) {
+  refused_ = [](const Wish&) { return absl::OutOfRangeError("Too far away."); };
+  const auto act = [this](PluginContext&) {
+    time_ += std::chrono::seconds(11);
+    return absl::OkStatus();
+  };
+  EXPECT_EQ(FailureOf(act), "It took 11 s; its allowance is 10 s. What it asked for was refused. Too far away.");
+}
+
+TEST_F(PluginFailureTest, ARunThatWasToEndAndCannotIsPaused) {
+  refused_ = [](const Wish& wish) {
+    return std::holds_alternative<StopChange>(wish.change) ? absl::UnavailableError("No room.") : absl::OkStatus();
+  };
+  acts_["a"] = [](PluginContext& context) {
+    context.SetDone("enough");
+    return absl::OkStatus();
+  };
+  Attach("a", "at(1)");
+  TrainTo(1);
+  ASSERT_EQ(failures_.size(), 1U);
+  EXPECT_TRUE(failures_[0].paused);
+  ASSERT_EQ(wishes_.size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<TargetChange>(wishes_[1].change));
+}
+
 TEST_F(PluginFailureTest, AfterAsManyInARowAsAreAllowedItIsDetached) {
   acts_["a"] = [](PluginContext&) { return absl::AbortedError("It cannot."); };
   Attach("a", "always");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/limits.h"
@@ -85,24 +86,36 @@ void PluginHost::Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bo
   plugin.Count(call, timelines_);
   for (PluginOutput& output : call.outputs) sink.OnOutput(plugin.status.spec, std::move(output));
   if (last) call.wishes.clear();
-  for (Wish& wish : call.wishes) {
-    if (!sink.OnWish(plugin.status.spec, {std::move(wish.change), Note(wish.note)})) break;
-  }
+  const bool pause = Grant(plugin, call, sink);
   if (call.failure.empty()) {
     plugin.failures_in_a_row = 0;
   } else {
-    Fail(plugin, call.failure, sink, last);
+    Fail(plugin, call.failure, sink, last, pause);
   }
 }
 
-void PluginHost::Fail(AttachedPlugin& plugin, const std::string& message, PluginSink& sink, bool last) {
+bool PluginHost::Grant(const AttachedPlugin& plugin, PluginCall& call, PluginSink& sink) {
+  for (Wish& wish : call.wishes) {
+    const bool ends = std::holds_alternative<StopChange>(wish.change);
+    const absl::Status granted = sink.OnWish(plugin.status.spec, {std::move(wish.change), Note(wish.note)});
+    if (granted.ok()) continue;
+    call.failure = Shortened(absl::StrCat(call.failure, call.failure.empty() ? "" : " ",
+                                          "What it asked for was refused. ", ValidUtf8(granted.message())),
+                             kMaxPluginTextBytes);
+    // It must not learn on past the batch at which it was to end.
+    return ends;
+  }
+  return false;
+}
+
+void PluginHost::Fail(AttachedPlugin& plugin, const std::string& message, PluginSink& sink, bool last, bool pause) {
   const PluginSpec& spec = plugin.status.spec;
   ++plugin.status.failures;
   plugin.status.last_failure = message;
   PluginFailure failure{message, ++plugin.failures_in_a_row, false, false};
   const int failures = spec.max_failures > 0 ? spec.max_failures : kUsualMaxFailures;
   const bool enough = !last && plugin.attached && failure.failures_in_a_row >= failures;
-  failure.paused = enough && spec.required.value_or(false);
+  failure.paused = pause || (enough && spec.required.value_or(false));
   // One that belongs to the run itself cannot be detached: it goes on failing, and says so.
   failure.detached = enough && !failure.paused && plugin.built_in == nullptr;
   // Somebody who resumes the run gives it as many tries again.
@@ -111,8 +124,9 @@ void PluginHost::Fail(AttachedPlugin& plugin, const std::string& message, Plugin
       Note(absl::StrCat("The plugin \"", spec.name, "\" failed ", failure.failures_in_a_row,
                         failure.failures_in_a_row == 1 ? " time" : " times", " in a row: ", message));
   sink.OnFailure(spec, failure);
-  if (failure.paused) sink.OnWish(spec, {TargetChange{TargetChange::Kind::kPause, 0}, note});
-  if (failure.detached) sink.OnWish(spec, {DetachPluginChange{spec.name}, note});
+  // Neither can be refused.
+  if (failure.paused) sink.OnWish(spec, {TargetChange{TargetChange::Kind::kPause, 0}, note}).IgnoreError();
+  if (failure.detached) sink.OnWish(spec, {DetachPluginChange{spec.name}, note}).IgnoreError();
 }
 
 std::vector<PluginStatus> PluginHost::List() const {

@@ -24,9 +24,10 @@ namespace pilothouse::trainer {
 
 struct AttachedPlugin;
 struct CompletedSpec;
+struct PluginCall;
 class PluginAgenda;
 
-// Takes what plugins report and want. Called on the training thread; a wish is applied (or refused) when the call
+// Takes what plugins report and want. Called on the training thread; a wish is applied, or refused, when the call
 // returns.
 class PluginSink {
  public:
@@ -34,9 +35,9 @@ class PluginSink {
 
   virtual void OnOutput(const PluginSpec& plugin, PluginOutput output) = 0;
   virtual void OnFailure(const PluginSpec& plugin, PluginFailure failure) = 0;
-  // Whether it was applied. Where it was not, what else the same call asked for is dropped: it may have belonged
-  // together.
-  virtual bool OnWish(const PluginSpec& plugin, Wish wish) = 0;
+  // OK if it was applied, or comes too late to matter. Otherwise why it was refused: that is a failure of the call, and
+  // what else the call asked for is dropped, since it may have belonged together.
+  virtual absl::Status OnWish(const PluginSpec& plugin, Wish wish) = 0;
 };
 
 // Plugins that are due at the same boundary run by priority, lowest first, and at the same priority in the order in
@@ -128,8 +129,12 @@ class PluginHost {
   bool RunDue(PluginPoint point, RunView& run, PluginSink& sink, bool idle);
   // Calls the plugin, and passes on what comes of it. `last`: with done().
   void Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bool last);
-  // Tells of a failure and, unless it was the plugin's last call, does what follows from it.
-  static void Fail(AttachedPlugin& plugin, const std::string& message, PluginSink& sink, bool last);
+  // Grants what a call asks for; what was refused becomes the call's failure. Whether the run is to pause: it was to
+  // end, and cannot.
+  static bool Grant(const AttachedPlugin& plugin, PluginCall& call, PluginSink& sink);
+  // Tells of a failure and does what follows from it. `last`: nothing does, since it was the plugin's last call.
+  // `pause`: it pauses the run, however many there were before.
+  static void Fail(AttachedPlugin& plugin, const std::string& message, PluginSink& sink, bool last, bool pause);
 
   const PluginKinds& kinds_;
   PluginSurroundings surroundings_;

@@ -145,7 +145,7 @@ class PluginHostTest : public testing::Test, public PluginSink {
     failures_.push_back(std::move(failure));
   }
   // Changes of plugins are made at once, as the loop does.
-  bool OnWish(const PluginSpec& plugin, Wish wish) override {
+  absl::Status OnWish(const PluginSpec& plugin, Wish wish) override {
     story_.push_back(absl::StrCat(plugin.name, " wishes"));
     if (const auto* attach = std::get_if<AttachPluginChange>(&wish.change)) Attach(attach->spec);
     if (const auto* detach = std::get_if<DetachPluginChange>(&wish.change)) {
@@ -155,7 +155,7 @@ class PluginHostTest : public testing::Test, public PluginSink {
       EXPECT_TRUE(host_->Reschedule(*reschedule).ok());
     }
     wishes_.push_back(std::move(wish));
-    return !refuse_wishes_;
+    return refused_ ? refused_(wishes_.back()) : absl::OkStatus();
   }
 
   PluginKinds kinds_;
@@ -170,7 +170,8 @@ class PluginHostTest : public testing::Test, public PluginSink {
   std::vector<std::string> calls_;
   std::vector<std::string> outputs_;
   std::vector<PluginFailure> failures_;
-  bool refuse_wishes_ = false;
+  // What is refused to them. Unset: nothing.
+  std::function<absl::Status(const Wish&)> refused_;
   std::vector<Wish> wishes_;
   // Calls, failures and wishes in the order in which they came.
   std::vector<std::string> story_;

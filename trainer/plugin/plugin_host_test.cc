@@ -277,18 +277,6 @@ TEST_F(PluginHostTest, TheNextDueBatchIsTheLeastOfAllThatBatchesMove) {
   EXPECT_EQ(host_->next_due_batch(), 40);
 }
 
-TEST_F(PluginHostTest, WhereAWishIsRefusedTheRestOfThatCallsWishesAreDropped) {
-  acts_["pair"] = [](PluginContext& context) {
-    context.Ask(KnobChange{"eta", -1}, "");
-    context.Ask(KnobChange{"eta", 0.5}, "");
-    return absl::OkStatus();
-  };
-  Attach(Spec("pair", "at(1)"));
-  refuse_wishes_ = true;
-  TrainTo(2);
-  EXPECT_EQ(wishes_.size(), 1U);
-}
-
 TEST_F(PluginHostTest, TheRunsOwnPluginsKnowThemselvesWhenTheyAreDue) {
   ScriptedBuiltIn::Script script;
   script.act = [&](PluginContext& context) {

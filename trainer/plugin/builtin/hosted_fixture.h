@@ -59,7 +59,7 @@ class HostedTest : public testing::Test, public PluginSink {
   void OnFailure(const PluginSpec& plugin, PluginFailure failure) override {
     ADD_FAILURE() << plugin.name << ": " << failure.message;
   }
-  bool OnWish(const PluginSpec&, Wish wish) override {
+  absl::Status OnWish(const PluginSpec&, Wish wish) override {
     if (const auto* knob = std::get_if<KnobChange>(&wish.change)) {
       run_.knobs[knob->name] = knob->value;
       story_.push_back(absl::StrCat(knob->name, " ", knob->value, "@", run_.current_batch));
@@ -68,7 +68,7 @@ class HostedTest : public testing::Test, public PluginSink {
       done_ = stop->completed;
       story_.push_back(absl::StrCat(stop->message, "@", run_.current_batch));
     }
-    return true;
+    return absl::OkStatus();
   }
 
   const PluginKinds kinds_ = BuiltInPluginKinds();
