@@ -105,11 +105,13 @@ void TrainingLoop::RunPlugins(PluginPoint point) {
   const bool batch_follows = point == PluginPoint::kAfterBatch ? std::exchange(trained_, false) : !idle() && !ended();
   // What plugins do while nobody takes the record of it would have to wait somewhere.
   const bool only_own = !batch_follows || reporter_.congested();
-  if (point == PluginPoint::kBeforeBatch && !only_own) plugins_.RunStart(view_, *this);
-  if (!plugins_.Due(point)) return;
-  plugins_.Run(point, view_, *this, only_own);
+  bool ran = point == PluginPoint::kBeforeBatch && !only_own && plugins_.RunStart(view_, *this);
+  if (plugins_.Due(point)) {
+    plugins_.Run(point, view_, *this, only_own);
+    ran = true;
+  }
   // What plugins take is not to be taken for the time of batches.
-  state_.Advance(clock_.Now(), Duration::zero());
+  if (ran) state_.Advance(clock_.Now(), Duration::zero());
 }
 
 StatusReport TrainingLoop::End() {

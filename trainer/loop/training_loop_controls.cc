@@ -37,11 +37,14 @@ absl::Status SaveFailed(const absl::Status& cause) {
 }  // namespace
 
 void TrainingLoop::HandleControls() {
+  const bool due = schedule_.NextBatch() <= state_.batch;
+  if (!due && mailbox_.empty()) return;
   for (const Control& control : schedule_.TakeDue(state_.batch)) {
     if (absl::Status status = Apply(control); !status.ok()) reporter_.Refused(control, std::move(status));
   }
-  if (mailbox_.empty()) return;
   for (const Letter& letter : mailbox_.Take(kMaxLettersPerBoundary)) Handle(letter);
+  // What they take, copying the parameters for one, is not to be taken for the time of batches.
+  state_.Advance(clock_.Now(), Duration::zero());
 }
 
 void TrainingLoop::Handle(const Letter& letter) {

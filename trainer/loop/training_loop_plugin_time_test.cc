@@ -52,6 +52,34 @@ TEST_F(PluginLoopTest, TimeInPluginsIsWallTimeAndNotTrainingTime) {
   EXPECT_NEAR(times[3] - times[1], 5.001, 1e-9);
 }
 
+TEST_F(PluginLoopTest, NeitherTheStartNorAnsweringQueriesIsTrainingTime) {
+  Add(
+      "starter", "once",
+      [this](PluginContext& context) {
+        if (!context.done()) clock.Advance(seconds(5));
+        return absl::OkStatus();
+      },
+      PluginPoint::kStart);
+  during.emplace(5, [this] {
+    Query query;
+    query.answer = [this](const RunSnapshot&) { clock.Advance(seconds(7)); };
+    EXPECT_TRUE(mailbox.Put(query).ok());
+  });
+  std::vector<double> times;
+  Add("look", "at(10)", [&times](PluginContext& context) {
+    if (context.done()) return absl::OkStatus();
+    times = {context.run().timelines().Value(Timeline::kTrainingTime),
+             context.run().timelines().Value(Timeline::kWallTime)};
+    return absl::OkStatus();
+  });
+  options.target = 10;
+  StopAt(seconds(20));
+  Run();
+  ASSERT_EQ(times.size(), 2U);
+  EXPECT_NEAR(times[0], 0.010, 1e-9);
+  EXPECT_NEAR(times[1], 12.010, 1e-9);
+}
+
 TEST_F(PluginLoopTest, WaitingIsWallTimeAndNotTrainingTime) {
   std::vector<double> times;
   Add("look", "at(11)", [&times](PluginContext& context) {

@@ -74,7 +74,7 @@ class PluginContext {
   // plugin's name, before the next plugin runs. `note` says why.
   void Ask(Change change, std::string note) { wishes_.push_back({std::move(change), std::move(note)}); }
   // No further batch runs: the parameters are saved, every plugin is called once more with done(), and the run is
-  // COMPLETED with `reason`.
+  // COMPLETED with `reason`, which is cut to the length of a note.
   void SetDone(const std::string& reason) {
     Ask(StopChange{.message = reason, .must_end = false, .completed = true}, reason);
   }

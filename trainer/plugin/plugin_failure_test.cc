@@ -258,6 +258,19 @@ TEST_F(PluginFailureTest, OneOfTheRunItselfStays) {
   EXPECT_TRUE(wishes_.empty());
 }
 
+TEST_F(PluginFailureTest, AReasonToEndIsCutAsANoteIs) {
+  acts_["a"] = [](PluginContext& context) {
+    context.SetDone(std::string(2 * kMaxNoteBytes, 'a') + "\xff");
+    return absl::OkStatus();
+  };
+  Attach("a", "always");
+  TrainTo(1);
+  ASSERT_EQ(wishes_.size(), 1);
+  const std::string& message = std::get<StopChange>(wishes_[0].change).message;
+  EXPECT_LE(message.size(), static_cast<size_t>(kMaxNoteBytes));
+  EXPECT_TRUE(absl::EndsWith(message, "a…"));
+}
+
 TEST_F(PluginFailureTest, NotesAreCutToWhatAControlMayCarry) {
   acts_["a"] = [](PluginContext& context) {
     context.Ask(KnobChange{"eta", 1}, std::string(2 * kMaxNoteBytes, 'a'));

@@ -18,6 +18,12 @@ namespace {
 // As long as a control's note may be, with the mark of what was cut off.
 std::string Note(const std::string& text) { return Shortened(ValidUtf8(text), kMaxNoteBytes - sizeof("…")); }
 
+// The last status of a run and its end.json say why a plugin ended it: in no more words than a note.
+Change WithShortReason(Change change) {
+  if (auto* stop = std::get_if<StopChange>(&change)) stop->message = Note(stop->message);
+  return change;
+}
+
 }  // namespace
 
 PluginHost::PluginHost(const PluginKinds& kinds, PluginSurroundings surroundings, const RunTimelines& timelines,
@@ -44,8 +50,10 @@ void PluginHost::Run(PluginPoint point, RunView& run, PluginSink& sink, bool idl
   if (RunDue(point, run, sink, idle)) Reconsider();
 }
 
-void PluginHost::RunStart(RunView& run, PluginSink& sink) {
-  if (agenda_->starts_wait()) Run(PluginPoint::kStart, run, sink);
+bool PluginHost::RunStart(RunView& run, PluginSink& sink) {
+  if (!agenda_->starts_wait()) return false;
+  Run(PluginPoint::kStart, run, sink);
+  return true;
 }
 
 bool PluginHost::RunDue(PluginPoint point, RunView& run, PluginSink& sink, bool idle) {
@@ -97,7 +105,8 @@ void PluginHost::Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bo
 bool PluginHost::Grant(const AttachedPlugin& plugin, PluginCall& call, PluginSink& sink) {
   for (Wish& wish : call.wishes) {
     const bool ends = std::holds_alternative<StopChange>(wish.change);
-    const absl::Status granted = sink.OnWish(plugin.status.spec, {std::move(wish.change), Note(wish.note)});
+    const absl::Status granted =
+        sink.OnWish(plugin.status.spec, {WithShortReason(std::move(wish.change)), Note(wish.note)});
     if (granted.ok()) continue;
     call.failure = Shortened(absl::StrCat(call.failure, call.failure.empty() ? "" : " ",
                                           "What it asked for was refused. ", ValidUtf8(granted.message())),

@@ -90,8 +90,8 @@ class PluginHost {
   // to the run itself are asked: the time the others are asked about next includes the pause. When a plugin has asked
   // for a validation, those at after_validation that are due run right after it.
   void Run(PluginPoint point, RunView& run, PluginSink& sink, bool idle = false);
-  // Runs those that run at start and have not yet.
-  void RunStart(RunView& run, PluginSink& sink);
+  // Runs those that run at start and have not yet. Whether there were any.
+  bool RunStart(RunView& run, PluginSink& sink);
   // The run has ended: calls every plugin, save those that belong to the run itself, once more, with done(). What they
   // wish is dropped.
   void RunLast(RunView& run, PluginSink& sink);
