@@ -17,7 +17,7 @@ bool AttachedPlugin::IsDue(const RunTimelines& timelines) const {
            (moment.has_value() && *moment <= timelines.MomentAt(timelines.Now(Timeline::kWallTime)));
   }
   if (schedule.has_value()) return next_due <= timelines.Now(timeline());
-  return point() != PluginPoint::kStart || status.runs == 0;
+  return point() != PluginPoint::kStart || WaitsForStart();
 }
 
 void AttachedPlugin::Count(const PluginCall& call, const RunTimelines& timelines) {
@@ -25,7 +25,14 @@ void AttachedPlugin::Count(const PluginCall& call, const RunTimelines& timelines
   status.last_batch = timelines.Now(Timeline::kBatches);
   status.last_time = call.took;
   status.total_time += call.took;
+  owed = false;
   AskAfter(timelines.Now(timeline()));
+}
+
+void AttachedPlugin::Owe(Ticks after) {
+  if (!status.spec.required.value_or(false)) return;
+  owed = true;
+  AskAfter(after);
 }
 
 std::optional<double> AttachedPlugin::NextDue(const RunTimelines& timelines) const {
@@ -42,7 +49,7 @@ std::string AttachedPlugin::WaitsFor() const {
     case PluginPoint::kAfterValidation:
       return "a validation";
     case PluginPoint::kStart:
-      return status.runs == 0 ? "the start" : "";
+      return WaitsForStart() ? "the start" : "";
     case PluginPoint::kBeforeStop:
       return "the stop";
     case PluginPoint::kEnd:
@@ -64,7 +71,7 @@ PluginStatus AttachedPlugin::Status(const RunTimelines& timelines) const {
 }
 
 SavedPlugin AttachedPlugin::Save(const RunTimelines& timelines) const {
-  SavedPlugin saved{Status(timelines), asked_through, failures_in_a_row, ""};
+  SavedPlugin saved{Status(timelines), asked_through, failures_in_a_row, owed, ""};
   // One that cannot say what it remembers forgets it, and nothing else is lost.
   const absl::Status said = Guarded([&] {
     saved.state = plugin->Save();
@@ -79,6 +86,7 @@ absl::Status AttachedPlugin::Restore(const SavedPlugin& saved) {
   status = saved.status;
   status.spec = std::move(spec);
   failures_in_a_row = saved.failures_in_a_row;
+  owed = saved.owed;
   AskAfter(saved.asked_through);
   return Guarded([&] { return plugin->Restore(saved.state); });
 }

@@ -31,6 +31,8 @@ struct AttachedPlugin {
   // The first time of its schedule after that: schedules are asked once per call of their plugin, not once per batch.
   Ticks next_due = kNever;
   int failures_in_a_row = 0;
+  // It is required and its last call did not do what it was for: it is due until one does.
+  bool owed = false;
   // Detaching may happen while it runs.
   bool attached = true;
 
@@ -44,6 +46,9 @@ struct AttachedPlugin {
   bool IsDue(const RunTimelines& timelines) const;
   // It was called.
   void Count(const PluginCall& call, const RunTimelines& timelines);
+  // The call did not do what it was for. If the plugin is required, it is asked about the same times again, those after
+  // `after`.
+  void Owe(Ticks after);
 
   PluginStatus Status(const RunTimelines& timelines) const;
   SavedPlugin Save(const RunTimelines& timelines) const;
@@ -53,6 +58,7 @@ struct AttachedPlugin {
  private:
   std::optional<double> NextDue(const RunTimelines& timelines) const;
   std::string WaitsFor() const;
+  bool WaitsForStart() const { return status.runs == 0 || owed; }
 };
 
 }  // namespace pilothouse::trainer

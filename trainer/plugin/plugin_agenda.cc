@@ -47,6 +47,8 @@ bool PluginAgenda::Due(PluginPoint point, const RunTimelines& timelines) const {
 }
 
 int64_t PluginAgenda::next_due_batch(const RunTimelines& timelines) const {
+  // Those at start are due at the next boundary, whichever that is.
+  if (starts_wait_) return 0;
   int64_t next = std::min(before_batch_.batch, after_batch_.batch);
   for (const std::shared_ptr<AttachedPlugin>& plugin : built_in_) {
     next = std::min(next, plugin->built_in->NextDueBatch(timelines.Now(Timeline::kBatches)));

@@ -82,6 +82,7 @@ PluginCall CallPlugin(Plugin& plugin, PluginContext& context, std::chrono::nanos
   status.Update(CheckReports(context));
   if (!status.ok()) {
     call.failure = Sentence(status);
+    call.undone = true;
     return call;
   }
   call.outputs = std::move(context.outputs());

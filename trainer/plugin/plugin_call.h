@@ -23,6 +23,8 @@ struct PluginCall {
   std::vector<Wish> wishes;
   // A sentence. Empty: none.
   std::string failure;
+  // It did not do what it was called for, as opposed to merely taking too long over it.
+  bool undone = false;
   std::chrono::nanoseconds took{0};
 };
 

@@ -232,6 +232,57 @@ TEST_F(PluginFailureTest, OneThatIsRequiredPausesTheRunInsteadAndMayTryAgain) {
   EXPECT_EQ(host_->attached(), 1);
 }
 
+TEST_F(PluginFailureTest, OneThatIsRequiredIsDueAgainUntilItSucceeds) {
+  acts_["a"] = [](PluginContext& context) {
+    const int64_t batch = context.run().batch();
+    return batch == 10 || batch == 11 ? absl::AbortedError("It cannot.") : absl::OkStatus();
+  };
+  PluginSpec spec = Spec("a", "each(10)");
+  spec.required = true;
+  Attach(spec);
+  TrainTo(10);
+  EXPECT_LE(host_->next_due_batch(), 11);
+  TrainTo(20);
+  EXPECT_EQ(calls_, (Calls{"a@10", "a@11", "a@12", "a@20"}));
+}
+
+TEST_F(PluginFailureTest, OneThatIsRequiredAtTheStartIsDueAgainToo) {
+  acts_["a"] = [](PluginContext& context) {
+    return context.run().batch() < 2 ? absl::AbortedError("It cannot.") : absl::OkStatus();
+  };
+  PluginSpec spec = Spec("a", "", PluginPoint::kStart);
+  spec.required = true;
+  Attach(spec);
+  Boundary();
+  EXPECT_EQ(StatusOf("a").waits_for, "the start");
+  const std::vector<SavedPlugin> saved = host_->Save();
+  NewHost();
+  ASSERT_TRUE(host_->Restore(saved).ok());
+  EXPECT_LE(host_->next_due_batch(), 1);
+  TrainTo(4);
+  EXPECT_EQ(calls_, (Calls{"a@0", "a@1", "a@2"}));
+  EXPECT_EQ(StatusOf("a").waits_for, "");
+}
+
+TEST_F(PluginFailureTest, OneThatIsRequiredAndMerelyTakesTooLongIsNotDueAgain) {
+  acts_["a"] = [this](PluginContext&) {
+    time_ += std::chrono::hours(1);
+    return absl::OkStatus();
+  };
+  PluginSpec spec = Spec("a", "each(10)");
+  spec.required = true;
+  Attach(spec);
+  TrainTo(19);
+  EXPECT_EQ(calls_, (Calls{"a@10"}));
+}
+
+TEST_F(PluginFailureTest, OneThatIsNotRequiredIsDueWhenItsScheduleSaysSo) {
+  acts_["a"] = [](PluginContext&) { return absl::AbortedError("It cannot."); };
+  Attach("a", "each(10)");
+  TrainTo(20);
+  EXPECT_EQ(calls_, (Calls{"a@10", "a@20"}));
+}
+
 TEST_F(PluginFailureTest, OneThatDetachedItselfIsNotDetachedAgain) {
   acts_["a"] = [this](PluginContext& context) {
     context.Ask(DetachPluginChange{"a"}, "enough");

@@ -95,6 +95,8 @@ void PluginHost::Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bo
   for (PluginOutput& output : call.outputs) sink.OnOutput(plugin.status.spec, std::move(output));
   if (last) call.wishes.clear();
   const bool pause = Grant(plugin, call, sink);
+  // Unless it has rescheduled itself: then that counts.
+  if (call.undone && plugin.timeline() == timeline) plugin.Owe(range.after);
   if (call.failure.empty()) {
     plugin.failures_in_a_row = 0;
   } else {
@@ -111,6 +113,7 @@ bool PluginHost::Grant(const AttachedPlugin& plugin, PluginCall& call, PluginSin
     call.failure = Shortened(absl::StrCat(call.failure, call.failure.empty() ? "" : " ",
                                           "What it asked for was refused. ", ValidUtf8(granted.message())),
                              kMaxPluginTextBytes);
+    call.undone = true;
     // It must not learn on past the batch at which it was to end.
     return ends;
   }

@@ -44,6 +44,9 @@ class PluginSink {
 // which they were attached: so that what one decides is seen by those that come after it, and saving, which has the
 // highest, comes last and holds what the others decided.
 //
+// A required plugin whose call failed, unless it merely took too long, is due again at the next boundary, until a call
+// succeeds. After max_failures in a row it pauses the run; whoever resumes it gives it as many tries again.
+//
 // A plugin may attach and detach plugins, itself too, by what it asks for: OnWish may call Attach, Detach and
 // Reschedule. Those that are attached meanwhile are first due at the next boundary. Not thread-safe.
 class PluginHost {

@@ -40,6 +40,7 @@ struct SavedPlugin {
   PluginStatus status;
   Ticks asked_through = 0;
   int failures_in_a_row = 0;
+  bool owed = false;  // it is required, and its last call did nothing
   std::string state;  // what Plugin::Save gave
 };
 
