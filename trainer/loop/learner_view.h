@@ -40,10 +40,15 @@ class LearnerView final : public RunView {
   const std::optional<Validation>& validation() const override { return validation_; }
   int64_t validations() const override { return validations_; }
 
-  // The parameters are others than before.
+  // The parameters are others than before: the run has learnt.
   void Forget() {
     parameters_.reset();
     validation_is_current_ = false;
+  }
+  // Foreign parameters took the place of the run's: what was measured says nothing of these.
+  void Replaced() {
+    Forget();
+    validation_.reset();
   }
 
  private:

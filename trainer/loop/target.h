@@ -22,8 +22,10 @@ class Target {
   // Changes the target of a run that is at `batch`. On TARGET_INVALID nothing has changed.
   absl::Status Apply(const TargetChange& change, int64_t batch);
 
-  // The loss became NaN or infinite: wait until a target that lies ahead is set.
+  // The loss became NaN or infinite: wait until a target that lies ahead is set, or Recover.
   void Diverge() { diverged_ = true; }
+  // Others took the place of the parameters that diverged.
+  void Recover() { diverged_ = false; }
 
   // kNone: the run trains.
   IdleReason IdleReasonAt(int64_t batch) const;

@@ -102,9 +102,11 @@ void TrainingLoop::Wait() {
 }
 
 void TrainingLoop::RunPlugins(PluginPoint point) {
-  const bool batch_follows = point == PluginPoint::kAfterBatch ? std::exchange(trained_, false) : !idle() && !ended();
-  // What plugins do while nobody takes the record of it would have to wait somewhere.
-  const bool only_own = !batch_follows || reporter_.congested();
+  const bool after_batch = point == PluginPoint::kAfterBatch;
+  // What plugins do while nobody takes the record of it would have to wait somewhere. They stay due meanwhile.
+  const bool congested = reporter_.congested();
+  const bool only_own = congested || !(after_batch ? trained_ : !idle() && !ended());
+  if (after_batch && !congested) trained_ = false;
   bool ran = point == PluginPoint::kBeforeBatch && !only_own && plugins_.RunStart(view_, *this);
   if (plugins_.Due(point)) {
     plugins_.Run(point, view_, *this, only_own);

@@ -46,6 +46,10 @@ class TrainingLoop final : private PluginSink {
   // At a boundary things happen, and are reported, in this order: plugins after the batch, the report of its loss
   // first; controls whose batch this is; letters from the mailbox; plugins before the next batch, a scheduled state
   // last; the change of status that all this led to. What a plugin wants is applied when it returns, as a control is.
+  //
+  // While the sink is congested, which is while the service is away for long, the run trains on, past what plugins
+  // might have decided: it must not depend on the service. Plugins stay due and run once the congestion is over; those
+  // after a batch also where the run has come to its target by then. A run that ends first gives them their last call.
   StatusReport Run();
 
  private:
@@ -99,7 +103,7 @@ class TrainingLoop final : private PluginSink {
   ControlSchedule schedule_;
   ClockPacer pacer_;
 
-  // A batch was trained since the last boundary.
+  // A batch was trained since the boundary at which plugins ran last, or could have.
   bool trained_ = false;
   // A stop is being applied: it is not to be begun again by what runs before it.
   bool stopping_ = false;

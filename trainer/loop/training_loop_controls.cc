@@ -149,7 +149,8 @@ absl::Status TrainingLoop::Apply(const Control& control, const ParametersChange&
                      absl::StrCat("The file ", change.file, " has changed since it was chosen."));
   }
   if (absl::Status loaded = learner_.Load(path); !loaded.ok()) return loaded;
-  view_.Forget();
+  view_.Replaced();
+  state_.target.Recover();
   reporter_.Applied({control, static_cast<double>(change.from_batch), static_cast<double>(state_.batch), ""});
   return absl::OkStatus();
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -132,6 +133,59 @@ TEST_F(PluginLoopTest, NewParametersAreTakenOnlyFromTheFileThatWasChosen) {
   EXPECT_EQ(Controls()[0]->value, 77);
   EXPECT_EQ(Controls()[0]->previous_value, 5);
   EXPECT_THAT(Failures(), ElementsAre(HasSubstr("has changed since it was chosen")));
+}
+
+// Plugins that take the parameters of another run, whose file lies in the run's directory.
+class TakingParametersTest : public PluginLoopTest {
+ protected:
+  TakingParametersTest() {
+    std::filesystem::create_directories(directory);
+    const std::string path = directory + "/other.safetensors";
+    EXPECT_TRUE(FakeModel(77, true).Save(path, 77).ok());
+    hash = *FileHash(path);
+    learner.learner_facts.validation_examples = 2;
+  }
+
+  void Take(PluginContext& context) const {
+    context.Ask(ParametersChange{"other.safetensors", hash, "b", 77}, "b is better");
+  }
+
+  std::string hash;
+};
+
+TEST_F(TakingParametersTest, AValidationOfTheOldOnesCountsNoMore) {
+  Add("taker", "at(5)", Once([this](PluginContext& context) {
+        EXPECT_TRUE(context.run().Validate().ok());
+        Take(context);
+      }));
+  Add(
+      "best", "always",
+      [this](PluginContext& context) {
+        const auto state = context.run().Parameters()->State();
+        calls.push_back(absl::StrCat("validated ", std::get<std::vector<double>>(state.values).at(0)));
+        return absl::OkStatus();
+      },
+      PluginPoint::kAfterValidation);
+  Add("look", "at(5)", Once([this](PluginContext& context) {
+        calls.push_back(context.run().validation().has_value() ? "stale" : "none");
+        EXPECT_TRUE(context.run().Validate().ok());
+      }));
+  options.target = 5;
+  StopAt(seconds(1));
+  Run();
+  EXPECT_EQ(learner.validations(), 2);
+  EXPECT_THAT(calls, ElementsAre("validated 5", "none", "validated 77")) << "the last at the end of the run";
+}
+
+TEST_F(TakingParametersTest, ARunThatDivergedGoesOnWithThem) {
+  learner.loss = [](int64_t batch) { return batch == 5 ? std::nan("") : 1.0; };
+  Add("taker", "at(5)", Once([this](PluginContext& context) { Take(context); }));
+  options.target = 9;
+  StopAt(seconds(1));
+  Run();
+  EXPECT_EQ(learner.etas().size(), 9U);
+  EXPECT_THAT(Changes(), testing::Not(testing::Contains("5 IDLE DIVERGED")));
+  EXPECT_THAT(Losses(), testing::Contains("5 loss"));
 }
 
 TEST_F(PluginLoopTest, AQueryTellsThePluginsInTheOrderInWhichTheyRun) {

@@ -124,5 +124,14 @@ TEST_F(PluginLoopTest, PluginsWaitWhileNobodyTakesTheRecordOfWhatTheyDo) {
   EXPECT_THAT(calls, ElementsAre("55", "60", "70", "80", "90", "100", "100 done"));
 }
 
+TEST_F(PluginLoopTest, WhatWasDueAtTheTargetRunsOnceTheRecordIsTakenAgain) {
+  Add("note", "each(10)", Note());
+  options.target = 20;
+  sink.congested = [this] { return clock.SinceBeginning() > milliseconds(5) && clock.SinceBeginning() < seconds(5); };
+  StopAt(seconds(30));
+  Run();
+  EXPECT_THAT(calls, ElementsAre("20", "20 done"));
+}
+
 }  // namespace
 }  // namespace pilothouse::trainer

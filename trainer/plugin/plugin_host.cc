@@ -68,12 +68,7 @@ bool PluginHost::RunDue(PluginPoint point, RunView& run, PluginSink& sink, bool 
     // Those before it may have detached or rescheduled it.
     if (!plugin->attached || !plugin->IsDue(timelines_)) continue;
     scheduled = scheduled || plugin->built_in == nullptr;
-    const int64_t validations = run.validations();
     Call(*plugin, run, sink, /*last=*/false);
-    // A validation that is made after a validation is not followed by another round: there would be no end.
-    if (run.validations() != validations && point != PluginPoint::kAfterValidation) {
-      RunDue(PluginPoint::kAfterValidation, run, sink, /*idle=*/false);
-    }
   }
   return scheduled;
 }
@@ -90,9 +85,14 @@ void PluginHost::Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bo
   const Timeline timeline = plugin.timeline();
   const TimeRange range{timeline, plugin.asked_through, timelines_.Now(timeline)};
   PluginContext context(run, plugin.point(), range, last);
+  const int64_t validations = run.validations();
   PluginCall call = CallPlugin(*plugin.plugin, context, plugin.status.spec.allowance.value_or(kUsualAllowance), clock_);
   plugin.Count(call, timelines_);
   for (PluginOutput& output : call.outputs) sink.OnOutput(plugin.status.spec, std::move(output));
+  // A validation that is made after a validation is not followed by another round: there would be no end.
+  if (!last && run.validations() != validations && plugin.point() != PluginPoint::kAfterValidation) {
+    RunDue(PluginPoint::kAfterValidation, run, sink, /*idle=*/false);
+  }
   if (last) call.wishes.clear();
   const bool pause = Grant(plugin, call, sink);
   // Unless it has rescheduled itself: then that counts.

@@ -44,6 +44,9 @@ class PluginSink {
 // which they were attached: so that what one decides is seen by those that come after it, and saving, which has the
 // highest, comes last and holds what the others decided.
 //
+// Where a plugin has asked for a validation, those at after_validation run next, before what it wishes is granted: they
+// see the parameters that were validated.
+//
 // A required plugin whose call failed, unless it merely took too long, is due again at the next boundary, until a call
 // succeeds. After max_failures in a row it pauses the run; whoever resumes it gives it as many tries again.
 //
@@ -91,7 +94,7 @@ class PluginHost {
   // Runs the plugins at `point` that are due; at a point without schedules, all of them. Reports and wishes go to
   // `sink`. While the run is idle (no batch was trained since the last call, and none follows) only those that belong
   // to the run itself are asked: the time the others are asked about next includes the pause. When a plugin has asked
-  // for a validation, those at after_validation that are due run right after it.
+  // for a validation, those at after_validation that are due run right after its call.
   void Run(PluginPoint point, RunView& run, PluginSink& sink, bool idle = false);
   // Runs those that run at start and have not yet. Whether there were any.
   bool RunStart(RunView& run, PluginSink& sink);

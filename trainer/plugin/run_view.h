@@ -76,7 +76,7 @@ class RunView {
   // Scores the parameters on the examples held out, once per batch however many ask; plugins at after_validation run
   // when the plugin that asked has returned. NO_VALIDATION_DATA if none are held out.
   virtual absl::StatusOr<Validation> Validate() = 0;
-  // The newest validation; nullopt before any.
+  // The newest validation; nullopt before any, and where the parameters were replaced since.
   virtual const std::optional<Validation>& validation() const = 0;
   // How many were made, by whomever: a larger number than before a call means that the call made one.
   virtual int64_t validations() const = 0;
