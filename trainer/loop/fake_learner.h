@@ -43,6 +43,7 @@ class FakeModel final : public Model {
     std::ofstream(path) << batch;
     return absl::OkStatus();
   }
+  absl::Status CheckFile(const std::string&) const override { return absl::OkStatus(); }
 
  private:
   int64_t batch_;

@@ -245,6 +245,7 @@ TEST_F(LoadTest, TakesAnotherRunsParametersAndKeepsItsOwnStandardisation) {
   spec = LineSpec(1, 0);
   spec.standardize = true;
   const auto learner = Make(spec, {Table(1, {0, 2}), Table(1, {0, 0})});
+  EXPECT_TRUE(learner->Snapshot()->CheckFile(path_).ok());
   ASSERT_TRUE(learner->Load(path_).ok());
   EXPECT_EQ(StateOf(*learner), (std::vector<double>{10, 1}));
   EXPECT_EQ(std::get<std::vector<double>>(learner->Snapshot()->Predict({3}, 1).values)[0], 21);
@@ -263,6 +264,7 @@ TEST_F(LoadTest, RefusesWhatDoesNotFitAndChangesNothing) {
   for (const LearnerSpec& other : {wider, smaller_numbers}) {
     ASSERT_TRUE(Make(other, Curve(100))->Snapshot()->Save(path_, 1).ok());
     EXPECT_EQ(ReasonOf(learner->Load(path_)), v1::ERROR_REASON_DATA_MALFORMED);
+    EXPECT_EQ(ReasonOf(learner->Snapshot()->CheckFile(path_)), v1::ERROR_REASON_DATA_MALFORMED);
   }
   EXPECT_EQ(StateOf(*learner), before);
 }

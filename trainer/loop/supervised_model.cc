@@ -131,6 +131,13 @@ absl::Status SupervisedModel<T>::Save(const std::string& path, int64_t batch) co
   return WriteSafetensors(path, contents);
 }
 
+template <typename T>
+absl::Status SupervisedModel<T>::CheckFile(const std::string& path) const {
+  const absl::StatusOr<TensorFile> contents = ReadSafetensors(path);
+  if (!contents.ok()) return contents.status();
+  return FromFile(frame_->plan, frame_->standardization.has_value(), *contents).status();
+}
+
 template class SupervisedModel<float>;
 template class SupervisedModel<double>;
 

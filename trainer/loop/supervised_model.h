@@ -46,6 +46,7 @@ class SupervisedModel final : public Model {
   std::shared_ptr<const Model> With(const NumberArray& state) const override;
   NumberArray Predict(absl::Span<const double> inputs, int64_t rows) const override;
   absl::Status Save(const std::string& path, int64_t batch) const override;
+  absl::Status CheckFile(const std::string& path) const override;
 
  private:
   const std::shared_ptr<const ModelFrame> frame_;

@@ -35,6 +35,10 @@ class Model {
   // Writes the parameters, and what standardisation needs, as a safetensors file: to a temporary file beside `path`,
   // synced, then renamed, so that `path` is never half written.
   virtual absl::Status Save(const std::string& path, int64_t batch) const = 0;
+
+  // Whether a file holds parameters that could take the place of these: what Save of the same network wrote, whatever
+  // their values. FILE_NOT_FOUND or DATA_MALFORMED otherwise.
+  virtual absl::Status CheckFile(const std::string& path) const = 0;
 };
 
 }  // namespace pilothouse::trainer

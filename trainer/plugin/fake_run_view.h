@@ -38,6 +38,15 @@ class FixedModel final : public Model {
     for (const double value : state_) file << " " << value;
     return file.flush() ? absl::OkStatus() : absl::UnavailableError(path + ": cannot be written.");
   }
+  // Such a file fits if it holds as many values.
+  absl::Status CheckFile(const std::string& path) const override {
+    std::ifstream file(path);
+    std::string word;
+    int64_t words = 0;
+    while (file >> word) ++words;
+    if (words == 1 + static_cast<int64_t>(state_.size())) return absl::OkStatus();
+    return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "", "The parameters are those of another network.");
+  }
 
  private:
   std::vector<double> state_;

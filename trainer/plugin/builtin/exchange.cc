@@ -129,7 +129,7 @@ class Exchange final : public Plugin {
 
   // Asks for what is to be changed, and says what that is.
   std::string Decide(PluginContext& context, double own, const std::optional<Candidate>& best) {
-    const RunView& run = context.run();
+    RunView& run = context.run();
     if (!best.has_value()) return "No other run has published its state yet.";
     const std::string compared = absl::StrCat(options_.metric, " ", own, ", and ", best->state.value, " of run ",
                                               best->run_id, " at batch ", best->state.batch);
@@ -138,9 +138,9 @@ class Exchange final : public Plugin {
       return absl::StrCat("Waits until batch ", last_exchange_ + options_.min_batches, ": ", compared, ".");
     }
     const int64_t most = surroundings_.parameters * static_cast<int64_t>(sizeof(double)) + kMaxExtraBytes;
-    absl::StatusOr<std::string> file =
-        CopyPublishedState(DirectoryOf(best->run_id), best->run_id, best->state, run.directory(), most);
-    // Most likely it is being replaced by a newer one just now.
+    absl::StatusOr<std::string> file = CopyPublishedState(DirectoryOf(best->run_id), best->run_id, best->state,
+                                                          run.directory(), *run.Parameters(), most);
+    // Most likely it is being replaced by a newer one just now, or belongs to another network.
     if (!file.ok()) return absl::StrCat("Could not take over a state. ", file.status().message());
     const double eta = Perturbed(best->state.eta);
     const std::string note = absl::StrCat("took over a better state: ", compared);
@@ -238,6 +238,7 @@ PluginKind ExchangeKind() {
           .usual_schedule = "each(500)",
           // After those that decide, before what is saved.
           .usual_priority = kSavePriority - 100,
+          .acts_at_end = false,
           .make = [](const PluginSettings& settings,
                      const PluginSurroundings& surroundings) -> absl::StatusOr<std::unique_ptr<Plugin>> {
             absl::StatusOr<Options> options = ReadOptions(settings, surroundings);

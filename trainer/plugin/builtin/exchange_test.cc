@@ -165,6 +165,23 @@ TEST_F(ExchangeTest, TakesNothingThatHasChangedSinceItWasDescribed) {
   }
 }
 
+TEST_F(ExchangeTest, TakesNothingOfAnotherNetworkAndKeepsNoCopyOfIt) {
+  FakeRunView other = RunOf("other", 0.3);
+  other.state = {1, 2, 3, 4};
+  ASSERT_TRUE(Call(*Make(other, {{"with", "own"}}), other).status.ok());
+  const auto plugin = Make(run_, {{"with", "other"}, {"min_batches", "500"}});
+  const Called called = Call(*plugin, run_);
+  EXPECT_TRUE(called.status.ok());
+  EXPECT_THAT(called.wishes, IsEmpty());
+  EXPECT_THAT(called.outputs[0].message, HasSubstr("those of another network"));
+  EXPECT_EQ(called.outputs[0].values.back().second, 0) << "it was no exchange";
+  for (const auto& entry : fs::directory_iterator(run_.run_directory + "/exchanged")) {
+    EXPECT_THAT(entry.path().filename(), AnyOf("own.json", "own.safetensors"));
+  }
+  Publish("other", 0.3);
+  EXPECT_EQ(Call(*plugin, run_).wishes.size(), 2U) << "it need not wait";
+}
+
 TEST_F(ExchangeTest, KeepsEachCopyUnderANameOfItsOwn) {
   const auto taken = [&] { return std::get<ParametersChange>(CallOwn({{"with", "other"}}).wishes.at(0).change).file; };
   Publish("other", 0.3);

@@ -108,7 +108,7 @@ absl::StatusOr<PublishedState> ReadPublishedState(const std::string& directory) 
 
 absl::StatusOr<std::string> CopyPublishedState(const std::string& from, const std::string& run_id,
                                                const PublishedState& state, const std::string& directory,
-                                               int64_t max_bytes) {
+                                               const Model& own, int64_t max_bytes) {
   const std::string name =
       absl::StrCat("from-", run_id, "-", state.batch, "-", state.sha256.substr(0, kShownHashDigits), ".safetensors");
   const std::string file = absl::StrCat(kFolder, "/", name);
@@ -120,10 +120,12 @@ absl::StatusOr<std::string> CopyPublishedState(const std::string& from, const st
   if (!content.ok()) return content.status();
   if (absl::Status status = WriteFileAtomically(copy, {*content}); !status.ok()) return status;
   const absl::StatusOr<std::string> hash = FileHash(copy);
-  if (hash.ok() && *hash == state.sha256) return file;
+  const bool same = hash.ok() && *hash == state.sha256;
+  const absl::Status fits = same ? own.CheckFile(copy) : absl::OkStatus();
+  if (same && fits.ok()) return file;
   std::error_code ignored;
   fs::remove(copy, ignored);
-  return Malformed(PathIn(from, kParameters), "has changed since it was described");
+  return same ? fits : Malformed(PathIn(from, kParameters), "has changed since it was described");
 }
 
 }  // namespace pilothouse::trainer

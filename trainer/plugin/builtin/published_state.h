@@ -42,10 +42,11 @@ absl::StatusOr<PublishedState> ReadPublishedState(const std::string& directory);
 
 // Copies the parameters of `state`, which the run `run_id` in `from` has published, below `directory`; returns the
 // copy's path relative to it. The copy survives a crash of the machine. Errors: FILE_NOT_FOUND; DATA_MALFORMED if the
-// parameters are not (or no longer) those of `state` or the file is larger than `max_bytes`; INTERNAL.
+// parameters are not (or no longer) those of `state`, could not take the place of `own`'s, or the file is larger than
+// `max_bytes`; INTERNAL. Nothing is left behind then.
 absl::StatusOr<std::string> CopyPublishedState(const std::string& from, const std::string& run_id,
                                                const PublishedState& state, const std::string& directory,
-                                               int64_t max_bytes);
+                                               const Model& own, int64_t max_bytes);
 
 }  // namespace pilothouse::trainer
 
