@@ -214,8 +214,9 @@ TEST_F(PluginHostTest, ThoseBeforeTheStopAndAtTheEndRunAtTheirPoints) {
   TrainTo(3);
   EXPECT_TRUE(calls_.empty());
   host_->Run(PluginPoint::kBeforeStop, run_, *this);
-  host_->Run(PluginPoint::kEnd, run_, *this);
-  EXPECT_EQ(calls_, (Calls{"stop@3", "end@3"}));
+  EXPECT_EQ(calls_, (Calls{"stop@3"}));
+  host_->RunLast(run_, *this);
+  EXPECT_EQ(calls_, (Calls{"stop@3", "stop@3", "end@3"})) << "with done(), all are called once more";
 }
 
 TEST_F(PluginHostTest, EveryPluginSeesTheEndOnceMore) {

@@ -15,7 +15,7 @@ namespace pilothouse::trainer {
 //
 //   [start]  { before_batch, a batch, after_batch, { validation, after_validation }, controls }  [before_stop]  [end]
 enum class PluginPoint {
-  // Before the first batch; for a plugin that is attached later, at once.
+  // Before the first batch; for a plugin that is attached later, before the next batch.
   kStart,
   // After the controls of a boundary, right before the next batch.
   kBeforeBatch,

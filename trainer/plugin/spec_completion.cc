@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "proto/support/error.h"
 #include "trainer/plugin/plugin_call.h"
 
@@ -63,6 +65,18 @@ absl::Status CheckHeldOut(const PluginSpec& spec, const PluginKind& kind, const 
         absl::StrCat("There is no validation to run after: the run holds no examples out. ", kHowToHoldOut));
   }
   return absl::OkStatus();
+}
+
+// A plugin that would never do anything is most likely a mistake.
+absl::Status CheckPoint(const PluginSpec& spec, const PluginKind& kind) {
+  if (kind.acts_at_end || spec.point != PluginPoint::kEnd) return absl::OkStatus();
+  std::vector<absl::string_view> others;
+  for (const PluginPoint point : kPluginPoints) {
+    if (point != PluginPoint::kEnd) others.push_back(PointName(point));
+  }
+  return Invalid("point", PointName(PluginPoint::kEnd),
+                 absl::StrCat("The kind \"", kind.name, "\" does nothing at the end of a run, which can be changed no ",
+                              "more then. It can run at: ", absl::StrJoin(others, ", "), "."));
 }
 
 PluginSpec WithUsualValues(PluginSpec spec, const PluginKind& kind) {
@@ -140,6 +154,7 @@ absl::StatusOr<CompletedSpec> CompleteSpec(const PluginSpec& spec, const PluginK
   CompletedSpec completed{WithUsualValues(spec, **kind), *kind, *std::move(settings), std::nullopt};
   completed.spec.settings = completed.settings.values();
   status.Update(CompleteTiming(completed, surroundings));
+  status.Update(CheckPoint(completed.spec, **kind));
   status.Update(CheckHeldOut(completed.spec, **kind, surroundings));
   if (!status.ok()) return status;
   return completed;

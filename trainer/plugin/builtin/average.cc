@@ -158,6 +158,7 @@ PluginKind AverageKind() {
           .usual_schedule = "each(1)",
           // After those that decide: what is averaged are the parameters that the next batch begins with.
           .usual_priority = kSavePriority,
+          .acts_at_end = false,
           .file_setting = "file",
           .make = [](const PluginSettings& settings,
                      const PluginSurroundings& surroundings) -> absl::StatusOr<std::unique_ptr<Plugin>> {

@@ -166,6 +166,7 @@ PluginKind EtaScheduleKind() {
       // Takes the place of one that is made from the settings.
       .usual_schedule = "always",
       .usual_timing = Timing,
+      .acts_at_end = false,
       .make = Make};
 }
 

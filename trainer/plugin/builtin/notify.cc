@@ -18,7 +18,7 @@ class Notify final : public Plugin {
       : names_(std::move(names)), message_(std::move(message)) {}
 
   absl::Status Run(PluginContext& context) override {
-    if (context.done()) return absl::OkStatus();
+    if (context.done() && context.point() != PluginPoint::kEnd) return absl::OkStatus();
     PluginOutput output;
     output.message = message_;
     for (const std::string& name : names_) {

@@ -107,6 +107,7 @@ PluginKind ReduceEtaKind() {
           .usual_schedule = "always",
           .usual_point = PluginPoint::kAfterValidation,
           .usual_timing = MetricTiming,
+          .acts_at_end = false,
           .make = [](const PluginSettings& settings,
                      const PluginSurroundings& surroundings) -> absl::StatusOr<std::unique_ptr<Plugin>> {
             absl::StatusOr<Plateau> plateau = PlateauFrom(settings, surroundings);

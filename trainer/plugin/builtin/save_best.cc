@@ -88,6 +88,7 @@ PluginKind SaveBestKind() {
           .usual_point = PluginPoint::kAfterValidation,
           .usual_timing = MetricTiming,
           .usual_priority = kSavePriority,
+          .acts_at_end = false,
           .file_setting = "file",
           .make = Make};
 }

@@ -86,7 +86,7 @@ class Statistics final : public Plugin {
   explicit Statistics(Options options) : options_(options) {}
 
   absl::Status Run(PluginContext& context) override {
-    if (context.done()) return absl::OkStatus();
+    if (context.done() && context.point() != PluginPoint::kEnd) return absl::OkStatus();
     BoundedOutput output(options_.bins);
     if (options_.weights) AddWeights(context.run(), output);
     // Before the first batch there is nothing to look at.

@@ -95,6 +95,7 @@ PluginKind StopAfterKind() {
       // Takes the place of one that begins where the settings say.
       .usual_schedule = "always",
       .usual_timing = Timing,
+      .acts_at_end = false,
       .make = Make};
 }
 

@@ -99,6 +99,7 @@ PluginKind StopWhenKind() {
                {.name = "for", .description = "how many looks in a row it has to be met, 1 to 1000000", .usual = "1"}},
           .usual_schedule = "each(1)",
           .usual_timing = Timing,
+          .acts_at_end = false,
           .make = Make};
 }
 
