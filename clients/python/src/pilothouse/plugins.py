@@ -64,7 +64,7 @@ class PluginPoint(enum.StrEnum):
 
     #: The kind's usual point.
     UNSPECIFIED = "unspecified"
-    #: Once, before the first batch. A plugin attached later runs as soon as it is attached. Takes no schedule.
+    #: Once, before the first batch. A plugin attached later runs before the next batch. Takes no schedule.
     START = "start"
     #: After the controls of a boundary, right before the next batch.
     BEFORE_BATCH = "before_batch"
