@@ -96,6 +96,17 @@ TEST_F(PluginLoopTest, ARequiredPluginThatKeepsFailingPausesTheRun) {
   EXPECT_EQ(learner.etas().size(), 12U) << "it is due at each boundary until it succeeds";
 }
 
+TEST_F(PluginLoopTest, ARequiredPluginThatFailsAtTheStartPausesTheRunBeforeItsFirstBatch) {
+  Add(
+      "broken", "once", [](PluginContext&) { return absl::AbortedError("It cannot."); }, PluginPoint::kStart);
+  options.plugins[0].required = true;
+  options.target = 100;
+  StopAt(seconds(1));
+  Run();
+  EXPECT_THAT(Changes(), Contains("0 IDLE PAUSED"));
+  EXPECT_THAT(learner.etas(), IsEmpty());
+}
+
 TEST_F(PluginLoopTest, ARequiredPluginThatCannotBeAttachedAnyMorePausesTheRun) {
   kinds->Register(
       {.name = "reader",

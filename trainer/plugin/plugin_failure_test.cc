@@ -254,6 +254,8 @@ TEST_F(PluginFailureTest, OneThatIsRequiredAtTheStartIsDueAgainToo) {
   spec.required = true;
   Attach(spec);
   Boundary();
+  ASSERT_EQ(failures_.size(), 1);
+  EXPECT_TRUE(failures_[0].paused) << "before the first batch";
   EXPECT_EQ(StatusOf("a").waits_for, "the start");
   const std::vector<SavedPlugin> saved = host_->Save();
   NewHost();
@@ -262,6 +264,20 @@ TEST_F(PluginFailureTest, OneThatIsRequiredAtTheStartIsDueAgainToo) {
   TrainTo(4);
   EXPECT_EQ(calls_, (Calls{"a@0", "a@1", "a@2"}));
   EXPECT_EQ(StatusOf("a").waits_for, "");
+}
+
+TEST_F(PluginFailureTest, OneThatIsRequiredAfterAValidationPausesTheRunAtOnce) {
+  acts_["v"] = [](PluginContext& context) { return context.run().Validate().status(); };
+  acts_["a"] = [](PluginContext&) { return absl::AbortedError("It cannot."); };
+  Attach("v", "at(5)");
+  PluginSpec spec = Spec("a", "always", PluginPoint::kAfterValidation);
+  spec.required = true;
+  Attach(spec);
+  TrainTo(5);
+  ASSERT_EQ(failures_.size(), 1);
+  EXPECT_TRUE(failures_[0].paused);
+  ASSERT_EQ(wishes_.size(), 1);
+  EXPECT_EQ(std::get<TargetChange>(wishes_[0].change).kind, TargetChange::Kind::kPause);
 }
 
 TEST_F(PluginFailureTest, OneThatIsRequiredAndMerelyTakesTooLongIsNotDueAgain) {

@@ -24,6 +24,9 @@ Change WithShortReason(Change change) {
   return change;
 }
 
+// Whether it would be too late at the next boundary: the first batch would be over, the validated parameters be gone.
+bool OnlyNow(PluginPoint point) { return point == PluginPoint::kStart || point == PluginPoint::kAfterValidation; }
+
 }  // namespace
 
 PluginHost::PluginHost(const PluginKinds& kinds, PluginSurroundings surroundings, const RunTimelines& timelines,
@@ -95,12 +98,12 @@ void PluginHost::Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bo
   }
   if (last) call.wishes.clear();
   const bool pause = Grant(plugin, call, sink);
-  // Unless it has rescheduled itself: then that counts.
+  // Unless it counts something else from now on.
   if (call.undone && plugin.timeline() == timeline) plugin.Owe(range.after);
   if (call.failure.empty()) {
     plugin.failures_in_a_row = 0;
   } else {
-    Fail(plugin, call.failure, sink, last, pause);
+    Fail(plugin, call, sink, last, pause);
   }
 }
 
@@ -120,21 +123,22 @@ bool PluginHost::Grant(const AttachedPlugin& plugin, PluginCall& call, PluginSin
   return false;
 }
 
-void PluginHost::Fail(AttachedPlugin& plugin, const std::string& message, PluginSink& sink, bool last, bool pause) {
+void PluginHost::Fail(AttachedPlugin& plugin, const PluginCall& call, PluginSink& sink, bool last, bool pause) {
   const PluginSpec& spec = plugin.status.spec;
   ++plugin.status.failures;
-  plugin.status.last_failure = message;
-  PluginFailure failure{message, ++plugin.failures_in_a_row, false, false};
+  plugin.status.last_failure = call.failure;
+  PluginFailure failure{call.failure, ++plugin.failures_in_a_row, false, false};
   const int failures = spec.max_failures > 0 ? spec.max_failures : kUsualMaxFailures;
   const bool enough = !last && plugin.attached && failure.failures_in_a_row >= failures;
-  failure.paused = pause || (enough && spec.required.value_or(false));
+  const bool required = spec.required.value_or(false);
+  failure.paused = pause || (enough && required) || (!last && required && call.undone && OnlyNow(plugin.point()));
   // One that belongs to the run itself cannot be detached: it goes on failing, and says so.
   failure.detached = enough && !failure.paused && plugin.built_in == nullptr;
   // Somebody who resumes the run gives it as many tries again.
   if (failure.paused) plugin.failures_in_a_row = 0;
   const std::string note =
       Note(absl::StrCat("The plugin \"", spec.name, "\" failed ", failure.failures_in_a_row,
-                        failure.failures_in_a_row == 1 ? " time" : " times", " in a row: ", message));
+                        failure.failures_in_a_row == 1 ? " time" : " times", " in a row: ", call.failure));
   sink.OnFailure(spec, failure);
   // Neither can be refused.
   if (failure.paused) sink.OnWish(spec, {TargetChange{TargetChange::Kind::kPause, 0}, note}).IgnoreError();

@@ -48,7 +48,8 @@ class PluginSink {
 // see the parameters that were validated.
 //
 // A required plugin whose call failed, unless it merely took too long, is due again at the next boundary, until a call
-// succeeds. After max_failures in a row it pauses the run; whoever resumes it gives it as many tries again.
+// succeeds. After max_failures in a row it pauses the run; whoever resumes it gives it as many tries again. At start it
+// pauses the run at once, before the first batch, and at after_validation, where it is next due after a validation.
 //
 // A plugin may attach and detach plugins, itself too, by what it asks for: OnWish may call Attach, Detach and
 // Reschedule. Those that are attached meanwhile are first due at the next boundary. Not thread-safe.
@@ -140,7 +141,7 @@ class PluginHost {
   static bool Grant(const AttachedPlugin& plugin, PluginCall& call, PluginSink& sink);
   // Tells of a failure and does what follows from it. `last`: nothing does, since it was the plugin's last call.
   // `pause`: it pauses the run, however many there were before.
-  static void Fail(AttachedPlugin& plugin, const std::string& message, PluginSink& sink, bool last, bool pause);
+  static void Fail(AttachedPlugin& plugin, const PluginCall& call, PluginSink& sink, bool last, bool pause);
 
   const PluginKinds& kinds_;
   PluginSurroundings surroundings_;

@@ -40,7 +40,7 @@ class Average final : public Plugin {
   absl::Status Run(PluginContext& context) override {
     if (context.done()) return calls_ > saved_calls_ ? SaveTo(context) : absl::OkStatus();
     if (absl::Status status = TakeIn(context.run().Parameters()->State()); !status.ok()) return status;
-    const bool is_due = options_.save_every > 0 && calls_ % options_.save_every == 0;
+    const bool is_due = options_.save_every > 0 && calls_ - saved_calls_ >= options_.save_every;
     return is_due ? SaveTo(context) : absl::OkStatus();
   }
 

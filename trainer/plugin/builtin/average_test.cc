@@ -98,6 +98,17 @@ TEST_F(AverageTest, IsSavedSoOftenAndNotTwice) {
   EXPECT_THAT(Call(*Make({}), run_, /*done=*/true).outputs, IsEmpty()) << "it never saw a state";
 }
 
+TEST_F(AverageTest, IsSavedAtTheNextCallWhereItCouldNotBe) {
+  const auto plugin = Make({{"save_every", "2"}});
+  std::filesystem::create_directories(run_.run_directory);
+  std::ofstream(run_.run_directory + "/saved") << "in the way of the folder";
+  EXPECT_TRUE(CallWith(*plugin, {1, 2, 3}).status.ok());
+  EXPECT_FALSE(CallWith(*plugin, {1, 2, 3}).status.ok());
+  EXPECT_FALSE(CallWith(*plugin, {1, 2, 3}).status.ok());
+  std::filesystem::remove(run_.run_directory + "/saved");
+  EXPECT_EQ(CallWith(*plugin, {1, 2, 3}).outputs.size(), 1U);
+}
+
 TEST_F(AverageTest, GoesOnWhereItWasRestored) {
   const auto through = Make({{"decay", "0.9"}});
   CallWith(*through, {1, 2, 3});

@@ -13,6 +13,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "proto/support/limits.h"
+#include "proto/support/text.h"
 #include "trainer/net/random.h"
 #include "trainer/plugin/builtin/list_setting.h"
 #include "trainer/plugin/builtin/memory.h"
@@ -54,15 +56,16 @@ class Exchange final : public Plugin {
     if (!own.ok()) return own.status();
     if (absl::Status status = Publish(context.run(), *own); !status.ok()) return status;
     std::vector<std::string> passed_over;
-    const std::optional<Candidate> best = BestOther(passed_over);
+    std::optional<Candidate> best;
+    std::string message = Decide(context, *own, passed_over, best);
+    if (!passed_over.empty()) {
+      absl::StrAppend(&message, " Nothing to be had of: ", absl::StrJoin(passed_over, ", "), ".");
+    }
     PluginOutput output;
     if (std::isfinite(*own)) output.values.emplace_back("own", *own);
     if (best.has_value()) output.values.emplace_back("best_other", best->state.value);
-    output.message = Decide(context, *own, best);
     output.values.emplace_back("exchanges", static_cast<double>(exchanges_));
-    if (!passed_over.empty()) {
-      absl::StrAppend(&output.message, " Nothing to be had of: ", absl::StrJoin(passed_over, ", "), ".");
-    }
+    output.message = Shortened(message, kMaxPluginTextBytes - sizeof("…"));
     context.Report(std::move(output));
     return absl::OkStatus();
   }
@@ -107,10 +110,11 @@ class Exchange final : public Plugin {
     return absl::StrCat(surroundings_.runs_directory, "/", run_id);
   }
 
-  // Of several that are as good as each other, the one that is named first.
+  // Of those that were not passed over. Of several that are as good as each other, the one that is named first.
   std::optional<Candidate> BestOther(std::vector<std::string>& passed_over) const {
     std::optional<Candidate> best;
     for (const std::string& run_id : options_.others) {
+      if (std::find(passed_over.begin(), passed_over.end(), run_id) != passed_over.end()) continue;
       absl::StatusOr<PublishedState> state = ReadPublishedState(DirectoryOf(run_id));
       if (!state.ok() || state->metric != options_.metric) {
         passed_over.push_back(run_id);
@@ -127,10 +131,12 @@ class Exchange final : public Plugin {
     return gain > margin * std::abs(than);
   }
 
-  // Asks for what is to be changed, and says what that is.
-  std::string Decide(PluginContext& context, double own, const std::optional<Candidate>& best) {
+  // Asks for what is to be changed, and says what that is. `best` becomes the one that it decided about.
+  std::string Decide(PluginContext& context, double own, std::vector<std::string>& passed_over,
+                     std::optional<Candidate>& best) {
     RunView& run = context.run();
-    if (!best.has_value()) return "No other run has published its state yet.";
+    best = BestOther(passed_over);
+    if (!best.has_value()) return "No other run has a state to be had yet.";
     const std::string compared = absl::StrCat(options_.metric, " ", own, ", and ", best->state.value, " of run ",
                                               best->run_id, " at batch ", best->state.batch);
     if (!IsBetter(best->state.value, own, options_.margin)) return absl::StrCat("Kept its own state: ", compared, ".");
@@ -140,8 +146,12 @@ class Exchange final : public Plugin {
     const int64_t most = surroundings_.parameters * static_cast<int64_t>(sizeof(double)) + kMaxExtraBytes;
     absl::StatusOr<std::string> file = CopyPublishedState(DirectoryOf(best->run_id), best->run_id, best->state,
                                                           run.directory(), *run.Parameters(), most);
-    // Most likely it is being replaced by a newer one just now, or belongs to another network.
-    if (!file.ok()) return absl::StrCat("Could not take over a state. ", file.status().message());
+    if (!file.ok()) {
+      // Most likely it is being replaced by a newer one just now, or belongs to another network: the next best, then.
+      passed_over.push_back(best->run_id);
+      return absl::StrCat("Could not take over a state. ", file.status().message(), " ",
+                          Decide(context, own, passed_over, best));
+    }
     const double eta = Perturbed(best->state.eta);
     const std::string note = absl::StrCat("took over a better state: ", compared);
     context.Ask(ParametersChange{*std::move(file), best->state.sha256, best->run_id, best->state.batch}, note);

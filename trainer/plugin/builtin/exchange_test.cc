@@ -165,6 +165,17 @@ TEST_F(ExchangeTest, TakesNothingThatHasChangedSinceItWasDescribed) {
   }
 }
 
+TEST_F(ExchangeTest, TakesTheNextBestWhereTheBestIsOfAnotherNetwork) {
+  FakeRunView other = RunOf("other", 0.1);
+  other.state = {1, 2, 3, 4};
+  ASSERT_TRUE(Call(*Make(other, {{"with", "own"}}), other).status.ok());
+  Publish("good", 0.3);
+  const Called called = CallOwn({{"with", "other,good"}});
+  ASSERT_EQ(called.wishes.size(), 2U);
+  EXPECT_EQ(std::get<ParametersChange>(called.wishes[0].change).from_run_id, "good");
+  EXPECT_THAT(called.outputs[0].message, HasSubstr("Nothing to be had of: other."));
+}
+
 TEST_F(ExchangeTest, TakesNothingOfAnotherNetworkAndKeepsNoCopyOfIt) {
   FakeRunView other = RunOf("other", 0.3);
   other.state = {1, 2, 3, 4};
