@@ -129,13 +129,19 @@ start_service() {
 }
 
 ensure_service() {
-  local pid
+  local pid status=0
   if ! pid=$(service_pid); then
     start_service
     return
   fi
   is_ours "$pid" || { complain_of_stranger "$pid"; return 1; }
-  if ! await_address "$pid"; then
+  await_address "$pid" || status=$?
+  if ((status == 2)); then
+    echo "   process $pid, which served $data, has just ended: starting the service anew"
+    start_service
+    return
+  fi
+  if ((status != 0)); then
     complain "   FAILED: process $pid serves $data, but $address_file, which tells where, is gone."
     complain "   It is left running. To start it anew: $again --stop, then $again --service"
     return 1

@@ -110,6 +110,13 @@ def test_a_service_whose_address_file_is_gone_is_left_alone(shell: Shell, data: 
     assert "running on" in shell("ensure_service")
 
 
+def test_a_service_that_ends_while_it_is_waited_for_is_started_anew(shell: Shell) -> None:
+    ended = "true & ended=$!; wait; service_pid() { echo $ended; }; is_ours() { true; }; "
+    said = shell(ended + "ensure_service")
+    assert "has just ended: starting the service anew" in said
+    assert "\n   running on 127.0.0.1:" in said
+
+
 def test_living_runs_are_seen_behind_a_link(shell: Shell, data: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (data / "runs").symlink_to(tmp_path / "elsewhere")
