@@ -153,6 +153,22 @@ def test_who_comes_while_the_house_is_closed_leaves_too_and_after_it_is_refused(
     run._connection.before_close("too late", None)
 
 
+def test_who_closes_a_house_that_is_being_closed_waits_until_all_have_left(house, run):
+    answered = []
+
+    def leave():
+        second.start()
+        second.join(0.1)  # would be over long before, did it not wait
+        answered.append(run.state())
+
+    second = threading.Thread(target=house.close)
+    run._connection.before_close("slow", leave)
+    house.close()
+    second.join(PATIENCE)
+    assert len(answered) == 1
+    assert not second.is_alive()
+
+
 def test_a_house_whose_service_is_away_closes_all_the_same(service, house, script, run):
     script([snapshot(), Hold()])
     handle, _ = recording(run)

@@ -79,6 +79,7 @@ class Connection:
         self.origin = origin
         self._closed = threading.Event()
         self._lock = threading.Lock()
+        self._closing = threading.RLock()  # held while others leave, who may close it again; taken before _lock
         self._channel = grpc.insecure_channel(address, options=_channel_options(address))
         self._watch_channel: grpc.Channel | None = None
         self._before_close: dict[object, Callable[[], None]] = {}
@@ -118,16 +119,17 @@ class Connection:
                 self._before_close[key] = leave
 
     def close(self) -> None:
-        """Ends all calls and watches. May be called again."""
-        try:
-            while leave := self._next_to_leave():
-                self._let_leave(leave)
-        finally:
-            with self._lock:
-                self._closed.set()
-                self._channel.close()
-                if self._watch_channel is not None:
-                    self._watch_channel.close()
+        """Ends all calls and watches. May be called again; who comes while it is being closed waits for that."""
+        with self._closing:
+            try:
+                while leave := self._next_to_leave():
+                    self._let_leave(leave)
+            finally:
+                with self._lock:
+                    self._closed.set()
+                    self._channel.close()
+                    if self._watch_channel is not None:
+                        self._watch_channel.close()
 
     def _next_to_leave(self) -> Callable[[], None] | None:
         """Takes one of those that leave before the connection is closed. None: all have, and it counts as closed."""
