@@ -15,6 +15,7 @@ PATIENCE = 60
 
 #: What the fake service's receipt says about the attachment; reports come after it.
 ATTACHED = 7
+ATTACHED_BATCH = 70
 
 
 def snapshot() -> pb.WatchTrainingResponse:
@@ -37,6 +38,12 @@ def listed(name: str, last_batch: int | None, status: str = "IDLE") -> pb.GetSta
     return pb.GetStateResponse(
         run=run_message(status, plugins=[plugin_pb2.PluginStatus(spec=spec, last_batch=last_batch)])
     )
+
+
+def attached_plugin(name: str, batch: int) -> pb.ListPluginsResponse:
+    """The plugins of a run with one of kind notify."""
+    spec = plugin_pb2.PluginSpec(name=name, kind="notify")
+    return pb.ListPluginsResponse(plugins=[plugin_pb2.PluginStatus(spec=spec, attached_batch=batch)])
 
 
 class Recorder:

@@ -5,7 +5,17 @@ import sys
 
 import grpc
 import pytest
-from every_testing import ATTACHED, PATIENCE, events, held, over, recording, snapshot
+from every_testing import (
+    ATTACHED,
+    ATTACHED_BATCH,
+    PATIENCE,
+    attached_plugin,
+    events,
+    held,
+    over,
+    recording,
+    snapshot,
+)
 from fake_service import Hold, Refusal, output, unavailable
 
 import pilothouse
@@ -279,11 +289,27 @@ def test_a_function_that_could_not_be_detached_says_so_and_can_be_again(service,
     handle._await(handle._over, PATIENCE, "does not end")
     assert "its plugin may still be attached" in repr(handle)
     assert "shaky of digits may still be attached" in caplog.text
+    service.answers["ListPlugins"] = [attached_plugin("shaky", ATTACHED_BATCH)]
     handle.detach()
     assert "attached" not in repr(handle)
     assert len(service.requests["DetachPlugin"]) == 2
     handle.detach()
     assert len(service.requests["DetachPlugin"]) == 2
+
+
+@pytest.mark.parametrize("batch", [ATTACHED_BATCH + 1, None], ids=["a newcomer", "nothing"])
+def test_a_function_that_could_not_be_detached_leaves_what_has_its_name_later_alone(service, house, script, run, batch):
+    watch, holds = one_by_one(8, plugin="shaky")
+    script(watch)
+    service.answers["DetachPlugin"] = [Refusal(grpc.StatusCode.INTERNAL, "JOURNAL_FAILED")]
+    handle = raising(run, lambda event: True, max_failures=1)
+    deliver(handle, holds)
+    handle._await(handle._over, PATIENCE, "does not end")
+    service.answers["ListPlugins"] = [] if batch is None else [attached_plugin("shaky", batch)]
+    handle.detach()
+    house.close()
+    assert len(service.requests["DetachPlugin"]) == 1
+    assert "attached" not in repr(handle)
 
 
 def test_a_call_that_succeeds_begins_the_count_anew(service, script, run):

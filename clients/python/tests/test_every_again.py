@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from every_testing import PATIENCE, detachment, events, snapshot
-from fake_service import Hold, output
+import grpc
+import pytest
+from every_testing import ATTACHED_BATCH, PATIENCE, attached_plugin, detachment, events, over, snapshot
+from fake_service import Hold, Refusal, output
 
 import pilothouse
+
+TAKEN = Refusal(grpc.StatusCode.ALREADY_EXISTS, "PLUGIN_ALREADY_EXISTS")
 
 CELL = """
 import functools
@@ -41,13 +45,15 @@ def test_a_function_that_is_defined_anew_takes_the_place_of_the_older_one(servic
     again = Hold()
     script(
         [snapshot(), events(output(8, "look")), again, events(output(9, "look"), detachment(10, "look")), Hold()],
-        [snapshot(), events(output(11, "look")), Hold()],
+        [snapshot(), events(output(11, "look-2")), Hold()],
     )
     seen = []
     older = run_cell(run, seen, 1)
     older._await(lambda: older.calls == 1 and older._idle(), PATIENCE, "was not called")
+    service.answers["AttachPlugin"] = [TAKEN]
     newer = run_cell(house.run("digits"), seen, 2)
-    assert attached_and_detached(service) == (["look", "look"], ["look"])
+    assert newer.name == "look-2"
+    assert attached_and_detached(service) == (["look", "look", "look-2"], ["look"])
     again.release()
     older.join(PATIENCE)
     newer._await(lambda: newer.calls == 1 and newer._idle(), PATIENCE, "was not called")
@@ -83,3 +89,69 @@ def test_functions_that_one_definition_makes_and_lambdas_are_left_alone(service,
     others += [run.every("each(10)")(lambda event, run: 1), run.every("each(10)")(lambda event, run: 2)]
     assert attached_and_detached(service)[1] == []
     assert not any(other.ended for other in others)
+
+
+def test_functions_called_underscore_are_left_alone(service, script, run):
+    script(*([snapshot(), Hold()] for _ in range(2)))
+
+    @run.every("each(10)")
+    def _(event, run):
+        pass
+
+    first = _
+
+    @run.every("each(20)")
+    def _(event, run):
+        pass
+
+    assert attached_and_detached(service)[1] == []
+    assert not first.ended
+
+
+def test_a_newer_definition_that_is_refused_leaves_the_older_one_as_it_was(service, script, run):
+    script([snapshot(), Hold()])
+    older = run_cell(run, [], 1)
+    service.answers["AttachPlugin"] = [Refusal(grpc.StatusCode.INVALID_ARGUMENT, "SCHEDULE_INVALID")]
+    with pytest.raises(pilothouse.ScheduleInvalid):
+        run_cell(run, [], 2)
+    assert attached_and_detached(service) == (["look", "look"], [])
+    assert not older.ended
+
+
+def test_a_newer_definition_with_the_name_of_an_older_one_that_is_gone_keeps_it(service, script, run):
+    gone = Hold()
+    script([snapshot(), gone, events(detachment(9, "look"))], [snapshot(), Hold()])
+    older = run_cell(run, [], 1)
+    newer = run_cell(run, [], 2)
+    gone.release()
+    assert over(older)
+    assert attached_and_detached(service) == (["look", "look"], [])
+    assert not newer.ended
+
+
+def test_an_older_definition_that_cannot_be_detached_is_told(service, script, run, caplog):
+    script([snapshot(), Hold()], [snapshot(), Hold()])
+    older = run_cell(run, [], 1)
+    service.answers["AttachPlugin"] = [TAKEN]
+    service.answers["DetachPlugin"] = [Refusal(grpc.StatusCode.INTERNAL, "JOURNAL_FAILED")]
+    newer = run_cell(run, [], 2)
+    assert not newer.ended
+    assert not older.ended
+    assert "look of digits may still be attached" in caplog.text
+
+
+def test_an_older_definition_whose_house_was_closed_while_its_service_was_away_is_detached(service, script, run):
+    script([snapshot(), Hold()], [snapshot(), Hold()])
+    with pilothouse.connect(service.address, timeout=PATIENCE) as early:
+        older = run_cell(early.run("digits"), [], 1)
+        service.stop()
+    assert "may still be attached" in repr(older)
+    service.start()
+    script([snapshot(), Hold()])
+    service.requests.clear()
+    service.answers["AttachPlugin"] = [TAKEN]
+    service.answers["ListPlugins"] = [attached_plugin("look", ATTACHED_BATCH)]
+    newer = run_cell(run, [], 2)
+    assert attached_and_detached(service) == (["look", "look-2"], ["look"])
+    assert "attached" not in repr(older)
+    assert not newer.ended

@@ -169,6 +169,19 @@ def test_who_closes_a_house_that_is_being_closed_waits_until_all_have_left(house
     assert not second.is_alive()
 
 
+def test_closing_the_house_of_a_function_that_has_ended_delivers_its_last_report(house, script, run):
+    rest = Hold()
+    script([snapshot(), events(output(8, "look")), rest, events(output(9, "look"))])
+    handle, recorder, entered, go = held(run)
+    assert entered.wait(PATIENCE)
+    rest.release()
+    handle._await(lambda: bool(handle._end), PATIENCE, "does not end")
+    house.close()
+    go.set()
+    assert over(handle)
+    assert recorder.sequences == [8, 9]
+
+
 def test_a_house_whose_service_is_away_closes_all_the_same(service, house, script, run):
     script([snapshot(), Hold()])
     handle, _ = recording(run)

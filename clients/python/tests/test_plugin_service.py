@@ -154,6 +154,25 @@ def test_a_function_of_this_process_is_called_and_steers(run):
     assert steered.origin.endswith("/slow-down")
 
 
+def test_a_function_is_told_from_others_by_the_batch_at_which_it_was_attached(run):
+    run.batch_to(20)
+    run.wait(timeout=PATIENCE)
+
+    @run.every("each(10)", timeline="batches")
+    def look(event, run):
+        pass
+
+    listed = {plugin.name: plugin for plugin in run.plugins()}[look.name]
+    assert (listed.kind, listed.attached_batch) == ("notify", look.receipt.applied_batch)
+    assert look.receipt.applied_batch == 20
+    assert look._is_listed(run, PATIENCE, once=True)
+    run.detach(look.name)
+    run.batch_to(30)
+    run.wait(timeout=PATIENCE)
+    run.attach("notify", "each(10)", name=look.name)
+    assert not look._is_listed(run, PATIENCE, once=True)
+
+
 def test_a_function_that_takes_long_holds_up_nobody(run):
     go = threading.Event()
 

@@ -30,20 +30,21 @@ def attach_function(
 ) -> PluginFunction:
     """Attaches a plugin of kind notify, under `name` or the first free name like the function's, and calls it.
 
-    Without a `name` it takes the place of an older definition of the same function.
+    Without a `name` it takes the place of an older definition of the same function, which is left alone where the newer
+    one is refused. Where the older one cannot be detached, the log says so.
 
     Raises:
         PilothouseError: as Run.attach().
     """
-    if not name:
-        for older in _older_definitions(function, run):
-            older.detach(timeout=parts.get("timeout"))
     receipt = _attach(run, schedule, name, name_of(function), parts)
     try:
-        return PluginFunction(function, run, receipt, schedule or "its usual schedule", max_failures)
+        newer = PluginFunction(function, run, receipt, schedule or "its usual schedule", max_failures)
     except BaseException:  # the House was closed while the receipt was under way
         _detach_apart(run, receipt)
         raise
+    for older in [] if name else _older_definitions(function, run):
+        older.make_way(newer, timeout=parts.get("timeout"))
+    return newer
 
 
 def _older_definitions(function: Function, run: RunPlugins) -> list[PluginFunction]:
@@ -61,7 +62,7 @@ def _older_definitions(function: Function, run: RunPlugins) -> list[PluginFuncti
 def _place(function: Function) -> tuple[str, str] | None:
     """Where the function stands in the source. None: its name does not tell."""
     module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
-    return None if not name or name.endswith("<lambda>") else (module, name)
+    return None if name.rpartition(".")[2] in ("", "<lambda>", "_") else (module, name)
 
 
 def _code(function: Function) -> object:

@@ -158,7 +158,8 @@ class RunPlugins(RunHandle):
         how it does, and detaches it.
 
         Where the same function is defined anew for the same run, as by running a notebook's cell again, and no name is
-        given, the older one is detached first.
+        given, the older one is detached as soon as the newer one is attached. So the newer plugin has another number in
+        its name, and a refusal leaves the older function as it was. Functions called "_" are all different.
 
         Args:
             schedule: the times at which to report, as in Plugin. Default: the usual one of kind "notify".

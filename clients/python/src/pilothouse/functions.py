@@ -70,6 +70,7 @@ class PluginFunction:
         self._error: BaseException | None = None
         self._end = ""  # why no more reports come; empty: they may
         self._detached = False  # as far as is known; an end does not say so
+        self._unwatched = False  # it could not be detached at its end: if others detach it now, that is not noticed
         self._waiting: PluginEvent | None = None  # at most one report waits, the newest
         self._calling = False
         self._seen_batch = -1  # of the newest report that has arrived
@@ -162,20 +163,42 @@ class PluginFunction:
         """
         self._detach(f"the function {self.name} is detached", timeout)
 
-    def _detach(self, note: str, timeout: float | None, request_id: str | None = None) -> None:
+    def make_way(self, newer: PluginFunction, *, timeout: float | None = None) -> None:
+        """Detaches its plugin for a newer definition of the same function, over that one's connection.
+
+        Its own may be closed. Where that fails, the log says so.
+        """
+        if newer.name == self.name:  # only a plugin that is gone has left its name
+            self._detached = True
+        self._detach_if_possible("it was defined anew", timeout, run=newer._run)
+
+    def _detach(self, note: str, timeout: float | None, *, once: bool = False, run: RunPlugins | None = None) -> None:
+        """Detaches its plugin over its own or another handle on the run; `once`: only if the service is there."""
         if self._detached:
             return
-        with contextlib.suppress(PluginNotFound, RunEnded):  # somebody else was faster
-            self._run.detach(self.name, note=note, request_id=request_id, timeout=timeout)
+        run, deadline = run or self._run, _deadline(timeout)
+        if not self._unwatched or self._is_listed(run, timeout, once):
+            with contextlib.suppress(PluginNotFound, RunEnded):  # somebody else was faster
+                # Without a request_id it is tried once.
+                run.detach(self.name, note=note, request_id="" if once else None, timeout=_left(deadline))
         self._detached = True
 
-    def _detach_if_possible(self, why: str, timeout: float | None = None, request_id: str | None = None) -> None:
-        """As detach(), for a function that has come to its end: there is nobody to tell of an error but the log."""
+    def _is_listed(self, run: RunPlugins, timeout: float | None, once: bool) -> bool:
+        """Whether the plugin of its name is the one that was attached for it, and not a newcomer."""
+        answer = run._ask("ListPlugins", pb.ListPluginsRequest(run_id=run.run_id), timeout, retry=not once)
+        attached = (self.name, "notify", self._receipt.applied_batch)
+        return any((listed.spec.name, listed.spec.kind, listed.attached_batch) == attached for listed in answer.plugins)
+
+    def _detach_if_possible(
+        self, why: str, timeout: float | None = None, *, once: bool = False, run: RunPlugins | None = None
+    ) -> None:
+        """As detach(), where there is nobody to tell of an error but the log."""
         try:
-            self._detach(f"the function {self.name} is detached: {why}", timeout, request_id)
+            self._detach(f"the function {self.name} is detached: {why}", timeout, once=once, run=run)
         except HouseClosed:
-            pass  # its close() has tried
+            self._unwatched = True  # its close() has tried
         except Exception as error:
+            self._unwatched = True
             _log.warning("the plugin %s of %s may still be attached: %s", self.name, self._run.run_id, error)
 
     def wait(self, timeout: float | None = None) -> None:
@@ -196,11 +219,11 @@ class PluginFunction:
             DeadlineExceeded: it takes longer than `timeout` seconds.
             TrainerUnavailable, Unreachable, HouseClosed: what has been reported cannot be asked for.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = _deadline(timeout)
         with self._changed:
             self._heartbeat_batches.clear()
         reported = -1 if self._end else self._last_reported(timeout)
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        left = _left(deadline)
         self._await(lambda: self._over() or (self._idle() and self._has_seen(reported)), left, "has not seen all")
 
     def _last_reported(self, timeout: float | None) -> int:
@@ -327,17 +350,26 @@ class PluginFunction:
         self._watch.close()
 
     def _end_here(self, end: str) -> None:
-        """Nothing more is delivered, whatever comes."""
+        """Nothing more is delivered, whatever comes. Where it has ended already, its last report still is."""
         with self._changed:
-            self._end, self._waiting = self._end or end, None
+            if not self._end:
+                self._end, self._waiting = end, None
             self._changed.notify_all()
 
     def _leave(self, timeout: float | None = None) -> None:
-        """Detaches the plugin if that is possible just now; nothing more is delivered."""
+        """Detaches the plugin if that is possible just now; nothing more is delivered, but to one that has ended."""
         self._end_here("left")
-        # Without a request_id it is tried once: who leaves does not wait for a service that is away.
-        self._detach_if_possible("its process leaves", LEAVE_TIMEOUT if timeout is None else timeout, request_id="")
+        # Who leaves does not wait for a service that is away.
+        self._detach_if_possible("its process leaves", LEAVE_TIMEOUT if timeout is None else timeout, once=True)
         self._watch.close()
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 #: Functions whose plugins may be attached: they are detached when Python ends. Guarded by _living_lock.
