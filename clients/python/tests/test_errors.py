@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import socket
 import time
+import traceback
+from collections.abc import Callable
 
 import grpc
 import pytest
-from fake_service import Refusal
+from fake_service import Hold, Refusal, unavailable
 from google.protobuf import any_pb2
 from google.rpc import status_pb2
 
@@ -13,7 +17,7 @@ import pilothouse
 from pilothouse import errors
 
 
-def test_a_refusal_becomes_the_class_of_its_reason_with_field_metadata_and_cause(service, run):
+def test_a_refusal_becomes_the_class_of_its_reason_with_field_and_metadata(service, run):
     service.answers["SetEta"] = [
         Refusal(grpc.StatusCode.INVALID_ARGUMENT, "ETA_INVALID", "eta must be above 0; got -1.", "eta", value="-1")
     ]
@@ -22,7 +26,50 @@ def test_a_refusal_becomes_the_class_of_its_reason_with_field_metadata_and_cause
     assert caught.value.reason == "ETA_INVALID"
     assert caught.value.field == "eta"
     assert caught.value.metadata == {"value": "-1"}
-    assert isinstance(caught.value.__cause__, grpc.RpcError)
+    assert isinstance(caught.value.__context__, grpc.RpcError)
+
+
+def _watch_and_wait_async(run: pilothouse.Run) -> None:
+    async def first() -> pilothouse.Event:
+        return await anext(run.watch())
+
+    asyncio.run(first())
+
+
+@pytest.mark.parametrize(
+    ("method", "ask"),
+    [
+        ("GetState", lambda run: run.state()),
+        ("SetEta", lambda run: run.set_eta(1)),
+        ("WatchTraining", lambda run: next(run.watch())),
+        ("WatchTraining", _watch_and_wait_async),
+    ],
+)
+def test_a_traceback_ends_with_the_sentence_and_shows_no_other_error(
+    service, run, method: str, ask: Callable[[pilothouse.Run], object]
+):
+    service.answers[method] = [Refusal(grpc.StatusCode.NOT_FOUND, "RUN_NOT_FOUND", "No run is called digits.")]
+    with pytest.raises(pilothouse.RunNotFound) as caught:
+        ask(run)
+    lines = "".join(traceback.format_exception(caught.value)).splitlines()
+    assert lines[-1] == "pilothouse.errors.RunNotFound: No run is called digits."
+    assert not [line for line in lines if "/grpc/" in line or "RpcError" in line or "exception" in line]
+
+
+def test_the_tracebacks_of_a_connection_that_fails_and_of_a_closed_one_show_no_other_error(service, house, run):
+    service.answers["ListRuns"] = [unavailable()]
+    with pytest.raises(pilothouse.Unreachable) as away:
+        pilothouse.connect(service.address)
+    hold = Hold()
+    service.answers["GetState"] = [hold]
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        asked = executor.submit(run.state)
+        assert hold.reached.wait(60)
+        house.close()
+        closed = asked.exception(60)
+    assert isinstance(closed, pilothouse.HouseClosed)
+    for error in (away.value, closed):
+        assert "_InactiveRpcError" not in "".join(traceback.format_exception(error))
 
 
 @pytest.mark.parametrize("reason", sorted(errors.BY_REASON))
@@ -57,7 +104,7 @@ def test_details_that_cannot_be_read_leave_the_plain_status(service, run, detail
         run.state()
     assert type(caught.value) is pilothouse.PilothouseError
     assert (caught.value.reason, caught.value.field, caught.value.metadata) == ("", "", {})
-    assert isinstance(caught.value.__cause__, grpc.RpcError)
+    assert isinstance(caught.value.__context__, grpc.RpcError)
     with pytest.raises(pilothouse.DeadlineExceeded):
         run.state()
 

@@ -159,12 +159,12 @@ class Connection:
                 return self._invoke(invoke, deadline)
             except grpc.RpcError as error:
                 if self.closed:
-                    raise self._closed_error() from error
+                    raise self._closed_error() from None
                 failure = from_rpc_error(error, self.address)
                 # Cancelled, but not by us: the service was leaving when the call came in.
                 unavailable = error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
                 if not (retry and unavailable) or time.monotonic() + pause >= deadline:
-                    raise failure from error
+                    raise failure from None
                 _log.info("the service is unavailable (%s); trying again in %.1f s", failure, pause)
             self._closed.wait(pause)
         raise AssertionError("backoff() never ends")
@@ -177,9 +177,9 @@ class Connection:
             raise DeadlineExceeded("The timeout is not above 0.", metadata={"address": self.address})
         try:
             return invoke(remaining)
-        except ValueError as error:
+        except ValueError:
             if self.closed:  # gRPC's answer to a call on a channel that was closed in the meantime
-                raise self._closed_error() from error
+                raise self._closed_error() from None
             raise
 
     def _closed_error(self) -> PilothouseError:

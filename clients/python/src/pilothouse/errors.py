@@ -23,7 +23,7 @@ class PilothouseError(Exception):
         field: the request's field that is to blame ("spec.network.shorthand"). Empty: no single field.
         metadata: every value the sentence mentions, as text.
 
-    Where the error came over the wire, the gRPC error is its __cause__.
+    Where the error came over the wire, the gRPC error is its __context__, or that one's; no traceback shows it.
     """
 
     REASON: ClassVar[str] = ""

@@ -261,7 +261,7 @@ class House:
         try:
             self._connection.call(lambda left: stub.ListRuns(request, timeout=left), retry=False)
         except PilothouseError as error:
-            cause = error.__cause__
+            cause = error.__context__
             if not isinstance(cause, grpc.RpcError) or error.reason:
                 raise
             if cause.code() is grpc.StatusCode.UNIMPLEMENTED:
@@ -273,7 +273,7 @@ class House:
                 )
             else:
                 raise
-            raise Unreachable(text, metadata={"address": self.address}) from cause
+            raise Unreachable(text, metadata={"address": self.address}) from None
 
 
 def _origin() -> str:

@@ -186,12 +186,12 @@ class Watch:
         """Waits a little and opens the stream again, or raises what the error means."""
         failure = from_rpc_error(error, self._connection.address)
         now = time.monotonic()
-        if self._broken_since is None:
-            self._broken_since = now
-        given_up = self._give_up_after is not None and now - self._broken_since >= self._give_up_after
+        since = now if self._broken_since is None else self._broken_since
+        given_up = self._give_up_after is not None and now - since >= self._give_up_after
         if not _is_break(error, failure) or given_up:
             self._ended = True
-            raise failure from error
+            raise failure from None
+        self._broken_since = since
         pause = next(self._pauses)
         _log.info("the watch of %s broke (%s); trying again in %.1f s", self._request.run_id, failure, pause)
         if self._closed.wait(pause):
