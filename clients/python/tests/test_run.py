@@ -9,7 +9,7 @@ import pytest
 from fake_service import Hold, Refusal, loss, run_message, status, unavailable
 
 import pilothouse
-from pilothouse.v1 import run_pb2, tensor_pb2
+from pilothouse.v1 import control_pb2, event_pb2, run_pb2, tensor_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 
 
@@ -204,6 +204,50 @@ def test_waiting_too_long_is_an_error(service, run):
     service.answers["WatchTraining"] = [[pb.WatchTrainingResponse(snapshot=run_message("TRAINING")), Hold()]]
     with pytest.raises(pilothouse.DeadlineExceeded):
         run.wait(timeout=0.3)
+
+
+def test_the_error_says_where_the_run_was_last_and_that_waiting_goes_on(service, run):
+    # The service says itself that the time is over, once it has sent all that is to be noticed.
+    over = Refusal(grpc.StatusCode.DEADLINE_EXCEEDED)
+    moved = control_pb2.Change(target=control_pb2.TargetChange(batch=90))
+    control = event_pb2.Event(sequence=6, batch=20, control=event_pb2.ControlReport(change=moved, value=90))
+    snapshot = pb.WatchTrainingResponse(snapshot=run_message("TRAINING", batch=20, target=50))
+    events = pb.WatchTrainingResponse(events=[loss(5, 10), control, loss(7, 30)])
+    service.answers["GetState"] = [training(10, 50, 4)]
+    service.answers["WatchTraining"] = [[snapshot, events, over]]
+    with pytest.raises(pilothouse.DeadlineExceeded) as caught:
+        run.wait(timeout=60)
+    assert str(caught.value) == "Run digits is still at batch 30 of 90 after 60 s; wait() can be called again."
+    assert caught.value.metadata == {"run_id": "digits", "batch": "30", "target": "90", "timeout": "60"}
+
+
+def test_a_state_that_comes_too_late_ends_the_wait_likewise(service, run):
+    service.answers["GetState"] = [training(10, 50, 4), Refusal(grpc.StatusCode.DEADLINE_EXCEEDED)]
+    service.answers["WatchTraining"] = [[pb.WatchTrainingResponse(events=[status(5, "IDLE", 20)])]]
+    with pytest.raises(pilothouse.DeadlineExceeded, match="still at batch 20 of "):
+        run.wait(timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("states", "watches"),
+    [
+        ([Refusal(grpc.StatusCode.DEADLINE_EXCEEDED)], []),
+        ([], [[Refusal(grpc.StatusCode.DEADLINE_EXCEEDED)]]),
+        (
+            [],
+            [
+                [pb.WatchTrainingResponse(snapshot=run_message("TRAINING")), unavailable()],
+                [Refusal(grpc.StatusCode.DEADLINE_EXCEEDED)],
+            ],
+        ),
+    ],
+    ids=["state", "watch", "broken watch"],
+)
+def test_a_service_that_does_not_answer_a_wait_is_told_from_a_run_that_is_not_there_yet(service, run, states, watches):
+    service.answers["GetState"] = states or [training(10, 50, 4)]
+    service.answers["WatchTraining"] = watches
+    with pytest.raises(pilothouse.DeadlineExceeded, match="did not answer in time"):
+        run.wait(timeout=60)
 
 
 def test_one_run_may_be_steered_by_many_threads(service, run):

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pilothouse._convert import to_state
+from pilothouse._deadlines import deadline_after, seconds_left
 from pilothouse.errors import DeadlineExceeded, HouseClosed, PluginNotFound, RunEnded
 from pilothouse.events import ControlEvent, ControlKind, Event, Heartbeat, PluginEvent, PluginFailureEvent
 from pilothouse.types import PluginReceipt
@@ -176,11 +177,11 @@ class PluginFunction:
         """Detaches its plugin over its own or another handle on the run; `once`: only if the service is there."""
         if self._detached:
             return
-        run, deadline = run or self._run, _deadline(timeout)
+        run, deadline = run or self._run, deadline_after(timeout)
         if not self._unwatched or self._is_listed(run, timeout, once):
             with contextlib.suppress(PluginNotFound, RunEnded):  # somebody else was faster
                 # Without a request_id it is tried once.
-                run.detach(self.name, note=note, request_id="" if once else None, timeout=_left(deadline))
+                run.detach(self.name, note=note, request_id="" if once else None, timeout=seconds_left(deadline))
         self._detached = True
 
     def _is_listed(self, run: RunPlugins, timeout: float | None, once: bool) -> bool:
@@ -219,11 +220,11 @@ class PluginFunction:
             DeadlineExceeded: it takes longer than `timeout` seconds.
             TrainerUnavailable, Unreachable, HouseClosed: what has been reported cannot be asked for.
         """
-        deadline = _deadline(timeout)
+        deadline = deadline_after(timeout)
         with self._changed:
             self._heartbeat_batches.clear()
         reported = -1 if self._end else self._last_reported(timeout)
-        left = _left(deadline)
+        left = seconds_left(deadline)
         self._await(lambda: self._over() or (self._idle() and self._has_seen(reported)), left, "has not seen all")
 
     def _last_reported(self, timeout: float | None) -> int:
@@ -362,14 +363,6 @@ class PluginFunction:
         # Who leaves does not wait for a service that is away.
         self._detach_if_possible("its process leaves", LEAVE_TIMEOUT if timeout is None else timeout, once=True)
         self._watch.close()
-
-
-def _deadline(timeout: float | None) -> float | None:
-    return None if timeout is None else time.monotonic() + timeout
-
-
-def _left(deadline: float | None) -> float | None:
-    return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 #: Functions whose plugins may be attached: they are detached when Python ends. Guarded by _living_lock.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from pilothouse._convert import as_floats, from_tensor, to_receipt, to_state, to_tensor
 from pilothouse._numbers import whole
 from pilothouse._run_plugins import RunPlugins
-from pilothouse.errors import ArrayShapeInvalid, DeadlineExceeded
-from pilothouse.events import Heartbeat, LossEvent, StatusEvent
-from pilothouse.types import FloatArray, IdleReason, Receipt, RunStatus, State, Stopped
+from pilothouse._wait import Waiting
+from pilothouse.errors import ArrayShapeInvalid
+from pilothouse.types import FloatArray, Receipt, State, Stopped
 from pilothouse.v1 import control_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 from pilothouse.watch import Watch
@@ -281,35 +280,10 @@ class Run(RunPlugins):
             timeout: seconds to wait. Default: as long as it takes.
 
         Raises:
-            DeadlineExceeded: it took longer.
+            DeadlineExceeded: it takes longer; the text says where the run is. wait() can be called again.
             RunNotFound, TrainerUnavailable, Unreachable.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        state = self.state(timeout=timeout)
-        while not _waited_enough(state, batch):
-            self._watch_until(state.last_sequence, batch, deadline)
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise DeadlineExceeded(f"Run {self._run_id} is still at batch {state.batch}.")
-            state = self.state(timeout=left)
-        return state
-
-    def _watch_until(self, after_sequence: int, batch: int | None, deadline: float | None) -> None:
-        """Returns as soon as asking for the state may tell something new."""
-        watch = Watch(
-            self._connection,
-            self._run_id,
-            after_sequence=after_sequence,
-            kinds=("status", "loss"),
-            give_up_after=self._connection.timeout,
-            deadline=deadline,
-        )
-        with watch:
-            for event in watch:
-                if isinstance(event, Heartbeat | StatusEvent) and event.status is not RunStatus.TRAINING:
-                    return
-                if isinstance(event, Heartbeat | LossEvent) and batch is not None and event.batch >= batch:
-                    return
+        return Waiting(self, batch, timeout).state()
 
     # Calls
 
@@ -324,11 +298,3 @@ class Run(RunPlugins):
         options = self._options(at_batch, note, request_id)
         request = pb.BatchToRequest(run_id=self._run_id, target=change, options=options)
         return to_receipt(self._control("BatchTo", request, timeout).receipt)
-
-
-def _waited_enough(state: State, batch: int | None) -> bool:
-    if state.status.ended or (batch is not None and state.batch >= batch):
-        return True
-    # A target that was set a moment ago is ahead of a run that is about to wake up.
-    at_rest = state.batch >= state.target or state.idle_reason is IdleReason.DIVERGED
-    return state.status is RunStatus.IDLE and at_rest

@@ -182,6 +182,10 @@ class Watch:
     def _finished(self) -> bool:
         return self._ended or self._closed.is_set() or self._connection.closed
 
+    def _is_answered(self) -> bool:
+        """The service has been answering up to now, or to the watch's end."""
+        return self._began and self._broken_since is None
+
     def _recover(self, error: grpc.RpcError) -> None:
         """Waits a little and opens the stream again, or raises what the error means."""
         failure = from_rpc_error(error, self._connection.address)
