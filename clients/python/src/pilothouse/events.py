@@ -54,7 +54,7 @@ class ControlKind(enum.StrEnum):
     PARAMETERS = "PARAMETERS"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Snapshot:
     """The run as it was when the watch began. The first thing a watch yields."""
 
@@ -66,6 +66,9 @@ class Snapshot:
     def batch(self) -> int:
         """The run's batch."""
         return self.state.batch
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.state!r}{', resumed' if self.resumed else ''})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ class Plugin:
         object.__setattr__(self, "settings", dict(self.settings))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PluginState:
     """A plugin of a run as it is now, complete: what was left out is filled in."""
 
@@ -200,6 +200,9 @@ class PluginState:
             max_failures=self.max_failures or None,
         )
 
+    def __repr__(self) -> str:
+        return f"PluginState({self})"
+
     def __str__(self) -> str:
         """One line: "early-stopping: each(100) on batches; ran 3 times, last at batch 300; next at 400"."""
         when = f"{self.schedule} on {self.timeline}" if self.schedule else str(self.point)
@@ -228,7 +231,7 @@ class PluginSettingInfo:
     required: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PluginKind:
     """A kind of plugin that the service's trainers know."""
 
@@ -241,6 +244,9 @@ class PluginKind:
     usual_point: PluginPoint
     usual_priority: int
     required: bool
+
+    def __repr__(self) -> str:
+        return f"PluginKind({self.name}: {self.description})"
 
     def __str__(self) -> str:
         """The name and what it does, then a line for each setting."""

@@ -104,7 +104,7 @@ class Facts:
     validation_examples: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class State:
     """A run as it was at one moment, between two batches."""
 
@@ -141,6 +141,13 @@ class State:
     vector: FloatArray | None = None
     #: The plugins attached, in the order in which they run. Empty wherever they are left out: Run.plugins() tells them.
     plugins: tuple[PluginState, ...] = ()
+
+    def __repr__(self) -> str:
+        why = "" if self.idle_reason is IdleReason.UNSPECIFIED else f" ({self.idle_reason})"
+        return (
+            f"State({self.run_id}: {self.status}{why}, batch {self.batch}, target {self.target}, "
+            f"loss {self.loss:.6g}, eta {self.eta:.6g})"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,10 @@ class Watch:
         """The sequence after which a later watch(after_sequence=…) would go on. None before the snapshot."""
         return self._handed_out
 
+    def __repr__(self) -> str:
+        over = ", closed" if self._closed.is_set() else ", ended" if self._ended else ""
+        return f"<pilothouse.Watch of {self._request.run_id}, after_sequence={self._handed_out}{over}>"
+
     def close(self) -> None:
         """Ends the watch: a reader that waits gets the end of the iteration. From any thread; may be called again."""
         with self._lock:
