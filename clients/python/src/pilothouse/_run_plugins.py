@@ -193,7 +193,8 @@ class RunPlugins(RunHandle):
         """The plugins of the run, in the order in which they run when they are due at the same boundary.
 
         print() shows each on a line: when it ran last, how often, and when it is next due. Of a run that has ended, as
-        they were at its end.
+        they were at its end; but of one that is LOST, or whose trainer died, as they were last reported: then the
+        counts may be older.
 
         Raises:
             RunNotFound, TrainerUnavailable, Unreachable, DeadlineExceeded.
