@@ -47,6 +47,26 @@ def attach_function(
     return newer
 
 
+def check_function(function: Function) -> None:
+    """Makes sure, before anything is attached for it, that the function can be called with an event and a run.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    needed = "a function that takes an event and a run is needed, as in def look(event, run)"
+    if not callable(function):
+        raise TypeError(f"{needed}; not {function!r}")
+    try:
+        # Of what is called itself, which may give more to what it wraps.
+        signature = inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):  # some of those written in C tell none
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        raise TypeError(f"{needed}; {getattr(function, '__name__', function)!s} takes {signature}") from None
+
+
 def _older_definitions(function: Function, run: RunPlugins) -> list[PluginFunction]:
     """Functions called for the same run that stand in the same place of the source, but were defined another time."""
     place, code = _place(function), _code(function)

@@ -1,4 +1,4 @@
-"""Whole numbers from outside, checked before they travel."""
+"""Numbers from outside, checked before they travel."""
 
 from __future__ import annotations
 
@@ -23,6 +23,20 @@ def whole(number: int, name: str) -> int:
     if abs(value) > _LARGEST_INT64:
         raise TargetInvalid(f"{name} is at most 2^53; got {value}.", field=name, metadata={"value": str(value)})
     return value
+
+
+def real(number: float, name: str) -> float:
+    """The number as a float; finite or not.
+
+    Raises:
+        TypeError: it is no real number. Text is none, even where it reads like one.
+    """
+    try:
+        if not isinstance(number, str | bytes | bytearray):
+            return float(number)
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"{name} is a number, not {number!r}")
 
 
 def plugin_number(number: int, name: str, minimum: int, maximum: int) -> int:

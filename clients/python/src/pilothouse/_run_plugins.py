@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from pilothouse._convert import to_plugin_receipt
-from pilothouse._every import attach_function
+from pilothouse._every import attach_function, check_function
 from pilothouse._handle import RunHandle
 from pilothouse._numbers import plugin_number
 from pilothouse._plugins import timeline_number, to_plugin_state, to_spec
@@ -172,7 +172,8 @@ class RunPlugins(RunHandle):
             timeout: seconds to wait for the receipt. Default: the House's.
 
         Raises:
-            TypeError: there are no parentheses after `every`, or what it decorates cannot be called.
+            TypeError: there are no parentheses after `every`, or what it decorates cannot be called with an event
+                and a run.
             As attach().
         """
         if not isinstance(schedule, str):
@@ -183,8 +184,7 @@ class RunPlugins(RunHandle):
             parts["settings"] = {"values": values if isinstance(values, str) else tuple(values)}
 
         def decorate(function: Callable[[PluginEvent, Any], object]) -> PluginFunction:
-            if not callable(function):
-                raise TypeError(f"a function that takes an event and a run is needed, not {function!r}")
+            check_function(function)
             return attach_function(function, self, schedule, name, max_failures, parts)
 
         return decorate

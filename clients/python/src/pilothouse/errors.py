@@ -301,7 +301,7 @@ class PluginAlreadyExists(PilothouseError):
 
 
 class PluginKindUnknown(PilothouseError):
-    """There is no such kind of plugin. Metadata: kind, known."""
+    """There is no such kind of plugin. Metadata: kind; known, where the service says so."""
 
     REASON = "PLUGIN_KIND_UNKNOWN"
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from pilothouse._connection import LARGEST_ORIGIN_BYTES, Connection
 from pilothouse._convert import to_state, to_tensor
 from pilothouse._names import enum_number
-from pilothouse._numbers import whole
+from pilothouse._numbers import real, whole
 from pilothouse._plugins import to_plugin_kind, to_specs
 from pilothouse._spec import report_spec, seed_number, set_batch_size, set_validation
 from pilothouse._upload import upload
@@ -179,7 +179,7 @@ class House:
         spec = run_pb2.RunSpec(
             network=network,
             loss=enum_number(run_pb2.LossFunction, loss, field="spec.loss"),
-            eta=None if eta is None else float(eta),
+            eta=None if eta is None else real(eta, "eta"),
             keep_order=keep_order,
             precision=enum_number(run_pb2.Precision, precision, field="spec.precision"),
             seed=seed_number(seed),

@@ -11,6 +11,7 @@ All classes are immutable values and safe to share between threads.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,10 +20,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pilothouse.errors import PluginPointUnknown, SpecInvalid
+from pilothouse.errors import PluginKindUnknown, PluginPointUnknown, SpecInvalid
 
 #: The value of a plugin's setting. A time may be a timedelta; several names, a list or a tuple.
 SettingValue = str | float | int | bool | timedelta | list[str] | tuple[str, ...]
+
+#: Stands in schedules, and in the name of no kind.
+_NOT_OF_A_KIND = re.compile(r"[\s()]")
 
 _Kind = TypeVar("_Kind", bound=enum.StrEnum)
 
@@ -110,7 +114,8 @@ class Plugin:
     """What to run, and when: Plugin("early-stopping", "each(100)", settings={"patience": 5}).
 
     What is left out gets the kind's usual value; House.plugin_kinds() tells the kinds and what is usual. Making one
-    raises PluginPointUnknown for a point, and SpecInvalid for a timeline, that there is not.
+    raises PluginPointUnknown for a point, and SpecInvalid for a timeline, that there is not; and PluginKindUnknown for
+    a kind with a blank or a parenthesis.
 
     Attributes:
         kind: one of House.plugin_kinds().
@@ -140,11 +145,23 @@ class Plugin:
     max_failures: int | None = None
 
     def __post_init__(self) -> None:
+        _check_kind(self.kind)
         timeline = None if self.timeline is None else Timeline(self.timeline)
         point = None if self.point is None else PluginPoint(self.point)
         object.__setattr__(self, "timeline", None if timeline is Timeline.UNSPECIFIED else timeline)
         object.__setattr__(self, "point", None if point is PluginPoint.UNSPECIFIED else point)
         object.__setattr__(self, "settings", dict(self.settings))
+
+
+def _check_kind(kind: str) -> None:
+    if not isinstance(kind, str) or not _NOT_OF_A_KIND.search(kind):
+        return
+    raise PluginKindUnknown(
+        f"There is no kind of plugin {kind!r}. A schedule is said apart from the kind: write "
+        'pilothouse.Plugin("validate", "each(100)"), or run.attach("validate", "each(100)").',
+        field="kind",
+        metadata={"kind": kind},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

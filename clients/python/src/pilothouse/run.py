@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilothouse._convert import as_floats, from_tensor, to_receipt, to_state, to_tensor
-from pilothouse._numbers import whole
+from pilothouse._numbers import real, whole
 from pilothouse._run_plugins import RunPlugins
 from pilothouse._wait import Waiting
 from pilothouse.errors import ArrayShapeInvalid
@@ -58,9 +58,10 @@ class Run(RunPlugins):
 
         Raises:
             EtaInvalid: it is not.
+            TypeError: it is no number.
         """
         options = self._options(at_batch, note, request_id)
-        request = pb.SetEtaRequest(run_id=self._run_id, eta=float(eta), options=options)
+        request = pb.SetEtaRequest(run_id=self._run_id, eta=real(eta, "eta"), options=options)
         return to_receipt(self._control("SetEta", request, timeout).receipt)
 
     def set(
@@ -78,9 +79,10 @@ class Run(RunPlugins):
         Raises:
             KnobUnknown: the run has no such knob.
             KnobOutOfRange: the value lies outside what the knob declares.
+            TypeError: it is no number.
         """
         options = self._options(at_batch, note, request_id)
-        request = pb.SetKnobRequest(run_id=self._run_id, name=name, value=float(value), options=options)
+        request = pb.SetKnobRequest(run_id=self._run_id, name=name, value=real(value, "value"), options=options)
         return to_receipt(self._control("SetKnob", request, timeout).receipt)
 
     def batch_to(
