@@ -27,13 +27,13 @@ absl::Status RefuseCount(absl::string_view field, const std::string& given, int6
 }
 
 // Whether row i is held out.
-std::vector<bool> Choose(int64_t rows, int64_t count, ExampleOrder order, uint64_t seed) {
+std::vector<bool> Choose(int64_t rows, int64_t count, ExampleOrder order) {
   std::vector<bool> held_out(static_cast<size_t>(rows), false);
   if (order == ExampleOrder::kKept) {
     std::fill(held_out.end() - count, held_out.end(), true);
     return held_out;
   }
-  const RandomStream random(seed, RandomPurpose::kHoldOut, 0);
+  const RandomStream random(/*seed=*/0, RandomPurpose::kHoldOut, 0);
   std::vector<size_t> deck(held_out.size());
   std::iota(deck.begin(), deck.end(), 0);
   // The last `count` places of a Fisher-Yates shuffle; the others need not be shuffled.
@@ -87,9 +87,9 @@ absl::StatusOr<int64_t> CountHeldOut(std::optional<double> fraction, std::option
                               : RefuseCount(kCount, absl::StrCat(*count), held_out, examples);
 }
 
-Split HoldOut(const Dataset& data, int64_t count, ExampleOrder order, uint64_t seed) {
+Split HoldOut(const Dataset& data, int64_t count, ExampleOrder order) {
   const int64_t rows = data.inputs.rows;
-  const std::vector<bool> held_out = Choose(rows, count, order, seed);
+  const std::vector<bool> held_out = Choose(rows, count, order);
   Split split{Empty(data, rows - count), Empty(data, count)};
   for (int64_t row = 0; row < rows; ++row) {
     Append(data, row, held_out[static_cast<size_t>(row)] ? split.validation : split.training);

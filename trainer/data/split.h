@@ -22,9 +22,11 @@ struct Split {
   Dataset validation;
 };
 
-// Holds `count` examples out: the last ones where the order is kept, otherwise examples that `seed` draws. Both parts
-// keep the order of `data`, and its row numbers. REQUIRES: 0 < count < rows of `data`.
-Split HoldOut(const Dataset& data, int64_t count, ExampleOrder order, uint64_t seed);
+// Holds `count` examples out: the last ones where the order is kept, otherwise random ones, always the same. Runs on
+// the same data are so measured on the same examples whatever their seeds, and a run that goes on from the parameters
+// of another has not learnt from what it is measured on. Both parts keep the order of `data`, and its row numbers.
+// REQUIRES: 0 < count < rows of `data`.
+Split HoldOut(const Dataset& data, int64_t count, ExampleOrder order);
 
 }  // namespace pilothouse::trainer
 

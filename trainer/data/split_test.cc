@@ -50,7 +50,7 @@ TEST(CountHeldOut, RefusesWhatLeavesNothingToLearnFromOrToScoreOn) {
 }
 
 TEST(HoldOut, TakesTheLastExamplesWhereTheOrderIsKept) {
-  const Split split = HoldOut(Numbers(5), 2, ExampleOrder::kKept, 1);
+  const Split split = HoldOut(Numbers(5), 2, ExampleOrder::kKept);
   EXPECT_EQ(split.training.inputs.values, (std::vector<double>{0, 1, 2}));
   EXPECT_EQ(split.training.targets.values, (std::vector<double>{-0.0, -1, -2}));
   EXPECT_EQ(split.validation.inputs.values, (std::vector<double>{3, 4}));
@@ -59,21 +59,18 @@ TEST(HoldOut, TakesTheLastExamplesWhereTheOrderIsKept) {
   EXPECT_EQ(split.validation.row_numbers, (std::vector<int64_t>{3, 4}));
 }
 
-TEST(HoldOut, DrawsEachExampleOnceByTheSeed) {
+TEST(HoldOut, DrawsEachExampleOnceAndTheSameEveryTime) {
   for (const int64_t count : {1, 40, 99}) {
-    const Split split = HoldOut(Numbers(100), count, ExampleOrder::kShuffled, 1);
+    const Split split = HoldOut(Numbers(100), count, ExampleOrder::kShuffled);
     EXPECT_EQ(split.validation.inputs.rows, count);
     std::vector<double> all;
     std::merge(split.training.inputs.values.begin(), split.training.inputs.values.end(),
                split.validation.inputs.values.begin(), split.validation.inputs.values.end(), std::back_inserter(all));
     EXPECT_EQ(all, Numbers(100).inputs.values) << "both parts in order, nothing lost and nothing twice";
   }
-  const auto drawn = [](uint64_t seed) {
-    return HoldOut(Numbers(100), 40, ExampleOrder::kShuffled, seed).validation.inputs.values;
-  };
-  EXPECT_EQ(drawn(1), drawn(1));
-  EXPECT_NE(drawn(1), drawn(2));
-  EXPECT_NE(drawn(1), HoldOut(Numbers(100), 40, ExampleOrder::kKept, 1).validation.inputs.values);
+  const auto drawn = [] { return HoldOut(Numbers(100), 40, ExampleOrder::kShuffled).validation.inputs.values; };
+  EXPECT_EQ(drawn(), drawn());
+  EXPECT_NE(drawn(), HoldOut(Numbers(100), 40, ExampleOrder::kKept).validation.inputs.values);
 }
 
 }  // namespace

@@ -184,7 +184,7 @@ absl::StatusOr<Split> SplitData(const LearnerSpec& spec, Dataset data) {
       CountHeldOut(spec.validation_fraction, spec.validation_examples, data.inputs.rows);
   if (!held_out.ok()) return held_out.status();
   if (*held_out == 0) return Split{std::move(data), {}};
-  return HoldOut(data, *held_out, OrderOf(spec), spec.seed);
+  return HoldOut(data, *held_out, OrderOf(spec));
 }
 
 // What is held out is treated as what the network will meet later: it must not take part in measuring.

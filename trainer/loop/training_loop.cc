@@ -44,7 +44,7 @@ StatusReport TrainingLoop::Run() {
     HandleControls();
     RunPlugins(PluginPoint::kBeforeBatch);
     if (ended()) break;
-    reporter_.ChangedStatus();
+    reporter_.ChangedStatus(std::exchange(pause_note_, ""));
     if (reporter_.status() == RunStatus::kTraining) {
       Train();
     } else {

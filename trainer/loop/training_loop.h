@@ -115,6 +115,8 @@ class TrainingLoop final : private PluginSink {
   std::optional<Ending> ending_;
   // Of what plugins ask for, to tell one from another.
   int64_t wishes_ = 0;
+  // What was said about pausing, for the status that follows.
+  std::string pause_note_;
 };
 
 }  // namespace pilothouse::trainer

@@ -90,6 +90,7 @@ absl::Status TrainingLoop::Apply(const Control& control, const KnobChange& chang
 absl::Status TrainingLoop::Apply(const Control& control, const TargetChange& change) {
   const auto previous = static_cast<double>(state_.target.batch());
   if (absl::Status status = state_.target.Apply(change, state_.batch); !status.ok()) return status;
+  pause_note_ = change.kind == TargetChange::Kind::kPause ? control.note : "";
   reporter_.Applied({control, static_cast<double>(state_.target.batch()), previous, ""});
   return absl::OkStatus();
 }

@@ -1,4 +1,5 @@
 // What plugins that fail, or ask for the impossible, do to a run.
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
@@ -90,10 +91,17 @@ TEST_F(PluginLoopTest, ARequiredPluginThatKeepsFailingPausesTheRun) {
   Add("broken", "each(10)", [](PluginContext&) -> absl::Status { throw std::runtime_error("out of room"); });
   options.plugins[0].required = true;
   options.target = 100;
-  StopAt(seconds(1));
+  step_time = seconds(10);
+  StopAt(seconds(1000));
   Run();
   EXPECT_THAT(Changes(), Contains("12 IDLE PAUSED"));
-  EXPECT_EQ(learner.etas().size(), 12U) << "it is due at each boundary until it succeeds";
+  EXPECT_EQ(learner.etas().size(), 12U) << "it is called again every ten seconds";
+  const auto paused = std::find_if(sink.reports.begin(), sink.reports.end(), [](const Report& report) {
+    const auto* status = std::get_if<StatusReport>(&report.kind);
+    return status != nullptr && status->idle_reason == IdleReason::kPaused;
+  });
+  ASSERT_NE(paused, sink.reports.end());
+  EXPECT_THAT(std::get<StatusReport>(paused->kind).message, HasSubstr("failed 3 times in a row"));
 }
 
 TEST_F(PluginLoopTest, ARequiredPluginThatFailsAtTheStartPausesTheRunBeforeItsFirstBatch) {

@@ -1,5 +1,6 @@
 #include "trainer/plugin/attached_plugin.h"
 
+#include <chrono>
 #include <utility>
 
 namespace pilothouse::trainer {
@@ -16,6 +17,7 @@ bool AttachedPlugin::IsDue(const RunTimelines& timelines) const {
     return built_in->NextDueBatch(batch) <= batch ||
            (moment.has_value() && *moment <= timelines.MomentAt(timelines.Now(Timeline::kWallTime)));
   }
+  if (owed && timelines.Now(Timeline::kWallTime) < retry_at) return false;
   if (schedule.has_value()) return next_due <= timelines.Now(timeline());
   return point() != PluginPoint::kStart || WaitsForStart();
 }
@@ -29,9 +31,12 @@ void AttachedPlugin::Count(const PluginCall& call, const RunTimelines& timelines
   AskAfter(timelines.Now(timeline()));
 }
 
-void AttachedPlugin::Owe(Ticks after) {
+void AttachedPlugin::Owe(Ticks after, const RunTimelines& timelines) {
   if (!status.spec.required.value_or(false)) return;
   owed = true;
+  const bool may_wait = point() == PluginPoint::kBeforeBatch || point() == PluginPoint::kAfterBatch;
+  const std::chrono::nanoseconds wait = may_wait ? kRetryAfter : std::chrono::nanoseconds(0);
+  retry_at = timelines.Now(Timeline::kWallTime) + wait.count();
   AskAfter(after);
 }
 

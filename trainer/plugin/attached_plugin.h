@@ -2,6 +2,7 @@
 #ifndef PILOTHOUSE_TRAINER_PLUGIN_ATTACHED_PLUGIN_H_
 #define PILOTHOUSE_TRAINER_PLUGIN_ATTACHED_PLUGIN_H_
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,10 @@
 
 namespace pilothouse::trainer {
 
+// How long a required plugin that failed between two batches waits before it is called again: what is in its way (a
+// file system that does not answer, say) may pass, and each failure is journaled.
+inline constexpr std::chrono::seconds kRetryAfter{10};
+
 struct AttachedPlugin {
   // next_due, now and waits_for are filled in by Status().
   PluginStatus status;
@@ -31,8 +36,10 @@ struct AttachedPlugin {
   // The first time of its schedule after that: schedules are asked once per call of their plugin, not once per batch.
   Ticks next_due = kNever;
   int failures_in_a_row = 0;
-  // It is required and its last call did not do what it was for: it is due until one does.
+  // It is required and its last call did not do what it was for: it is due, from this moment of the wall time on, until
+  // one does.
   bool owed = false;
+  Ticks retry_at = 0;
   // Detaching may happen while it runs.
   bool attached = true;
 
@@ -47,8 +54,8 @@ struct AttachedPlugin {
   // It was called.
   void Count(const PluginCall& call, const RunTimelines& timelines);
   // The call did not do what it was for. If the plugin is required, it is asked about the same times again, those after
-  // `after`.
-  void Owe(Ticks after);
+  // `after`, a little later.
+  void Owe(Ticks after, const RunTimelines& timelines);
 
   PluginStatus Status(const RunTimelines& timelines) const;
   SavedPlugin Save(const RunTimelines& timelines) const;

@@ -21,6 +21,10 @@ void PluginAgenda::Rebuild(const std::vector<std::shared_ptr<AttachedPlugin>>& p
 
 void PluginAgenda::Add(const AttachedPlugin& plugin, const RunTimelines& timelines, DueTimes& due) {
   if (plugin.next_due == kNever) return;
+  if (plugin.owed) {
+    due.wall_time = std::min(due.wall_time, plugin.retry_at);
+    return;
+  }
   switch (plugin.timeline()) {
     case Timeline::kBatches:
     case Timeline::kExamples:

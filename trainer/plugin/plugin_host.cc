@@ -99,7 +99,7 @@ void PluginHost::Call(AttachedPlugin& plugin, RunView& run, PluginSink& sink, bo
   if (last) call.wishes.clear();
   const bool pause = Grant(plugin, call, sink);
   // Unless it counts something else from now on.
-  if (call.undone && plugin.timeline() == timeline) plugin.Owe(range.after);
+  if (call.undone && plugin.timeline() == timeline) plugin.Owe(range.after, timelines_);
   if (call.failure.empty()) {
     plugin.failures_in_a_row = 0;
   } else {
@@ -146,8 +146,15 @@ void PluginHost::Fail(AttachedPlugin& plugin, const PluginCall& call, PluginSink
 }
 
 std::vector<PluginStatus> PluginHost::List() const {
+  const bool validated = std::any_of(plugins_.begin(), plugins_.end(), [](const SharedPlugin& plugin) {
+    return plugin->kind != nullptr && plugin->kind->validates;
+  });
   std::vector<PluginStatus> list;
-  for (const SharedPlugin& plugin : plugins_) list.push_back(plugin->Status(timelines_));
+  for (const SharedPlugin& plugin : plugins_) {
+    list.push_back(plugin->Status(timelines_));
+    const bool in_vain = plugin->point() == PluginPoint::kAfterValidation && !validated;
+    if (in_vain) list.back().waits_for += ", which no plugin makes";
+  }
   return list;
 }
 

@@ -47,7 +47,7 @@ class PluginSink {
 // Where a plugin has asked for a validation, those at after_validation run next, before what it wishes is granted: they
 // see the parameters that were validated.
 //
-// A required plugin whose call failed, unless it merely took too long, is due again at the next boundary, until a call
+// A required plugin whose call failed, unless it merely took too long, is called again every ten seconds until a call
 // succeeds. After max_failures in a row it pauses the run; whoever resumes it gives it as many tries again. At start it
 // pauses the run at once, before the first batch, and at after_validation, where it is next due after a validation.
 //

@@ -97,6 +97,8 @@ struct PluginKind {
   bool required = false;
   // It makes sense only where examples are held out: NO_VALIDATION_DATA otherwise.
   bool needs_validation_data = false;
+  // It validates: those at after_validation have something to wait for.
+  bool validates = false;
   // It does something at point end, when the run can be changed no more: PLUGIN_INVALID there otherwise.
   bool acts_at_end = true;
   // The setting that names the file it writes, if it writes one; no two plugins of a run may write the same.

@@ -264,11 +264,18 @@ TEST_F(PluginRosterTest, TheListSaysWhatIsWaitedForWhereNoScheduleDoes) {
   EXPECT_EQ(StatusOf("start").waits_for, "the start");
   EXPECT_EQ(StatusOf("stop").waits_for, "the stop");
   EXPECT_EQ(StatusOf("end").waits_for, "the end");
-  EXPECT_EQ(StatusOf("best").waits_for, "a validation");
+  EXPECT_EQ(StatusOf("best").waits_for, "a validation, which no plugin makes");
   EXPECT_EQ(StatusOf("never").waits_for, "");
   for (const PluginStatus& status : host_->List()) EXPECT_EQ(status.next_due, std::nullopt) << status.spec.name;
   Boundary();
   EXPECT_EQ(StatusOf("start").waits_for, "");
+  PluginKind validating = Kind("validating");
+  validating.validates = true;
+  kinds_.Register(validating);
+  PluginSpec spec = Spec("validates", "always");
+  spec.kind = "validating";
+  Attach(spec);
+  EXPECT_EQ(StatusOf("best").waits_for, "a validation");
 }
 
 TEST_F(PluginRosterTest, ARestoredRunDoesNotRepeatWhatItDid) {

@@ -53,6 +53,7 @@ int RunChange(const Session& session, const Arguments& arguments) {
     // Whoever did not name the run learns which it was.
     session.Print(absl::StrCat(arguments.run.empty() ? absl::StrCat(Printable(*run_id), ": ") : "",
                                ReceiptLine(given.change, *receipt)));
+    if (arguments.command == Command::kPluginAdd) PrintWhatWaitsInVain(session, *run_id);
   }
   return kExitSuccess;
 }

@@ -2,6 +2,8 @@
 #ifndef PILOTHOUSE_CLIENTS_CPP_PILOT_COMMANDS_H_
 #define PILOTHOUSE_CLIENTS_CPP_PILOT_COMMANDS_H_
 
+#include <string>
+
 #include "clients/cpp/pilot/arguments.h"
 #include "clients/cpp/pilot/session.h"
 
@@ -14,6 +16,8 @@ int RunWatch(const Session& session, const Arguments& arguments);
 // set-eta, set, batch-to, pause, resume and stop; plugin add, remove and schedule.
 int RunChange(const Session& session, const Arguments& arguments);
 int RunPluginList(const Session& session, const Arguments& arguments);
+// A line for each plugin of the run that waits for what nothing brings about; the run may have none.
+void PrintWhatWaitsInVain(const Session& session, const std::string& run_id);
 int RunPluginKinds(const Session& session, const Arguments& arguments);
 int RunPredict(const Session& session, const Arguments& arguments);
 

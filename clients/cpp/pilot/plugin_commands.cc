@@ -1,6 +1,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "clients/cpp/pilot/commands.h"
@@ -12,6 +13,9 @@
 
 namespace pilothouse::client {
 namespace {
+
+// How a trainer ends what a plugin waits for where nothing will bring it about.
+constexpr char kInVain[] = ", which no plugin makes";
 
 std::string WithoutLastNewline(const std::string& text) { return std::string(absl::StripSuffix(text, "\n")); }
 
@@ -30,6 +34,17 @@ int RunPluginList(const Session& session, const Arguments& arguments) {
     session.Print(WithoutLastNewline(PluginTable(*list, TerminalStyle().width)));
   }
   return kExitSuccess;
+}
+
+void PrintWhatWaitsInVain(const Session& session, const std::string& run_id) {
+  const absl::StatusOr<v1::ListPluginsResponse> list = session.client().ListPlugins(run_id);
+  // What was asked for is done; this is a hint.
+  if (!list.ok()) return;
+  for (const v1::PluginStatus& plugin : list->plugins()) {
+    if (!absl::EndsWith(plugin.waits_for(), kInVain)) continue;
+    session.Print(absl::StrCat(Printable(plugin.spec().name()), " waits for ", Printable(plugin.waits_for()),
+                               "; add one: pilot plugin add ", Printable(run_id), " 'each(100)' validate"));
+  }
 }
 
 int RunPluginKinds(const Session& session, const Arguments& arguments) {

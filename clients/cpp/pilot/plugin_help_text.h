@@ -41,7 +41,7 @@ Settings that name what to look at (metric=…) take: batch, target, loss, examp
 Examples:
   Measure the network on examples held out, every 100 batches, and keep the best parameters:
     pilot start … --validation 20% --plugin 'each(100) validate' --plugin 'save-best metric=validation_loss'
-  End the run when it learns no more:
+  End the run when it learns no more (it looks at each validation, so there has to be one that validates):
     pilot plugin add digits early-stopping patience=5
   Say something every half a minute, but not in the first hour:
     pilot plugin add digits 'each(30 s) & from(1 h)' notify message='still here' --name reminder

@@ -40,6 +40,14 @@ TEST_F(PluginProgram, AttachesReschedulesAndDetaches) {
   EXPECT_TRUE(absl::StrContains(Run("plugin list").output, "digits has no plugins"));
 }
 
+TEST_F(PluginProgram, SaysWhichPluginWaitsForWhatNothingBringsAbout) {
+  house_.AddRun("digits");
+  EXPECT_EQ(
+      Run("plugin add digits notify --point after_validation").output,
+      "notify is attached after batch 0; 1 plugin now (receipt 1)\n"
+      "notify waits for a validation, which no plugin makes; add one: pilot plugin add digits 'each(100)' validate\n");
+}
+
 TEST_F(PluginProgram, TellsARefusalFromWrongUsage) {
   house_.AddRun("digits");
   EXPECT_EQ(Run("plugin add digits paint").exit_code, kExitRefused);

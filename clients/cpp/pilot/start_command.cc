@@ -45,6 +45,7 @@ int RunStart(const Session& session, const Arguments& arguments) {
   const absl::StatusOr<v1::Run> run = session.client().StartRun(BuildStartRequest(given, dataset_id));
   if (!run.ok()) return session.Fail(run.status());
   session.Print(session.json() ? RunJson(*run) : StartedText(*run, given.watch));
+  if (!session.json() && !run->spec().plugins().empty()) PrintWhatWaitsInVain(session, run->run_id());
   if (!given.watch) return ExitCodeOf(absl::OkStatus());
   // From its beginning, so that nothing is lost between the start and the watch.
   WatchArguments watch;

@@ -61,6 +61,9 @@ std::string ApplyPluginChange(const v1::Change& change, v1::Run& run) {
     *plugin.mutable_spec() = change.attach_plugin().plugin();
     plugin.mutable_spec()->set_name(name);
     plugin.set_attached_batch(run.batch());
+    if (plugin.spec().point() == v1::PLUGIN_POINT_AFTER_VALIDATION) {
+      plugin.set_waits_for("a validation, which no plugin makes");
+    }
     return name;
   }
   const int at = static_cast<int>(Find(run, name) - run.plugins().begin());

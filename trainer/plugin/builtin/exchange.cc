@@ -103,11 +103,18 @@ class Exchange final : public Plugin {
     if (!std::isfinite(own)) return absl::OkStatus();
     const absl::StatusOr<double> eta = run.Knob("eta");
     if (!eta.ok()) return eta.status();
-    return PublishState(run.directory(), *run.Parameters(), {run.batch(), options_.metric, own, *eta, ""});
+    return PublishState(run.directory(), *run.Parameters(),
+                        {run.batch(), options_.metric, own, surroundings_.validation_examples, *eta, ""});
   }
 
   std::string DirectoryOf(const std::string& run_id) const {
     return absl::StrCat(surroundings_.runs_directory, "/", run_id);
+  }
+
+  // What was learnt from here must not be what another run is measured on.
+  bool IsMeasuredAlike(const PublishedState& state) const {
+    return state.metric == options_.metric &&
+           (!IsOfValidation(options_.metric) || state.validation_examples == surroundings_.validation_examples);
   }
 
   // Of those that were not passed over. Of several that are as good as each other, the one that is named first.
@@ -116,7 +123,7 @@ class Exchange final : public Plugin {
     for (const std::string& run_id : options_.others) {
       if (std::find(passed_over.begin(), passed_over.end(), run_id) != passed_over.end()) continue;
       absl::StatusOr<PublishedState> state = ReadPublishedState(DirectoryOf(run_id));
-      if (!state.ok() || state->metric != options_.metric) {
+      if (!state.ok() || !IsMeasuredAlike(*state)) {
         passed_over.push_back(run_id);
       } else if (!best.has_value() || IsBetter(state->value, best->state.value, 0)) {
         best = Candidate{run_id, *std::move(state)};
@@ -248,6 +255,7 @@ PluginKind ExchangeKind() {
           .usual_schedule = "each(500)",
           // After those that decide, before what is saved.
           .usual_priority = kSavePriority - 100,
+          .validates = true,
           .acts_at_end = false,
           .make = [](const PluginSettings& settings,
                      const PluginSurroundings& surroundings) -> absl::StatusOr<std::unique_ptr<Plugin>> {

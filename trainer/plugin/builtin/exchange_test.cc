@@ -165,6 +165,19 @@ TEST_F(ExchangeTest, TakesNothingThatHasChangedSinceItWasDescribed) {
   }
 }
 
+TEST_F(ExchangeTest, TakesNothingOfARunThatIsMeasuredOnAnotherNumberOfExamples) {
+  validation_examples_ = 5;
+  FakeRunView other = RunOf("other", 0.5);
+  other.next_validation_loss = 0.1;
+  ASSERT_TRUE(Call(*Make(other, {{"with", "own"}}), other).status.ok());
+  run_.next_validation_loss = 0.2;
+  EXPECT_EQ(CallOwn({{"with", "other"}}).wishes.size(), 2U);
+  validation_examples_ = 6;
+  const Called called = CallOwn({{"with", "other"}});
+  EXPECT_THAT(called.wishes, IsEmpty());
+  EXPECT_THAT(called.outputs[0].message, HasSubstr("Nothing to be had of: other."));
+}
+
 TEST_F(ExchangeTest, TakesTheNextBestWhereTheBestIsOfAnotherNetwork) {
   FakeRunView other = RunOf("other", 0.1);
   other.state = {1, 2, 3, 4};

@@ -27,6 +27,8 @@ struct PublishedState {
   // What the run judges itself by, and how good it is; finite.
   std::string metric;
   double value = 0;
+  // How many examples the run holds out; 0: none. Runs on the same data that hold out as many hold out the same.
+  int64_t validation_examples = 0;
   // Above 0.
   double eta = 0;
   // Of own.safetensors, as FileHash gives it.

@@ -23,8 +23,7 @@ class SaveBest final : public Plugin {
       : metric_(std::move(metric)), progress_(rules), file_(std::move(file)) {}
 
   absl::Status Run(PluginContext& context) override {
-    // What is best is saved already; the last parameters are not better for being the last.
-    if (context.done()) return absl::OkStatus();
+    // When the run is done, too: it may have been validated once more.
     const absl::StatusOr<std::optional<Reading>> reading = metric_.Look(context.run());
     if (!reading.ok()) return reading.status();
     if (!reading->has_value() || !progress_.Improves((*reading)->value)) return absl::OkStatus();

@@ -24,15 +24,18 @@ class SavingTest : public DecidingTest {
   }
 };
 
-TEST_F(SavingTest, TheBestIsKeptAndTheEndLeavesItUntouched) {
+TEST_F(SavingTest, TheBestIsKeptAlsoWhereTheLastValidationFindsIt) {
   const auto plugin = Make("save-best");
   for (const double loss : {0.5, 0.3, 0.4}) AfterValidation(*plugin, loss);
   EXPECT_EQ(BestBatch(), "2");
   run_.GoTo(4);
+  EXPECT_TRUE(Call(*plugin, run_, /*done=*/true).outputs.empty())
+      << "the last parameters are not better for being last";
+  EXPECT_EQ(BestBatch(), "2");
   run_.next_validation_loss = 0.1;
   ASSERT_TRUE(run_.Validate().ok());
-  EXPECT_TRUE(Call(*plugin, run_, /*done=*/true).outputs.empty());
-  EXPECT_EQ(BestBatch(), "2");
+  EXPECT_EQ(Call(*plugin, run_, /*done=*/true).outputs.size(), 1U);
+  EXPECT_EQ(BestBatch(), "4");
 }
 
 TEST_F(SavingTest, OfEqualsTheFirstStays) {

@@ -1,5 +1,6 @@
 #include "trainer/plugin/builtin/stop_after.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -46,12 +47,21 @@ class StopAfter final : public Plugin {
   const std::string reason_;
 };
 
+std::string Shown(absl::string_view text) { return Shortened(absl::StripAsciiWhitespace(text), kMaxQuotedBytes); }
+
 // Where on its timeline the run is to end.
 absl::StatusOr<Span> Deadline(const PluginSettings& settings, const PluginSurroundings& surroundings) {
   const absl::StatusOr<std::string> clock = settings.Choice("of", {"wall_time", "training_time"});
   if (!clock.ok()) return clock.status();
   const absl::StatusOr<Span> after = settings.SpanOn("after", *TimelineOf(*clock));
   if (!after.ok()) return after.status();
+  // Whoever forgets the unit of a time would end the run within so many batches, for good.
+  const std::string& text = settings.Text("after");
+  if (std::none_of(text.begin(), text.end(), [](char c) { return absl::ascii_isalpha(c); })) {
+    return PluginSettings::Invalid("after", text,
+                                   absl::StrCat("The setting \"after\" needs a unit, such as \"", Shown(text),
+                                                " batches\" or \"", Shown(text), " s\"."));
+  }
   const Ticks now = surroundings.timelines->Now(after->timeline);
   if (after->ticks <= kMaxTicks - now) return Span{after->timeline, now + after->ticks};
   return PluginSettings::Invalid("after", settings.Text("after"),
@@ -59,11 +69,10 @@ absl::StatusOr<Span> Deadline(const PluginSettings& settings, const PluginSurrou
 }
 
 std::string Reason(const PluginSettings& settings, Timeline timeline) {
-  const std::string after = Shortened(absl::StripAsciiWhitespace(settings.Text("after")), kMaxQuotedBytes);
-  const bool digits_only = after.find_first_not_of("0123456789.") == std::string::npos;
+  const std::string after = Shown(settings.Text("after"));
   if (timeline == Timeline::kTrainingTime) return absl::StrCat("spent ", after, " on batches");
   if (timeline == Timeline::kWallTime) return absl::StrCat("ran for ", after);
-  return absl::StrCat("trained for ", after, digits_only ? " batches" : "");
+  return absl::StrCat("trained for ", after);
 }
 
 absl::StatusOr<std::unique_ptr<Plugin>> Make(const PluginSettings& settings, const PluginSurroundings& surroundings) {
@@ -84,14 +93,17 @@ absl::StatusOr<PluginTiming> Timing(const PluginSettings& settings, const Plugin
 PluginKind StopAfterKind() {
   return {
       .name = "stop-after",
-      .description = "Ends the run at the first boundary so far after it was attached.",
-      .settings = {{.name = "after",
-                    .description =
-                        "how far, such as \"1 h\", \"500 batches\", \"20 epochs\", \"10000 examples\"; above 0",
-                    .required = true},
-                   {.name = "of",
-                    .description = "which time counts: wall_time, or training_time, which is spent on batches alone",
-                    .usual = "wall_time"}},
+      .description =
+          "Ends the run at the first boundary so far after it was attached; one that is idle, when it goes on.",
+      .settings =
+          {{.name = "after",
+            .description =
+                "how far, above 0, with its unit: \"1 h\", \"500 batches\", \"20 epochs\", \"10000 examples\"",
+            .required = true},
+           {.name = "of",
+            .description =
+                "which time counts, where after is one: wall_time, or training_time, which is spent on batches alone",
+            .usual = "wall_time"}},
       // Takes the place of one that begins where the settings say.
       .usual_schedule = "always",
       .usual_timing = Timing,

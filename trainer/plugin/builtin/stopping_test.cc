@@ -104,10 +104,16 @@ TEST_F(HostedTest, ARunEndsAtTheFirstBatchThatMeetsACondition) {
 
 TEST_F(HostedTest, ARunEndsSoManyBatchesAfterThePluginWasAttached) {
   TrainTo(5);
-  Attach("stop-after", {{"after", "10"}});
+  Attach("stop-after", {{"after", "10 batches"}});
   TrainTo(100);
   EXPECT_EQ(story_, (Story{"trained for 10 batches@15"}));
   EXPECT_EQ(Status().runs, 1);
+}
+
+TEST_F(HostedTest, WhatARunIsToEndAfterNeedsAUnit) {
+  const absl::Status status = MakePlugin("stop-after", {{"after", "5"}}, surroundings_).status();
+  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_PLUGIN_SETTING_INVALID);
+  EXPECT_THAT(status.message(), testing::HasSubstr("\"5 batches\" or \"5 s\""));
 }
 
 TEST_F(HostedTest, ARunEndsAfterExamplesAndEpochs) {
@@ -149,7 +155,7 @@ TEST_F(HostedTest, ARestoredRunEndsWhereItWouldHave) {
 }
 
 TEST_F(StoppingTest, OnAScheduleOfItsOwnItStillWaitsForTheTime) {
-  const auto plugin = Make("stop-after", {{"after", "10"}});
+  const auto plugin = Make("stop-after", {{"after", "10 batches"}});
   EXPECT_EQ(DoneReason(At(*plugin, 9)), "");
   EXPECT_EQ(DoneReason(At(*plugin, 14)), "trained for 10 batches");
 }
@@ -166,7 +172,8 @@ TEST_F(StoppingTest, LengthsThatCannotBeReadAreRefused) {
   EXPECT_THAT(Refusal("stop-after", {}), HasSubstr("needs the setting \"after\""));
   EXPECT_THAT(Refusal("stop-after", {{"after", "1 h"}, {"of", "lunch"}}), HasSubstr("wall_time, training_time"));
   run_.GoTo(1);
-  EXPECT_THAT(Refusal("stop-after", {{"after", "4611686018427387904"}}), HasSubstr("further than a run can count"));
+  EXPECT_THAT(Refusal("stop-after", {{"after", "4611686018427387904 batches"}}),
+              HasSubstr("further than a run can count"));
 }
 
 TEST(SpanText, TellsEveryTick) {

@@ -38,6 +38,7 @@ PluginKind ValidateKind() {
           .usual_schedule = "each(1 epoch)",
           .usual_priority = kMeasurePriority,
           .needs_validation_data = true,
+          .validates = true,
           .make = [](const PluginSettings&, const PluginSurroundings&) -> absl::StatusOr<std::unique_ptr<Plugin>> {
             return std::make_unique<Validate>();
           }};
