@@ -149,9 +149,7 @@ TEST(ServiceKilled, EveryAcknowledgedControlIsThereOnceAndTheCurveHasNoHolesAndN
     return service.stub().Stop(&context, stop, &response).ok();
   }));
 
-  auto request = FromTheStart(run);
-  request.mutable_min_interval();
-  Watcher watcher(service.stub(), request);
+  Watcher watcher(service.stub(), FromTheStart(run));
   ASSERT_TRUE(watcher.WaitForEnd().ok());
   std::map<std::string, uint64_t> journaled;
   uint64_t sequence = 0;

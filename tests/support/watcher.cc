@@ -17,6 +17,8 @@ v1::WatchTrainingRequest FromNow(const std::string& run_id) {
                                    v1::EVENT_KIND_STATE, v1::EVENT_KIND_PLUGIN}) {
     request.add_kinds(kind);
   }
+  // Two losses may come closely one after the other, such as the last before a stop.
+  request.mutable_min_interval();
   return request;
 }
 

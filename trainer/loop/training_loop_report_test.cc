@@ -3,6 +3,8 @@
 #include <limits>
 
 #include "trainer/loop/loop_fixture.h"
+#include "trainer/loop/reporter.h"
+#include "trainer/loop/run_state.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -204,6 +206,19 @@ TEST_F(LoopTest, ReadsTheClockSeldomWhereBatchesAreFast) {
   EXPECT_THAT(clock.reads(), Lt(400));
   EXPECT_THAT(Losses(), testing::Contains("1000000 loss at target"));
   EXPECT_THAT(Losses(), SizeIs(5)) << "at 0, 50, 100 and 150 ms, and at the target";
+}
+
+TEST_F(LoopTest, TheNextLossIsDueAfterTheMomentThatThisOneIsStampedWith) {
+  RunState run{.batch = 5,
+               .loss = 0.5,
+               .knobs = {},
+               .target = Target(100),
+               .timelines = RunTimelines({4, 4}, clock.Now()),
+               .now = clock.Now()};
+  Reporter reporter(run, sink, clock);
+  clock.Advance(milliseconds(30));
+  reporter.LossOnce();
+  EXPECT_EQ(reporter.policy().LossTime(run.knobs, 0.4), clock.Now() + milliseconds(50));
 }
 
 }  // namespace
