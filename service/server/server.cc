@@ -182,12 +182,14 @@ absl::Status Server::Listen() {
                                                                         *datasets_, *pool_, *saved_pool_);
   if (!runs.ok()) return runs.status();
   runs_ = *std::move(runs);
+  // Both before the first of gRPC's threads, which call them.
+  trainer_channel_ = std::make_unique<TrainerChannelService>(*runs_);
+  training_control_ = std::make_unique<TrainingControlService>(*runs_, *datasets_, *watches_, *pool_, *history_pool_);
   if (absl::Status listening = ListenForTrainers(trainer_address); !listening.ok()) return listening;
   return ListenForClients();
 }
 
 absl::Status Server::ListenForTrainers(const std::string& address) {
-  trainer_channel_ = std::make_unique<TrainerChannelService>(*runs_);
   grpc::ServerBuilder builder;
   SetLimits(builder);
   builder.AddListeningPort(address, grpc::InsecureServerCredentials());
@@ -198,7 +200,6 @@ absl::Status Server::ListenForTrainers(const std::string& address) {
 }
 
 absl::Status Server::ListenForClients() {
-  training_control_ = std::make_unique<TrainingControlService>(*runs_, *datasets_, *watches_, *pool_, *history_pool_);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
