@@ -200,7 +200,8 @@ void Grammar::AddStartTraining(CLI::App* start) {
             ->type_name("N|full"));
   group(start->add_flag("--keep-order", given.keep_order, "Take the examples in their order, not shuffled"));
   group(AddValue(start, "--precision", ParsePrecision, &given.precision, "TYPE", "float32 (default) or float64"));
-  group(AddValue(start, "--seed", ParseSeed, &given.seed, "N", "Of all random draws (default 0)"));
+  group(AddValue(start, "--seed", ParseSeed, &given.seed, "N",
+                 "Of all random draws but the examples held out (default 0)"));
   group(AddValue(start, "--initializer", ParseInitializer, &given.initializer, "NAME",
                  "First parameters: scaled (default; to the layers' widths) or normal"));
   group(

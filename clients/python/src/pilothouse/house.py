@@ -148,7 +148,7 @@ class House:
                 the end. Default: the last.
             standardize: shift and scale every input to mean 0 and standard deviation 1; predict() does the same.
             precision: "float32" or "float64".
-            seed: of all random draws, 0 to 2^64 − 1.
+            seed: of all random draws but the examples held out, 0 to 2^64 − 1.
             initializer: "scaled" (the default: He before ReLU and GELU, else Glorot) or "normal" (standard normal).
             initial_state: all parameters as a state vector (see State.vector) instead of drawn ones.
             keep_order: take the examples in their order instead of in a new random order each epoch.
@@ -157,7 +157,7 @@ class House:
             state_every: report the state vector at every n-th batch (at most 65,536 parameters).
             validation: examples to hold out, which the network never learns from and plugins of kind "validate"
                 measure it on: a part of all (0.2 or "20%", rounded to the nearest number of examples) or so many (300).
-                Drawn by the seed; with keep_order, the last ones. Default: none.
+                Random ones, the same whatever the seed; with keep_order, the last ones. Default: none.
             plugins: attached when the run starts, in this order: Plugin, or the name of a kind; at most 256.
             batch_to: the batch to train up to at once. Default: 0, idle until told.
             run_id: name of the run, [a-z0-9][a-z0-9-]{0,62}. Default: the service makes one up.
