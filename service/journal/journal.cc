@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/time_util.h"
+#include "proto/journal/journal_rows.h"
+#include "proto/journal/schema.h"
+#include "proto/journal/sqlite.h"
 #include "proto/support/error.h"
-#include "service/journal/journal_rows.h"
-#include "service/journal/schema.h"
-#include "service/journal/sqlite.h"
 
 namespace pilothouse::service {
 namespace {
@@ -111,10 +111,10 @@ absl::Status Journal::Insert(absl::Span<const JournalEntry> entries, const v1::R
 
 absl::Status Journal::SetRun(const v1::Run& now, Durability durability) { return Append({}, durability, &now); }
 
-absl::StatusOr<v1::Run> Journal::LoadRun() const { return service::LoadRun(*database_); }
+absl::StatusOr<v1::Run> Journal::LoadRun() const { return pilothouse::LoadRun(*database_); }
 
 absl::StatusOr<std::optional<RecordedControl>> Journal::FindControl(absl::string_view request_id) const {
-  return service::FindControl(*database_, request_id);
+  return pilothouse::FindControl(*database_, request_id);
 }
 
 absl::StatusOr<std::optional<std::string>> Journal::Meta(absl::string_view key) const {

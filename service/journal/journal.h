@@ -21,21 +21,9 @@
 #include "pilothouse/v1/control.pb.h"
 #include "pilothouse/v1/event.pb.h"
 #include "pilothouse/v1/run.pb.h"
-#include "service/journal/event_kind.h"
+#include "proto/journal/journal_reader.h"
 
 namespace pilothouse::service {
-
-class Database;
-
-// Name of the journal's file in a run's directory.
-inline constexpr char kJournalFile[] = "run.db";
-
-struct JournalEntry {
-  // Complete, with its sequence: one more than that of the event before.
-  v1::Event event;
-  // The number under which the trainer reported it. 0: an event of the service itself.
-  uint64_t report_number = 0;
-};
 
 enum class Durability {
   // Survives the death of the process, not of the machine. For losses, periodic states and outputs of plugins.
@@ -45,12 +33,6 @@ enum class Durability {
   kSynced,
 };
 
-// A control that was applied. `receipt` is exactly what was answered.
-struct RecordedControl {
-  v1::Receipt receipt;
-  v1::ControlReport report;
-};
-
 struct NewRun {
   std::string run_id;
   // Of the StartRun, to be found again under kMetaStartRequestId. May be empty.
@@ -58,10 +40,6 @@ struct NewRun {
   absl::Time create_time;
   v1::RunSpec spec;
 };
-
-// Keys of Meta that the journal itself writes.
-inline constexpr char kMetaSpec[] = "spec";
-inline constexpr char kMetaStartRequestId[] = "start_request_id";
 
 // The writer. There is at most one at a time for a run. Not thread-safe: used by the run's own thread.
 class Journal {
@@ -109,42 +87,6 @@ class Journal {
   std::unique_ptr<Database> database_;
   uint64_t last_sequence_ = 0;
   uint64_t last_report_ = 0;
-};
-
-// Part of a run's events.
-struct JournalPage {
-  // In order of sequence.
-  std::vector<std::shared_ptr<const v1::Event>> events;
-  // All events of the kinds asked for, from `after_sequence` to this sequence, are in `events`. Equal to last_sequence:
-  // there was no more.
-  uint64_t through = 0;
-  // The newest event's when it was read.
-  uint64_t last_sequence = 0;
-};
-
-// A reader with a connection of its own. It never holds up the writer and needs no more than the right to read (beside
-// a living writer or an ended run's file). Not thread-safe: one thread at a time.
-class JournalReader {
- public:
-  static absl::StatusOr<std::unique_ptr<JournalReader>> Open(const std::string& path);
-  ~JournalReader();
-  JournalReader(const JournalReader&) = delete;
-  JournalReader& operator=(const JournalReader&) = delete;
-
-  // The events after `after_sequence` of the given kinds: at most `max_events` (1 or more), and at most `max_bytes` of
-  // them as serialized, save that a first event is returned whatever its size.
-  absl::StatusOr<JournalPage> Read(uint64_t after_sequence, EventKindSet kinds, int max_events,
-                                   int64_t max_bytes) const;
-
-  // As in Journal.
-  absl::StatusOr<v1::Run> LoadRun() const;
-  absl::StatusOr<std::optional<RecordedControl>> FindControl(absl::string_view request_id) const;
-  absl::StatusOr<std::optional<std::string>> Meta(absl::string_view key) const;
-
- private:
-  explicit JournalReader(std::unique_ptr<Database> database);
-
-  std::unique_ptr<Database> database_;
 };
 
 }  // namespace pilothouse::service

@@ -12,11 +12,11 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "proto/journal/schema.h"
+#include "proto/journal/sqlite.h"
 #include "proto/support/error.h"
 #include "service/journal/journal.h"
 #include "service/journal/journal_testing.h"
-#include "service/journal/schema.h"
-#include "service/journal/sqlite.h"
 
 namespace pilothouse::service {
 namespace {

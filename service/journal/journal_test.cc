@@ -4,9 +4,9 @@
 #include <limits>
 #include <thread>
 
+#include "proto/journal/sqlite.h"
 #include "proto/support/error.h"
 #include "service/journal/journal_testing.h"
-#include "service/journal/sqlite.h"
 
 namespace pilothouse::service {
 namespace {

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "pilothouse/v1/training_control.pb.h"
-#include "service/journal/event_kind.h"
+#include "proto/journal/event_kind.h"
 
 namespace pilothouse::service {
 

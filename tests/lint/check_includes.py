@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
 TEST_SUPPORT = "tests/support"
 
 GRPC_HEADER = re.compile(r"^(grpc/|grpcpp/|grpc\+\+/)|\.grpc\.pb\.h$")
-GRPC_FREE = ("trainer/", "proto/support/", "service/journal/")
+GRPC_FREE = ("trainer/", "proto/support/", "proto/journal/", "service/journal/")
 GRPC_ALLOWED = ("trainer/channel/", "proto/support/grpc_error")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]')

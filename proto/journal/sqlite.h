@@ -1,8 +1,8 @@
 // SQLite with statuses and ownership: a connection, and statements prepared on it.
 //
 // Not thread-safe: a connection and its statements are used by one thread at a time.
-#ifndef PILOTHOUSE_SERVICE_JOURNAL_SQLITE_H_
-#define PILOTHOUSE_SERVICE_JOURNAL_SQLITE_H_
+#ifndef PILOTHOUSE_PROTO_JOURNAL_SQLITE_H_
+#define PILOTHOUSE_PROTO_JOURNAL_SQLITE_H_
 
 #include <sqlite3.h>
 
@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace pilothouse::service {
+namespace pilothouse {
 
 // How long a call waits for somebody else's lock on the file (a person's sqlite3 shell, say) before it fails.
 inline constexpr int kBusyTimeoutMilliseconds = 2000;
@@ -91,6 +91,6 @@ class Statement {
   absl::Status error_;
 };
 
-}  // namespace pilothouse::service
+}  // namespace pilothouse
 
-#endif  // PILOTHOUSE_SERVICE_JOURNAL_SQLITE_H_
+#endif  // PILOTHOUSE_PROTO_JOURNAL_SQLITE_H_

@@ -1,4 +1,4 @@
-#include "service/journal/schema.h"
+#include "proto/journal/schema.h"
 
 #include <cstdint>
 #include <string>
@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 
-namespace pilothouse::service {
+namespace pilothouse {
 namespace {
 
 // PRAGMA application_id: tells a journal from any other SQLite database. "pilt" in ASCII.
@@ -46,4 +46,4 @@ absl::Status CheckSchema(const Database& database) {
                    {{"cause", "newer schema"}, {"file", database.path()}});
 }
 
-}  // namespace pilothouse::service
+}  // namespace pilothouse

@@ -3,12 +3,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "service/journal/journal.h"
-#include "service/journal/journal_rows.h"
-#include "service/journal/schema.h"
-#include "service/journal/sqlite.h"
+#include "proto/journal/journal_reader.h"
+#include "proto/journal/journal_rows.h"
+#include "proto/journal/schema.h"
+#include "proto/journal/sqlite.h"
 
-namespace pilothouse::service {
+namespace pilothouse {
 namespace {
 
 std::string SelectEvents(EventKindSet kinds) {
@@ -76,14 +76,14 @@ absl::StatusOr<JournalPage> JournalReader::Read(uint64_t after_sequence, EventKi
   return page;
 }
 
-absl::StatusOr<v1::Run> JournalReader::LoadRun() const { return service::LoadRun(*database_); }
+absl::StatusOr<v1::Run> JournalReader::LoadRun() const { return pilothouse::LoadRun(*database_); }
 
 absl::StatusOr<std::optional<RecordedControl>> JournalReader::FindControl(absl::string_view request_id) const {
-  return service::FindControl(*database_, request_id);
+  return pilothouse::FindControl(*database_, request_id);
 }
 
 absl::StatusOr<std::optional<std::string>> JournalReader::Meta(absl::string_view key) const {
   return LoadMeta(*database_, key);
 }
 
-}  // namespace pilothouse::service
+}  // namespace pilothouse

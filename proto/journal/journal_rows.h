@@ -1,7 +1,7 @@
 // Rows of the journal's tables, from and to messages. What writes runs within the caller's transaction. Not
 // thread-safe.
-#ifndef PILOTHOUSE_SERVICE_JOURNAL_JOURNAL_ROWS_H_
-#define PILOTHOUSE_SERVICE_JOURNAL_JOURNAL_ROWS_H_
+#ifndef PILOTHOUSE_PROTO_JOURNAL_JOURNAL_ROWS_H_
+#define PILOTHOUSE_PROTO_JOURNAL_JOURNAL_ROWS_H_
 
 #include <cstdint>
 #include <optional>
@@ -12,10 +12,10 @@
 #include "absl/strings/string_view.h"
 #include "pilothouse/v1/event.pb.h"
 #include "pilothouse/v1/run.pb.h"
-#include "service/journal/journal.h"
-#include "service/journal/sqlite.h"
+#include "proto/journal/journal_reader.h"
+#include "proto/journal/sqlite.h"
 
-namespace pilothouse::service {
+namespace pilothouse {
 
 // Inserts events, and controls among them also into their own table.
 class EventInserter {
@@ -51,6 +51,6 @@ absl::Status StoreMeta(const Database& database, absl::string_view key, absl::st
 // JOURNAL_FAILED if `payload` is no event.
 absl::Status ParseEvent(const Database& database, absl::string_view payload, v1::Event& event);
 
-}  // namespace pilothouse::service
+}  // namespace pilothouse
 
-#endif  // PILOTHOUSE_SERVICE_JOURNAL_JOURNAL_ROWS_H_
+#endif  // PILOTHOUSE_PROTO_JOURNAL_JOURNAL_ROWS_H_

@@ -1,4 +1,4 @@
-#include "service/journal/journal_rows.h"
+#include "proto/journal/journal_rows.h"
 
 #include <limits>
 #include <utility>
@@ -9,7 +9,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "proto/support/error.h"
 
-namespace pilothouse::service {
+namespace pilothouse {
 namespace {
 
 using google::protobuf::util::TimeUtil;
@@ -53,6 +53,10 @@ absl::string_view ChangeName(const v1::Change& change) {
       return "reschedule_plugin";
     case v1::Change::kParameters:
       return "parameters";
+    case v1::Change::kCheckpoint:
+      return "checkpoint";
+    case v1::Change::kRewind:
+      return "rewind";
     case v1::Change::KIND_NOT_SET:
       break;
   }
@@ -94,6 +98,7 @@ absl::Status EventInserter::InsertControl(const v1::Event& event) {
   control_.BindText(3, ChangeName(report.change()));
   if (report.change().has_knob()) control_.BindText(4, report.change().knob().name());
   if (!report.plugin().empty()) control_.BindText(4, report.plugin());
+  if (!report.branch().empty()) control_.BindText(4, report.branch());
   control_.BindReal(5, report.value());
   control_.BindReal(6, report.previous_value());
   control_.BindInteger(7, event.batch());
@@ -172,6 +177,7 @@ absl::StatusOr<std::optional<RecordedControl>> FindControl(const Database& datab
   control.receipt.set_value(event.control().value());
   *control.receipt.mutable_applied_time() = event.time();
   control.receipt.set_plugin(event.control().plugin());
+  control.receipt.set_branch(event.control().branch());
   control.report = std::move(*event.mutable_control());
   return control;
 }
@@ -200,4 +206,4 @@ absl::Status ParseEvent(const Database& database, absl::string_view payload, v1:
   return Damaged(database, "an event");
 }
 
-}  // namespace pilothouse::service
+}  // namespace pilothouse

@@ -1,6 +1,6 @@
 // Kinds of events as the journal stores them and watchers choose them. Pure and thread-safe.
-#ifndef PILOTHOUSE_SERVICE_JOURNAL_EVENT_KIND_H_
-#define PILOTHOUSE_SERVICE_JOURNAL_EVENT_KIND_H_
+#ifndef PILOTHOUSE_PROTO_JOURNAL_EVENT_KIND_H_
+#define PILOTHOUSE_PROTO_JOURNAL_EVENT_KIND_H_
 
 #include <cstdint>
 #include <initializer_list>
@@ -8,12 +8,13 @@
 #include "absl/strings/string_view.h"
 #include "pilothouse/v1/event.pb.h"
 
-namespace pilothouse::service {
+namespace pilothouse {
 
 // EVENT_KIND_UNSPECIFIED for an event that says nothing.
 v1::EventKind KindOf(const v1::Event& event);
 
-// "loss", "status", "control", "state", "plugin"; as in the journal's column `kind`. Empty for EVENT_KIND_UNSPECIFIED.
+// "loss", "status", "control", "state", "plugin", "checkpoint"; as in the journal's column `kind`. Empty for
+// EVENT_KIND_UNSPECIFIED.
 absl::string_view KindName(v1::EventKind kind);
 
 // A set of kinds. A value.
@@ -33,6 +34,6 @@ class EventKindSet {
   uint32_t bits_ = 0;
 };
 
-}  // namespace pilothouse::service
+}  // namespace pilothouse
 
-#endif  // PILOTHOUSE_SERVICE_JOURNAL_EVENT_KIND_H_
+#endif  // PILOTHOUSE_PROTO_JOURNAL_EVENT_KIND_H_

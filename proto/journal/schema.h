@@ -1,11 +1,11 @@
 // The journal's tables. A person reads them with the sqlite3 shell, programs through Journal and JournalReader.
-#ifndef PILOTHOUSE_SERVICE_JOURNAL_SCHEMA_H_
-#define PILOTHOUSE_SERVICE_JOURNAL_SCHEMA_H_
+#ifndef PILOTHOUSE_PROTO_JOURNAL_SCHEMA_H_
+#define PILOTHOUSE_PROTO_JOURNAL_SCHEMA_H_
 
 #include "absl/status/status.h"
-#include "service/journal/sqlite.h"
+#include "proto/journal/sqlite.h"
 
-namespace pilothouse::service {
+namespace pilothouse {
 
 // PRAGMA user_version: raised whenever a program that knows only the version before would misread the file. 2: events
 // and controls of plugins. A journal of version 1 has the same tables and is written on as it is: its trainer knows no
@@ -40,7 +40,7 @@ CREATE TABLE events (
   sequence      INTEGER PRIMARY KEY,
   batch         INTEGER NOT NULL,
   time_us       INTEGER NOT NULL,
-  kind          TEXT NOT NULL,      -- loss, status, control, state, plugin
+  kind          TEXT NOT NULL,      -- loss, status, control, state, plugin, checkpoint
   value         REAL,               -- of a loss, status or state: the loss; of a control: the new value; of a plugin: NULL
   report_number INTEGER NOT NULL,   -- the trainer's number for it; 0: the service's own
   payload       BLOB NOT NULL       -- pilothouse.v1.Event
@@ -52,8 +52,9 @@ CREATE INDEX events_without_losses ON events (sequence) WHERE kind <> 'loss';
 CREATE TABLE controls (
   control_id     INTEGER PRIMARY KEY REFERENCES events (sequence),
   request_id     TEXT UNIQUE,
-  kind           TEXT NOT NULL,     -- knob, target, stop, attach_plugin, detach_plugin, reschedule_plugin, parameters
-  name           TEXT,              -- of the knob or the plugin
+  kind           TEXT NOT NULL,     -- knob, target, stop, attach_plugin, detach_plugin, reschedule_plugin, parameters,
+                                    -- checkpoint, rewind
+  name           TEXT,              -- of the knob, the plugin or the branch
   value          REAL,
   previous_value REAL,
   applied_batch  INTEGER NOT NULL,
@@ -70,6 +71,6 @@ absl::Status CreateSchema(Database& database);
 // JOURNAL_FAILED unless the database is a journal of a schema known here.
 absl::Status CheckSchema(const Database& database);
 
-}  // namespace pilothouse::service
+}  // namespace pilothouse
 
-#endif  // PILOTHOUSE_SERVICE_JOURNAL_SCHEMA_H_
+#endif  // PILOTHOUSE_PROTO_JOURNAL_SCHEMA_H_

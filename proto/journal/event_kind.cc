@@ -1,6 +1,6 @@
-#include "service/journal/event_kind.h"
+#include "proto/journal/event_kind.h"
 
-namespace pilothouse::service {
+namespace pilothouse {
 
 v1::EventKind KindOf(const v1::Event& event) {
   switch (event.kind_case()) {
@@ -14,6 +14,8 @@ v1::EventKind KindOf(const v1::Event& event) {
       return v1::EVENT_KIND_STATE;
     case v1::Event::kPlugin:
       return v1::EVENT_KIND_PLUGIN;
+    case v1::Event::kCheckpoint:
+      return v1::EVENT_KIND_CHECKPOINT;
     case v1::Event::KIND_NOT_SET:
       break;
   }
@@ -32,14 +34,16 @@ absl::string_view KindName(v1::EventKind kind) {
       return "state";
     case v1::EVENT_KIND_PLUGIN:
       return "plugin";
+    case v1::EVENT_KIND_CHECKPOINT:
+      return "checkpoint";
     default:
       return "";
   }
 }
 
 EventKindSet EventKindSet::All() {
-  return {v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_STATE,
-          v1::EVENT_KIND_PLUGIN};
+  return {v1::EVENT_KIND_LOSS,  v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL,
+          v1::EVENT_KIND_STATE, v1::EVENT_KIND_PLUGIN, v1::EVENT_KIND_CHECKPOINT};
 }
 
-}  // namespace pilothouse::service
+}  // namespace pilothouse

@@ -1,4 +1,4 @@
-#include "service/journal/sqlite.h"
+#include "proto/journal/sqlite.h"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 
-namespace pilothouse::service {
+namespace pilothouse {
 namespace {
 
 absl::Status SqliteError(const std::string& path, absl::string_view cause) {
@@ -124,4 +124,4 @@ absl::string_view Statement::Bytes(int column) const {
   return absl::string_view(static_cast<const char*>(data), sqlite3_column_bytes(statement_, column));
 }
 
-}  // namespace pilothouse::service
+}  // namespace pilothouse
