@@ -53,6 +53,7 @@ void ApplyEvent(const v1::Event& event, v1::Run& run) {
       break;
     case v1::Event::kState:
     case v1::Event::kPlugin:
+    case v1::Event::kCheckpoint:
     case v1::Event::KIND_NOT_SET:
       break;
   }

@@ -6,6 +6,9 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "proto/support/error.h"
 #include "proto/support/tensor.h"
 #include "proto/support/text.h"
@@ -103,7 +106,39 @@ struct ChangeWriter {
     parameters.set_from_run_id(change.from_run_id);
     parameters.set_from_batch(change.from_batch);
   }
+  void operator()(const CheckpointChange& change) const { message.mutable_checkpoint()->set_pin(change.pin); }
+  void operator()(const RewindChange& change) const {
+    message.mutable_rewind()->set_batch(change.batch);
+    message.mutable_rewind()->set_branch(change.branch);
+  }
 };
+
+google::protobuf::Duration ToDuration(std::chrono::nanoseconds duration) {
+  google::protobuf::Duration message;
+  message.set_seconds(duration.count() / std::nano::den);
+  message.set_nanos(static_cast<int>(duration.count() % std::nano::den));
+  return message;
+}
+
+void Write(const CheckpointOutcome& outcome, v1::CheckpointReport& message) {
+  const CheckpointFacts& facts = outcome.facts;
+  message.set_batch(facts.batch);
+  message.set_controls(facts.controls);
+  message.set_line(facts.line);
+  message.set_pinned(facts.pinned);
+  message.set_request_id(facts.request_id);
+  if (facts.validation_loss.has_value()) message.set_validation_loss(*facts.validation_loss);
+  *message.mutable_held_up() = ToDuration(facts.held_up);
+  *message.mutable_writing() = ToDuration(outcome.writing);
+  if (!outcome.status.ok()) {
+    message.set_error(ValidUtf8(std::string(outcome.status.message())));
+    return;
+  }
+  message.set_file(outcome.file);
+  message.set_sha256(outcome.sha256);
+  message.set_state_sha256(outcome.state_sha256);
+  message.set_bytes(outcome.bytes);
+}
 
 // What a report says, written into an event.
 struct EventWriter {
@@ -131,7 +166,9 @@ struct EventWriter {
     message.set_previous_value(report.previous_value);
     if (report.control.at_batch.has_value()) message.set_at_batch(*report.control.at_batch);
     message.set_plugin(report.plugin);
+    if (const auto* rewind = std::get_if<RewindChange>(&report.control.change)) message.set_branch(rewind->branch);
   }
+  void operator()(const CheckpointReport& report) const { Write(report.outcome, *event.mutable_checkpoint()); }
   void operator()(const StateReport& state) const {
     v1::StateReport& message = *event.mutable_state();
     *message.mutable_state() = ToMessage(state.model->State());
@@ -202,7 +239,13 @@ absl::StatusOr<Change> FromMessage(const v1::Change& change) {
       return ReschedulePluginChange{change.reschedule_plugin().name(), change.reschedule_plugin().schedule(),
                                     *timeline};
     }
-    case v1::Change::kParameters:  // only plugins ask for this, and they are in the trainer
+    case v1::Change::kCheckpoint:
+      return CheckpointChange{change.checkpoint().pin()};
+    case v1::Change::kRewind:
+      return RewindChange{change.rewind().batch(), change.rewind().branch()};
+    case v1::Change::kParameters:
+      return ParametersChange{change.parameters().file(), change.parameters().sha256(),
+                              change.parameters().from_run_id(), change.parameters().from_batch()};
     case v1::Change::KIND_NOT_SET:
       break;
   }
@@ -212,11 +255,24 @@ absl::StatusOr<Change> FromMessage(const v1::Change& change) {
 }  // namespace
 
 absl::StatusOr<Control> FromMessage(const v1::Control& message) {
+  // Only plugins ask for this, and they are in the trainer.
+  if (message.change().has_parameters()) return UnknownChange();
   absl::StatusOr<Change> change = FromMessage(message.change());
   if (!change.ok()) return change.status();
   Control control{message.request_id(), *std::move(change), std::nullopt, message.origin(), message.note()};
   if (message.has_at_batch()) control.at_batch = message.at_batch();
   return control;
+}
+
+absl::StatusOr<Control> FromJournal(const v1::ControlReport& report) {
+  absl::StatusOr<Change> change = FromMessage(report.change());
+  if (!change.ok()) return change.status();
+  if (auto* stop = std::get_if<StopChange>(&*change)) {
+    absl::string_view plugin = report.origin();
+    stop->completed = absl::ConsumePrefix(&plugin, kPluginOrigin);
+    stop->message = stop->completed ? absl::StrCat(plugin, ": ", report.note()) : "";
+  }
+  return Control{report.request_id(), *std::move(change), std::nullopt, report.origin(), report.note()};
 }
 
 v1::Report ToMessage(const NumberedReport& numbered) {

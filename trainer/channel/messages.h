@@ -16,6 +16,9 @@ namespace pilothouse::trainer {
 // SPEC_INVALID if it holds no change this trainer knows.
 absl::StatusOr<Control> FromMessage(const v1::Control& control);
 
+// A control as the journal holds it. SPEC_INVALID if this trainer knows no such change.
+absl::StatusOr<Control> FromJournal(const v1::ControlReport& report);
+
 // `event.sequence` is left unset.
 v1::Report ToMessage(const NumberedReport& report);
 v1::TrainerHeartbeat ToMessage(const Heartbeat& heartbeat);

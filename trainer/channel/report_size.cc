@@ -46,6 +46,8 @@ struct ChangeSize {
   size_t operator()(const ParametersChange& change) const {
     return change.file.size() + change.sha256.size() + change.from_run_id.size();
   }
+  size_t operator()(const CheckpointChange&) const { return 0; }
+  size_t operator()(const RewindChange& change) const { return 2 * change.branch.size(); }
 };
 
 // What a report of a kind has beyond its own struct.
@@ -57,6 +59,11 @@ struct KindSize {
     const Control& control = report.control;
     return control.request_id.size() + control.origin.size() + control.note.size() + report.plugin.size() +
            std::visit(ChangeSize{}, control.change);
+  }
+  size_t operator()(const CheckpointReport& report) const {
+    const CheckpointOutcome& outcome = report.outcome;
+    return outcome.facts.request_id.size() + outcome.status.message().size() + outcome.file.size() +
+           outcome.sha256.size() + outcome.state_sha256.size();
   }
   size_t operator()(const PluginReport& report) const {
     const auto* output = std::get_if<PluginOutput>(&report.what);

@@ -16,6 +16,9 @@
 
 namespace pilothouse::trainer {
 
+// With which the origin of what plugins ask for begins; the plugin's name follows.
+inline constexpr char kPluginOrigin[] = "plugin ";
+
 struct Control {
   // Never empty. A control whose id was accepted before is ignored.
   std::string request_id;

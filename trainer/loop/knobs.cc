@@ -15,6 +15,8 @@ constexpr char kEta[] = "eta";
 constexpr char kLossInterval[] = "loss_interval";
 constexpr char kLossEvery[] = "loss_every";
 constexpr char kStateEvery[] = "state_every";
+constexpr char kCheckpointInterval[] = "checkpoint_interval";
+constexpr char kCheckpointEvery[] = "checkpoint_every";
 
 absl::Status UnknownKnob(absl::string_view name, const std::vector<KnobFacts>& facts) {
   const std::string known =
@@ -47,6 +49,10 @@ std::vector<KnobFacts> Knobs::Facts() const {
        "also report the loss of every n-th batch; 0 or less: off"},
       {kStateEvery, static_cast<double>(state_every), -kMostBatches, kMostBatches, true,
        "report the state vector at every n-th batch; 0 or less: off"},
+      {kCheckpointInterval, checkpoint_interval, 0, kMaxCheckpointIntervalSeconds, false,
+       "least time between two checkpoints, in seconds; 0: none by time"},
+      {kCheckpointEvery, static_cast<double>(checkpoint_every), -kMostBatches, kMostBatches, true,
+       "make a checkpoint at every n-th batch; 0 or less: off"},
   };
 }
 
@@ -75,6 +81,8 @@ void Knobs::Set(absl::string_view name, double value) {
   if (name == kLossInterval) loss_interval = value;
   if (name == kLossEvery) loss_every = static_cast<int64_t>(value);
   if (name == kStateEvery) state_every = static_cast<int64_t>(value);
+  if (name == kCheckpointInterval) checkpoint_interval = value;
+  if (name == kCheckpointEvery) checkpoint_every = static_cast<int64_t>(value);
 }
 
 absl::Status CheckEta(double eta, absl::string_view field) {

@@ -13,6 +13,7 @@
 namespace pilothouse::trainer {
 
 inline constexpr double kMaxLossIntervalSeconds = 3600;
+inline constexpr double kMaxCheckpointIntervalSeconds = 7 * 24 * 3600;
 
 // A knob as it is declared to others. Bounds are inclusive.
 struct KnobFacts {
@@ -32,6 +33,10 @@ struct Knobs {
   // Report every n-th loss besides, and every n-th state vector. 0 or less: off.
   int64_t loss_every = 0;
   int64_t state_every = 0;
+  // Least time between two checkpoints, in seconds, from 0 (none by time) to kMaxCheckpointIntervalSeconds; and one at
+  // every n-th batch, 0 or less: off.
+  double checkpoint_interval = 60;
+  int64_t checkpoint_every = 0;
 
   std::vector<KnobFacts> Facts() const;
 

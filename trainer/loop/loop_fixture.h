@@ -69,6 +69,10 @@ inline std::string Describe(const Report& report) {
       return absl::StrCat("control ", control.control.request_id, " = ", control.value);
     }
     std::string operator()(const StateReport& state) const { return state.asked ? "state asked" : "state"; }
+    std::string operator()(const CheckpointReport& report) const {
+      const CheckpointOutcome& outcome = report.outcome;
+      return absl::StrCat("checkpoint of ", outcome.facts.batch, outcome.status.ok() ? "" : " failed");
+    }
     std::string operator()(const PluginReport& report) const {
       const auto* failure = std::get_if<PluginFailure>(&report.what);
       return absl::StrCat("from ", report.plugin,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "trainer/checkpoint/checkpoint_store.h"
 #include "trainer/loop/clock.h"
 #include "trainer/loop/control.h"
 #include "trainer/plugin/plugin_host.h"
@@ -34,11 +35,17 @@ struct StatusReport {
 struct ControlReport {
   Control control;
   // What the knob or the target now is, and what it was. For a stop, both: the final batch. For a change of plugins:
-  // how many are attached. For new parameters: the batch they come from, and this one.
+  // how many are attached. For new parameters: the batch they come from, and this one. For a checkpoint: its batch. For
+  // a rewind: where it leads, and this batch.
   double value = 0;
   double previous_value = 0;
   // The plugin that was attached, detached or rescheduled.
   std::string plugin;
+};
+
+// A checkpoint was written, or could not be.
+struct CheckpointReport {
+  CheckpointOutcome outcome;
 };
 
 // The parameters after the report's batch.
@@ -58,7 +65,7 @@ struct PluginReport {
 struct Report {
   int64_t batch = 0;
   WallTime time;
-  std::variant<LossReport, StatusReport, ControlReport, StateReport, PluginReport> kind;
+  std::variant<LossReport, StatusReport, ControlReport, StateReport, PluginReport, CheckpointReport> kind;
   // The knobs after this report, where it changed them.
   std::optional<Knobs> knobs;
   // After this report.
@@ -91,6 +98,9 @@ class ReportSink {
 
   // So many reports wait that may not be left out that nothing which leads to more of them is to be begun.
   virtual bool Congested() const { return false; }
+  // How many reports of checkpoints that were written well have been recorded by the service since the beginning of
+  // this process.
+  virtual int64_t CheckpointsRecorded() const { return 0; }
 };
 
 }  // namespace pilothouse::trainer

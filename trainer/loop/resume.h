@@ -36,6 +36,8 @@ struct ResumePlan {
   std::vector<AppliedControl> controls;
   // When the run was where since then, oldest first: so that what goes by wall time is not done again.
   std::vector<TimeMark> marks;
+  // The run's first target, for one that begins anew.
+  int64_t initial_target = 0;
   // The batch to come back to; training up to it is not reported, for it was.
   int64_t through_batch = 0;
   // What was reported of that batch already, and is not to be reported again: its loss, its state vector, and so many

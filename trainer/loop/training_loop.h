@@ -82,6 +82,8 @@ class TrainingLoop final : private PluginSink {
   absl::Status Apply(const Control& control, const DetachPluginChange& change);
   absl::Status Apply(const Control& control, const ReschedulePluginChange& change);
   absl::Status Apply(const Control& control, const ParametersChange& change);
+  absl::Status Apply(const Control& control, const CheckpointChange& change);
+  absl::Status Apply(const Control& control, const RewindChange& change);
   absl::Status ReportPluginChange(const Control& control, int64_t before, const absl::StatusOr<std::string>& name);
   void Answer(const Query& query);
 

@@ -156,6 +156,9 @@ absl::Status TrainingLoop::Apply(const Control& control, const ParametersChange&
   return absl::OkStatus();
 }
 
+absl::Status TrainingLoop::Apply(const Control&, const CheckpointChange&) { return absl::UnimplementedError(""); }
+absl::Status TrainingLoop::Apply(const Control&, const RewindChange&) { return absl::UnimplementedError(""); }
+
 void TrainingLoop::Answer(const Query& query) {
   RunSnapshot snapshot{.batch = state_.batch,
                        .target = state_.target.batch(),

@@ -76,8 +76,21 @@ struct ParametersChange {
   int64_t from_batch = 0;
 };
 
+// Make a checkpoint.
+struct CheckpointChange {
+  // Keep it for as long as the run.
+  bool pin = false;
+};
+
+// Go back to where the run was when the batch after this one was about to be trained, and wait there.
+struct RewindChange {
+  int64_t batch = 0;
+  // Names what came after. Never empty in a run that has a service.
+  std::string branch;
+};
+
 using Change = std::variant<KnobChange, TargetChange, StopChange, AttachPluginChange, DetachPluginChange,
-                            ReschedulePluginChange, ParametersChange>;
+                            ReschedulePluginChange, ParametersChange, CheckpointChange, RewindChange>;
 
 }  // namespace pilothouse::trainer
 
