@@ -8,7 +8,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "trainer/plugin/plugin.h"
 
 namespace pilothouse::examples {
@@ -38,6 +43,21 @@ class LossRange final : public Plugin {
     // Not done here and now: it is a control like a person's, journaled with this batch.
     context.Ask(trainer::KnobChange{"eta", *eta * factor_}, absl::StrCat("the loss went up to ", losses_.back()));
     losses_.clear();
+    return absl::OkStatus();
+  }
+
+  // A run that goes on from a checkpoint remembers the losses, too.
+  std::string Save() const override {
+    return absl::StrJoin(losses_, " ",
+                         [](std::string* text, double loss) { absl::StrAppendFormat(text, "%.17g", loss); });
+  }
+  absl::Status Restore(absl::string_view state) override {
+    losses_.clear();
+    for (const absl::string_view word : absl::StrSplit(state, ' ', absl::SkipEmpty())) {
+      double loss = 0;
+      if (!absl::SimpleAtod(word, &loss)) return absl::DataLossError("The losses it remembered cannot be read.");
+      losses_.push_back(loss);
+    }
     return absl::OkStatus();
   }
 

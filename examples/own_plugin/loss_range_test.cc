@@ -39,6 +39,24 @@ TEST(LossRange, LowersEtaWhereTheLossGoesUpTooFar) {
   }
 }
 
+TEST(LossRange, RemembersItsLossesWhenItIsRestored) {
+  const trainer::PluginKind kind = LossRangeKind();
+  const absl::StatusOr<PluginSettings> settings = PluginKinds::Complete(kind, {});
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  const std::unique_ptr<Plugin> plugin = *kind.make(*settings, {});
+  FakeRunView run;
+  for (const double loss : {0.1, 0.15}) {
+    run.current_loss = loss;
+    PluginContext context(run, PluginPoint::kAfterBatch, {}, /*done=*/false);
+    ASSERT_TRUE(plugin->Run(context).ok());
+  }
+  const std::unique_ptr<Plugin> restored = *kind.make(*settings, {});
+  ASSERT_TRUE(restored->Restore(plugin->Save()).ok());
+  EXPECT_EQ(restored->Save(), plugin->Save());
+  EXPECT_EQ(plugin->Save(), "0.10000000000000001 0.14999999999999999");
+  EXPECT_FALSE(restored->Restore("low").ok());
+}
+
 TEST(LossRange, SaysWhichSettingIsWrong) {
   const trainer::PluginKind kind = LossRangeKind();
   const absl::StatusOr<PluginSettings> settings = PluginKinds::Complete(kind, {{"window", "0"}});

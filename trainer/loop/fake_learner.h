@@ -3,6 +3,7 @@
 #define PILOTHOUSE_TRAINER_LOOP_FAKE_LEARNER_H_
 
 #include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -74,6 +75,22 @@ class FakeLearner final : public Learner {
   std::vector<double> gradient = {0};
   std::vector<Activations> activations;
 
+  void Reset() override { batch_ = 0; }
+
+  void Save(SavedState& state) const override {
+    const auto copy = std::make_shared<const double>(static_cast<double>(batch_));
+    state.tensors[kTensor] = TensorOf(copy.get(), {1}, copy);
+  }
+
+  absl::Status Restore(const SavedState& state) override {
+    const SavedTensor* tensor = FindTensor(state, kTensor, TensorType::kFloat64, {1});
+    if (tensor == nullptr) return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "", "The state is of another learner.");
+    double batch = 0;
+    std::memcpy(&batch, tensor->bytes.data(), sizeof(batch));
+    batch_ = static_cast<int64_t>(batch);
+    return absl::OkStatus();
+  }
+
   double Step(int64_t batch, double eta) override {
     batch_ = batch;
     etas_.push_back(eta);
@@ -114,6 +131,8 @@ class FakeLearner final : public Learner {
   int validations() const { return validations_; }
 
  private:
+  static constexpr char kTensor[] = "layers.0.weight";
+
   // The state vector: the last step's batch, or what was loaded after it.
   int64_t batch_ = 0;
   std::vector<double> etas_;

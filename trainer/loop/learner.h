@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "trainer/checkpoint/saved_state.h"
 #include "trainer/net/model.h"
 #include "trainer/net/number_array.h"
 #include "trainer/plugin/run_view.h"
@@ -38,9 +39,14 @@ struct LearnerFacts {
 };
 
 // Learns. All calls come from one thread, the training thread.
-class Learner {
+//
+// Save and Restore are about all that its next steps depend on, save the examples: the parameters, as in Model::Save,
+// and what the update rule remembers. Save copies them once. What standardisation measured is saved for those who
+// predict; it stays the learner's own when it is restored.
+class Learner : public Stateful {
  public:
-  virtual ~Learner() = default;
+  // The parameters and all else as at the beginning of the run, before any batch.
+  virtual void Reset() = 0;
 
   // Makes learning step number `batch` (the first is 1) with learning rate `eta`. Returns the loss of the parameters
   // before the update on that batch's examples. If that is NaN or infinite, the update is not made.
@@ -54,7 +60,7 @@ class Learner {
   // if it is damaged or belongs to a network of another shape or precision.
   virtual absl::Status Load(const std::string& path) = 0;
 
-  // As in RunView.
+  // As in RunView. After Load they are still those of the last batch; after Reset and Restore, as before the first.
   virtual NumberArray Gradient() const = 0;
   virtual std::vector<Activations> LayerActivations() const = 0;
 

@@ -20,7 +20,7 @@ namespace pilothouse::trainer {
 
 using Function = std::function<absl::Status(PluginContext&)>;
 
-class FunctionPlugin final : public Plugin {
+class FunctionPlugin final : public StatelessPlugin {
  public:
   explicit FunctionPlugin(Function function) : function_(std::move(function)) {}
   absl::Status Run(PluginContext& context) override { return function_(context); }

@@ -13,7 +13,7 @@ namespace {
 // A loss that a watcher waits for: where the run comes to rest.
 bool IsLast(const RunState& run) { return run.batch == run.target.batch() || !std::isfinite(run.loss); }
 
-class LossPlugin final : public BuiltInPlugin {
+class LossPlugin final : public Stateless<BuiltInPlugin> {
  public:
   LossPlugin(const RunState& run, Reporter& reporter) : run_(run), reporter_(reporter) {}
 
@@ -40,7 +40,7 @@ class LossPlugin final : public BuiltInPlugin {
   Reporter& reporter_;
 };
 
-class StatePlugin final : public BuiltInPlugin {
+class StatePlugin final : public Stateless<BuiltInPlugin> {
  public:
   StatePlugin(const RunState& run, Reporter& reporter) : run_(run), reporter_(reporter) {}
 
@@ -59,7 +59,7 @@ class StatePlugin final : public BuiltInPlugin {
   Reporter& reporter_;
 };
 
-class HeartbeatPlugin final : public BuiltInPlugin {
+class HeartbeatPlugin final : public Stateless<BuiltInPlugin> {
  public:
   explicit HeartbeatPlugin(Reporter& reporter) : reporter_(reporter) {}
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -41,16 +42,42 @@ std::vector<Activations> CopyActivations(const Network<T>& network) {
 template <typename T>
 class SupervisedLearner final : public Learner {
  public:
+  using InitialParameters = std::function<Vector<T>()>;
+
   SupervisedLearner(LearnerFacts facts, LossFunction loss, std::shared_ptr<const ModelFrame> frame,
-                    BatchSource<T> batches, std::optional<Validator<T>> validator, Vector<T> parameters)
+                    BatchSource<T> batches, std::optional<Validator<T>> validator, Vector<T> parameters,
+                    InitialParameters initial_parameters)
       : facts_(std::move(facts)),
         loss_(loss),
         frame_(std::move(frame)),
         batches_(std::move(batches)),
         validator_(std::move(validator)),
         network_(frame_->plan, facts_.batch_size),
+        initial_parameters_(std::move(initial_parameters)),
         parameters_(std::move(parameters)),
         gradient_(Vector<T>::Zero(parameters_.size())) {}
+
+  void Reset() override {
+    parameters_ = initial_parameters_();
+    rule_.Reset();
+    ForgetLastBatch();
+  }
+
+  void Save(SavedState& state) const override {
+    // The training thread waits for this copy.
+    const auto copy = std::make_shared<const Vector<T>>(parameters_);
+    AddModelTensors(frame_, copy->data(), copy, state);
+    rule_.Save(state);
+  }
+
+  absl::Status Restore(const SavedState& state) override {
+    Vector<T> parameters(parameters_.size());
+    if (absl::Status status = CopyParameters(frame_->plan, state, parameters); !status.ok()) return status;
+    if (absl::Status status = rule_.Restore(state); !status.ok()) return status;
+    parameters_ = std::move(parameters);
+    ForgetLastBatch();
+    return absl::OkStatus();
+  }
 
   double Step(int64_t batch, double eta) override {
     const ExampleViews<T> examples = batches_.Batch(batch);
@@ -92,6 +119,12 @@ class SupervisedLearner final : public Learner {
   const LearnerFacts& facts() const override { return facts_; }
 
  private:
+  // Nothing was computed yet.
+  void ForgetLastBatch() {
+    gradient_.setZero();
+    network_ = Network<T>(frame_->plan, facts_.batch_size);
+  }
+
   const LearnerFacts facts_;
   const LossFunction loss_;
   const std::shared_ptr<const ModelFrame> frame_;
@@ -99,6 +132,8 @@ class SupervisedLearner final : public Learner {
   // Unset: no examples are held out.
   std::optional<Validator<T>> validator_;
   Network<T> network_;
+  // Made again where they are needed, rather than kept: they take as much memory as the parameters.
+  const InitialParameters initial_parameters_;
   Vector<T> parameters_;
   Vector<T> gradient_;
   GradientDescent<T> rule_;
@@ -159,7 +194,8 @@ LearnerFacts MakeFacts(const LearnerSpec& spec, const NetworkPlan& plan, const S
 template <typename T>
 absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::shared_ptr<const ModelFrame> frame,
                                                Split data, int64_t batch_size) {
-  Vector<T> parameters = InitialState<T>(spec.network, spec.seed);
+  const auto initial_parameters = [network = spec.network, seed = spec.seed] { return InitialState<T>(network, seed); };
+  Vector<T> parameters = initial_parameters();
   if (!parameters.allFinite()) {
     return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "network.initial_state",
                      "A value of the initial state is too large for float32; choose precision float64.");
@@ -176,7 +212,7 @@ absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::sha
     validator.emplace(*std::move(made));
   }
   return std::make_unique<SupervisedLearner<T>>(std::move(facts), spec.loss, std::move(frame), *std::move(batches),
-                                                std::move(validator), std::move(parameters));
+                                                std::move(validator), std::move(parameters), initial_parameters);
 }
 
 absl::StatusOr<Split> SplitData(const LearnerSpec& spec, Dataset data) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -55,6 +56,30 @@ std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan) {
     blocks.push_back({layer + ".bias", {stage.outputs}, stage.biases, stage.outputs});
   }
   return blocks;
+}
+
+template <typename T>
+void AddModelTensors(const std::shared_ptr<const ModelFrame>& frame, const T* parameters,
+                     std::shared_ptr<const void> owner, SavedState& state) {
+  for (ParameterBlock& block : ParameterBlocks(frame->plan)) {
+    state.tensors[block.name] = TensorOf(parameters + block.offset, std::move(block.shape), owner);
+  }
+  if (!frame->standardization.has_value()) return;
+  state.tensors[kMean] = TensorOf(frame->standardization->mean.data(), {frame->plan.inputs}, frame);
+  state.tensors[kDeviation] = TensorOf(frame->standardization->deviation.data(), {frame->plan.inputs}, frame);
+}
+
+template <typename T>
+absl::Status CopyParameters(const NetworkPlan& plan, const SavedState& state, Vector<T>& parameters) {
+  const std::vector<ParameterBlock> blocks = ParameterBlocks(plan);
+  for (const ParameterBlock& block : blocks) {
+    if (FindTensor(state, block.name, kTensorTypeOf<T>, block.shape) == nullptr) return RefuseTensor(block.name);
+  }
+  for (const ParameterBlock& block : blocks) {
+    const absl::string_view bytes = state.tensors.at(block.name).bytes;
+    std::memcpy(parameters.data() + block.offset, bytes.data(), bytes.size());
+  }
+  return absl::OkStatus();
 }
 
 template <typename T>
@@ -138,6 +163,12 @@ absl::Status SupervisedModel<T>::CheckFile(const std::string& path) const {
   return FromFile(frame_->plan, frame_->standardization.has_value(), *contents).status();
 }
 
+template void AddModelTensors(const std::shared_ptr<const ModelFrame>&, const float*, std::shared_ptr<const void>,
+                              SavedState&);
+template void AddModelTensors(const std::shared_ptr<const ModelFrame>&, const double*, std::shared_ptr<const void>,
+                              SavedState&);
+template absl::Status CopyParameters(const NetworkPlan&, const SavedState&, Vector<float>&);
+template absl::Status CopyParameters(const NetworkPlan&, const SavedState&, Vector<double>&);
 template class SupervisedModel<float>;
 template class SupervisedModel<double>;
 

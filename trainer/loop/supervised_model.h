@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "trainer/checkpoint/safetensors.h"
+#include "trainer/checkpoint/saved_state.h"
 #include "trainer/data/standardization.h"
 #include "trainer/net/matrix.h"
 #include "trainer/net/model.h"
@@ -26,6 +27,17 @@ struct ModelFrame {
 
 // The parts of the state vector, in its order.
 std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan);
+
+// What Model::Save and Learner::Save write: SavedTensors of parameters of the plan's size, which `owner` keeps where
+// they are, and of the frame's standardisation.
+template <typename T>
+void AddModelTensors(const std::shared_ptr<const ModelFrame>& frame, const T* parameters,
+                     std::shared_ptr<const void> owner, SavedState& state);
+
+// Takes the parameters out of what AddModelTensors gave. DATA_MALFORMED, with `parameters` unchanged, if a tensor is
+// missing or of another type or shape. REQUIRES: parameters.size() == plan.parameters.
+template <typename T>
+absl::Status CopyParameters(const NetworkPlan& plan, const SavedState& state, Vector<T>& parameters);
 
 // T is float or double.
 //

@@ -1,6 +1,6 @@
 // A plugin: what runs between two batches when its schedule says so.
 //
-//   class CountDown final : public Plugin {
+//   class CountDown final : public StatelessPlugin {
 //     absl::Status Run(PluginContext& context) override {
 //       if (context.run().batch() >= 100) context.SetDone("counted to 100");
 //       return absl::OkStatus();
@@ -102,10 +102,10 @@ class Plugin {
   // not finite or a call that takes too long is a failure: reported with the plugin's name and the batch.
   virtual absl::Status Run(PluginContext& context) = 0;
 
-  // All that it remembers, for a checkpoint, in a form of its own; Restore gets what Save gave. A plugin that remembers
-  // something and leaves these as they are forgets it when the run is restored.
-  virtual std::string Save() const { return ""; }
-  virtual absl::Status Restore(absl::string_view) { return absl::OkStatus(); }
+  // All that it remembers, for a checkpoint, in a form of its own; may be empty.
+  virtual std::string Save() const = 0;
+  // Gets what Save gave. After an error it is not called again.
+  virtual absl::Status Restore(absl::string_view state) = 0;
 };
 
 // A plugin that belongs to the run itself, as reporting the loss does. It knows itself when it is due: it has no
@@ -118,6 +118,15 @@ class BuiltInPlugin : public Plugin {
   // The moment from which on it is due whatever the batch is. nullopt: none.
   virtual std::optional<std::chrono::steady_clock::time_point> NextDueMoment() const = 0;
 };
+
+// A Plugin or BuiltInPlugin that remembers nothing from one call to the next, and so has nothing to save.
+template <typename Base>
+class Stateless : public Base {
+ public:
+  std::string Save() const final { return ""; }
+  absl::Status Restore(absl::string_view) final { return absl::OkStatus(); }
+};
+using StatelessPlugin = Stateless<Plugin>;
 
 }  // namespace pilothouse::trainer
 

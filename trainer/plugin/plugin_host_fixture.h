@@ -46,7 +46,7 @@ class ScriptedPlugin final : public Plugin {
 };
 
 // Due at a batch or a moment that the test says.
-class ScriptedBuiltIn final : public BuiltInPlugin {
+class ScriptedBuiltIn final : public Stateless<BuiltInPlugin> {
  public:
   struct Script {
     int64_t due_batch = kNever;

@@ -65,7 +65,7 @@ class SteppedEta final : public Plugin {
 };
 
 // Multiplies eta whenever it is due.
-class ScaledEta final : public Plugin {
+class ScaledEta final : public StatelessPlugin {
  public:
   ScaledEta(double factor, std::string every) : factor_(factor), every_(std::move(every)) {}
 

@@ -12,7 +12,7 @@
 namespace pilothouse::trainer {
 namespace {
 
-class Notify final : public Plugin {
+class Notify final : public StatelessPlugin {
  public:
   Notify(std::vector<std::string> names, std::string message)
       : names_(std::move(names)), message_(std::move(message)) {}

@@ -81,7 +81,7 @@ class BoundedOutput {
   int64_t histograms_left_out_ = 0;
 };
 
-class Statistics final : public Plugin {
+class Statistics final : public StatelessPlugin {
  public:
   explicit Statistics(Options options) : options_(options) {}
 

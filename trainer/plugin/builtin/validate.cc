@@ -8,8 +8,8 @@
 namespace pilothouse::trainer {
 namespace {
 
-// Remembers nothing: what was validated last, the run knows.
-class Validate final : public Plugin {
+// What was validated last, the run knows.
+class Validate final : public StatelessPlugin {
  public:
   absl::Status Run(PluginContext& context) override {
     RunView& run = context.run();

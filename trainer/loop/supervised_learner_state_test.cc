@@ -1,0 +1,145 @@
+// What the native learner goes on with, bit for bit.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "proto/support/error.h"
+#include "trainer/checkpoint/saved_state.h"
+#include "trainer/loop/supervised_learner.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+// 20 examples of two classes that a curve tells apart.
+Dataset Curve() {
+  Dataset data{{20, 2, {}}, {20, 1, {}}};
+  for (int64_t row = 0; row < data.inputs.rows; ++row) {
+    const double x = std::sin(static_cast<double>(row) * 1.7);
+    const double y = std::cos(static_cast<double>(row) * 2.9);
+    data.inputs.values.insert(data.inputs.values.end(), {x, y});
+    data.targets.values.push_back(x * y > 0.1 ? 1 : 0);
+  }
+  return data;
+}
+
+LearnerSpec Spec(Precision precision = Precision::kFloat32) {
+  LearnerSpec spec;
+  spec.network = *ParseShorthand("2x8rx2");
+  spec.precision = precision;
+  spec.batch_size = 3;
+  spec.seed = 3;
+  spec.standardize = true;
+  return spec;
+}
+
+std::unique_ptr<Learner> Make(const LearnerSpec& spec) {
+  auto learner = MakeLearner(spec, Curve());
+  EXPECT_TRUE(learner.ok()) << learner.status();
+  return *std::move(learner);
+}
+
+// The losses of the batches from `first` to `last`.
+std::vector<double> Train(Learner& learner, int64_t first, int64_t last) {
+  std::vector<double> losses;
+  for (int64_t batch = first; batch <= last; ++batch) losses.push_back(learner.Step(batch, 0.1));
+  return losses;
+}
+
+TEST(SupervisedLearnerState, ARestoredOneGoesOnBitForBit) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kFloat64}) {
+    const auto learner = Make(Spec(precision));
+    Train(*learner, 1, 10);
+    const SavedState saved = SavedStateOf(*learner);
+    const std::vector<double> losses = Train(*learner, 11, 20);
+    const auto other = Make(Spec(precision));
+    Train(*other, 1, 3);
+    ASSERT_TRUE(other->Restore(saved).ok());
+    EXPECT_EQ(Train(*other, 11, 20), losses);
+    EXPECT_EQ(HashOfTensors(SavedStateOf(*other)), HashOfTensors(SavedStateOf(*learner)));
+  }
+}
+
+TEST(SupervisedLearnerState, WhatWasSavedDoesNotChangeAfterwards) {
+  const auto learner = Make(Spec());
+  const SavedState saved = SavedStateOf(*learner);
+  const std::string hash = HashOfTensors(saved);
+  Train(*learner, 1, 5);
+  EXPECT_EQ(HashOfTensors(saved), hash);
+  EXPECT_NE(HashOfTensors(SavedStateOf(*learner)), hash);
+}
+
+TEST(SupervisedLearnerState, TheParametersAreCopiedOnce) {
+  const auto learner = Make(Spec());
+  const SavedState saved = SavedStateOf(*learner);
+  const SavedTensor& weights = saved.tensors.at("layers.0.weight");
+  const SavedTensor& biases = saved.tensors.at("layers.0.bias");
+  EXPECT_EQ(weights.owner, biases.owner);
+  EXPECT_EQ(weights.bytes.data() + weights.bytes.size(), biases.bytes.data()) << "they lie as in the state vector";
+}
+
+TEST(SupervisedLearnerState, IsSavedUnderTheNamesOfAModelInItsType) {
+  for (const Precision precision : {Precision::kFloat32, Precision::kFloat64}) {
+    const SavedState saved = SavedStateOf(*Make(Spec(precision)));
+    const TensorType type = precision == Precision::kFloat32 ? TensorType::kFloat32 : TensorType::kFloat64;
+    EXPECT_NE(FindTensor(saved, "layers.0.weight", type, {2, 8}), nullptr);
+    EXPECT_NE(FindTensor(saved, "layers.2.bias", type, {2}), nullptr);
+    EXPECT_NE(FindTensor(saved, "standardize.mean", TensorType::kFloat64, {2}), nullptr);
+    EXPECT_NE(FindTensor(saved, "standardize.deviation", TensorType::kFloat64, {2}), nullptr);
+    EXPECT_EQ(saved.tensors.size(), 6u);
+  }
+}
+
+TEST(SupervisedLearnerState, AStateThatDoesNotFitIsRefusedAndChangesNothing) {
+  const auto learner = Make(Spec());
+  Train(*learner, 1, 5);
+  const std::string before = HashOfTensors(SavedStateOf(*learner));
+  SavedState missing = SavedStateOf(*Make(Spec()));
+  missing.tensors.erase("layers.2.bias");
+  LearnerSpec wider = Spec();
+  wider.network = *ParseShorthand("2x9rx2");
+  for (const SavedState& saved :
+       {missing, SavedStateOf(*Make(wider)), SavedStateOf(*Make(Spec(Precision::kFloat64)))}) {
+    EXPECT_EQ(ReasonOf(learner->Restore(saved)), v1::ERROR_REASON_DATA_MALFORMED);
+    EXPECT_EQ(HashOfTensors(SavedStateOf(*learner)), before);
+  }
+}
+
+TEST(SupervisedLearnerState, AfterAResetTheRunBeginsAnew) {
+  LearnerSpec given = Spec();
+  given.network.initial_state = NumberArray{{42}, std::vector<float>(42, 0.25f)};
+  for (const LearnerSpec& spec : {Spec(), given}) {
+    const auto learner = Make(spec);
+    const std::string beginning = HashOfTensors(SavedStateOf(*learner));
+    const std::vector<double> losses = Train(*learner, 1, 10);
+    learner->Reset();
+    EXPECT_EQ(HashOfTensors(SavedStateOf(*learner)), beginning);
+    EXPECT_TRUE(learner->LayerActivations().empty());
+    const NumberArray gradient = learner->Gradient();
+    EXPECT_EQ(std::get<std::vector<float>>(gradient.values), std::vector<float>(42, 0));
+    EXPECT_EQ(Train(*learner, 1, 10), losses);
+  }
+}
+
+TEST(SupervisedLearnerState, AParameterThatIsNoNumberKeepsItsBits) {
+  const auto learner = Make(Spec());
+  SavedState saved = SavedStateOf(*learner);
+  const uint32_t odd_nan = 0x7fc01234;
+  std::vector<float> values(8, -0.0f);
+  std::memcpy(&values[3], &odd_nan, sizeof(odd_nan));
+  const auto owner = std::make_shared<const std::vector<float>>(values);
+  saved.tensors["layers.0.bias"] = TensorOf(owner->data(), {8}, owner);
+  ASSERT_TRUE(learner->Restore(saved).ok());
+  EXPECT_EQ(HashOfTensors(SavedStateOf(*learner)), HashOfTensors(saved));
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer
