@@ -2,14 +2,13 @@
 #ifndef PILOTHOUSE_TRAINER_CHANNEL_RUN_HISTORY_H_
 #define PILOTHOUSE_TRAINER_CHANNEL_RUN_HISTORY_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "pilothouse/v1/event.pb.h"
 #include "pilothouse/v1/run.pb.h"
@@ -17,24 +16,29 @@
 
 namespace pilothouse::trainer {
 
-// Marks that a plan holds at most; of more, every second goes.
+// Marks that are kept at most; of more, every second of the older half goes, so that the newest stay complete.
 inline constexpr size_t kMaxTimeMarks = 100'000;
 
-// A run's past is a line of batches; taking it back makes the line fork. The present line is what leads to where the run
-// is; what it was taken back from are branches.
+// A run's past is a line of batches; taking it back makes the line fork. The present line is what leads to where the
+// run is; what it was taken back from are branches. A branch is the line as it was just before the run was taken back.
 //
-// Reads the whole journal once, keeping controls, checkpoints and positions, but no losses. Immutable; thread-safe.
+// On a line, a control is kept as long as no later rewind on the way went to a batch before it. A rewind itself is fed
+// back as a pause at the batch it went to, with its own request id: what it did besides is what the line is. Controls
+// of checkpoints change nothing that a run goes on from and are not fed back.
+//
+// Reads the journal as it is, keeping controls, checkpoints and a bounded number of times, but no losses. Immutable;
+// thread-safe.
 class RunHistory {
  public:
   // `directory` is the run's. JOURNAL_FAILED if its journal cannot be read, or a control or a checkpoint in it is
-  // damaged; a damaged loss does no harm.
+  // damaged. Where another event cannot be read, the run is known to have come only as far as the rest tells.
   static absl::StatusOr<RunHistory> Read(const std::string& directory);
 
   const v1::RunSpec& spec() const;
   const std::string& run_id() const;
   // The first batch of the run: 0, or where it was forked.
   int64_t first_batch() const;
-  // The last batch of a line that anything was reported of. BRANCH_NOT_FOUND.
+  // The last batch of a line (empty: the present one) that anything was reported of. BRANCH_NOT_FOUND.
   absl::StatusOr<int64_t> LastBatch(const std::string& branch) const;
   // Oldest first.
   const std::vector<v1::Branch>& branches() const;
@@ -52,18 +56,24 @@ class RunHistory {
   };
   const std::vector<KnownControl>& controls() const;
 
-  // How to come to the end of the present line, `seen_batch` at least, as after a crash. Reads checkpoints, the newest
-  // first, until one is as it was written; those that are not are named in `damaged`. Where none is left, the run
-  // begins anew; CHECKPOINT_DAMAGED for a fork, which cannot.
+  // How to come to the end of the present line, `seen_batch` at least, as after a crash. Right after a rewind that is
+  // the batch it went to, wherever the run was seen before. Reads checkpoints, the newest first, until one is as it was
+  // written; of each that is not, a sentence is added to `damaged`. Where none is left, the run begins anew;
+  // CHECKPOINT_DAMAGED for a fork, which cannot.
   absl::StatusOr<ResumePlan> PlanResume(int64_t seen_batch, std::vector<std::string>& damaged) const;
   // How to come to `batch` on a line (empty: the present one): as the run was when the batch after it was about to be
-  // trained. A stop is left out. BATCH_OUT_OF_RANGE, BRANCH_NOT_FOUND, and as above.
+  // trained, with all that was changed between the two. A stop is left out, and nothing is said of what was reported.
+  // Reports can be rarer than batches: on the present line a batch after the last one told is taken for one the run has
+  // come to. BATCH_OUT_OF_RANGE, BRANCH_NOT_FOUND, and as above.
   absl::StatusOr<ResumePlan> PlanVisit(int64_t batch, const std::string& branch,
                                        std::vector<std::string>& damaged) const;
 
  private:
   struct Content;
   explicit RunHistory(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
+
+  absl::StatusOr<int64_t> LineOf(const std::string& branch) const;
+  absl::StatusOr<ResumePlan> PlanLine(int64_t line, int64_t batch, std::vector<std::string>& damaged) const;
 
   std::shared_ptr<const Content> content_;
 };
