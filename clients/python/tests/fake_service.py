@@ -7,6 +7,7 @@ method that nothing was said about gives an answer that a well-behaved service c
 from __future__ import annotations
 
 import concurrent.futures
+import struct
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -99,6 +100,44 @@ def failure(sequence: int, plugin: str, in_a_row: int = 1, *, detached: bool = F
         plugin_pb2.PluginFailure(message="took too long", failures_in_a_row=in_a_row, detached=detached)
     )
     return event_pb2.Event(sequence=sequence, batch=sequence * 10, plugin=report)
+
+
+def knob(sequence: int, name: str, value: float, previous: float, note: str = "", batch: int = 0) -> event_pb2.Event:
+    """A control that set a knob."""
+    change = control_pb2.Change(knob=control_pb2.KnobChange(name=name, value=value))
+    report = event_pb2.ControlReport(
+        change=change, value=value, previous_value=previous, origin="ana@lab", note=note, request_id="r"
+    )
+    return event_pb2.Event(sequence=sequence, batch=batch, control=report)
+
+
+def rewind(sequence: int, batch: int, to: int, branch: str = "rewind-1") -> event_pb2.Event:
+    """A control that took the run back from `batch`."""
+    change = control_pb2.Change(rewind=control_pb2.RewindChange(batch=to))
+    report = event_pb2.ControlReport(change=change, value=to, previous_value=batch, branch=branch)
+    return event_pb2.Event(sequence=sequence, batch=batch, control=report)
+
+
+def state_report(sequence: int, *vector: float, eta: float = 0.1) -> event_pb2.Event:
+    """A state vector; its batch is ten times its sequence."""
+    data = struct.pack(f"<{len(vector)}d", *vector)
+    tensor = tensor_pb2.Tensor(element_type=tensor_pb2.ELEMENT_TYPE_FLOAT64, shape=[len(vector)], data=data)
+    report = event_pb2.StateReport(state=tensor, eta=eta, loss=0.5)
+    return event_pb2.Event(sequence=sequence, batch=sequence * 10, state=report)
+
+
+def checkpoint_file(batch: int) -> str:
+    return f"checkpoints/batch-{batch:012d}.safetensors"
+
+
+def checkpoint(sequence: int, batch: int, error: str = "") -> event_pb2.Event:
+    """A checkpoint that was written, or, with an error, could not be."""
+    report = event_pb2.CheckpointReport(batch=batch, controls=2, line=1, error=error)
+    report.held_up.FromMilliseconds(2)
+    report.writing.FromMilliseconds(250)
+    if not error:
+        report.file, report.sha256, report.bytes, report.state_sha256 = checkpoint_file(batch), "ab", 900, "cd"
+    return event_pb2.Event(sequence=sequence, batch=batch + 1, checkpoint=report)
 
 
 def run_message(name: str = "IDLE", **fields: Any) -> run_pb2.Run:
@@ -215,6 +254,27 @@ class FakeService(pb_grpc.TrainingControlServicer):
 
     def ListPluginKinds(self, request, context):
         return self._answer("ListPluginKinds", request, context, pb.ListPluginKindsResponse())
+
+    def SaveCheckpoint(self, request, context):
+        made = run_pb2.Checkpoint(batch=70, file=checkpoint_file(70), sha256="ab", bytes=900, pinned=request.pin)
+        usual = pb.SaveCheckpointResponse(receipt=self._receipt(request, 70), checkpoint=made)
+        return self._answer("SaveCheckpoint", request, context, usual)
+
+    def ListCheckpoints(self, request, context):
+        return self._answer("ListCheckpoints", request, context, pb.ListCheckpointsResponse())
+
+    def Rewind(self, request, context):
+        receipt = self._receipt(request, request.batch)
+        receipt.branch = request.branch or "rewind-1"
+        return self._answer("Rewind", request, context, pb.RewindResponse(receipt=receipt))
+
+    def Fork(self, request, context):
+        parent = run_pb2.Lineage(run_id=request.run_id, batch=request.batch, branch=request.branch)
+        run = run_message(run_id=request.new_run_id or "fork", parent=parent, directory="/data/runs/fork")
+        return self._answer("Fork", request, context, pb.ForkResponse(run=run))
+
+    def ReadHistory(self, request, context):
+        return self._answer("ReadHistory", request, context, pb.ReadHistoryResponse())
 
     def UploadDataset(self, request_iterator, context):
         messages = list(request_iterator)

@@ -9,17 +9,19 @@ from pilothouse import errors
 from pilothouse.v1 import error_reason_pb2, event_pb2, plugin_pb2, run_pb2, training_control_pb2
 
 EXPORTS = """
-Affine ArrayDtypeInvalid ArrayShapeInvalid BatchAlreadyPassed ColumnNotFound ControlEvent ControlKind DataMalformed
-Dataset DatasetNotFound DatasetTooLarge DeadlineExceeded EtaInvalid Event EventKind Facts FileNameInvalid FileNotFound
-Gap Heartbeat Histogram House HouseClosed Identity IdleReason Internal IntervalInvalid JournalFailed Knob
-KnobOutOfRange KnobUnknown LabelOutOfRange Layer LocalServiceFailed LossEvent Map NetDataMismatch NetInvalid
-NetLossMismatch NoParameters NoValidationData PilothouseError Plugin PluginAlreadyExists PluginEvent
-PluginFailureEvent PluginFunction PluginInvalid PluginKind PluginKindUnknown PluginNotFound PluginPoint
-PluginPointUnknown PluginReceipt PluginSettingInfo PluginSettingInvalid PluginState Receipt RequestIdInvalid
-RequestIdReused RequestTooLarge Run RunAlreadyExists RunEnded RunIdInvalid RunNotFound RunStatus SaveFailed
-ScheduleInvalid SequenceOutOfRange ServiceBusy ServiceStopping Snapshot SpecInvalid State StateEvent StateTooLarge
-StatusEvent Stopped TargetInvalid Timeline TooManyControls TooManyPlugins TooManyRuns TooManyWatchers TrainerFailed
-TrainerUnavailable Unreachable Watch __version__ connect local
+Affine ArrayDtypeInvalid ArrayShapeInvalid BatchAlreadyPassed BatchOutOfRange Branch BranchAlreadyExists
+BranchNotFound Checkpoint CheckpointDamaged CheckpointEvent Checkpoints CheckpointsInvalid ColumnNotFound ControlEvent
+ControlKind DataChanged DataMalformed Dataset DatasetNotFound DatasetTooLarge DeadlineExceeded EtaInvalid Event
+EventKind Facts FileNameInvalid FileNotFound Gap Heartbeat Histogram History HistoryRangeInvalid House HouseClosed
+Identity IdleReason Internal IntervalInvalid JournalFailed Knob KnobOutOfRange KnobUnknown LabelOutOfRange Layer
+Lineage LocalServiceFailed LossEvent Losses Map MissingExtra NetDataMismatch NetInvalid NetLossMismatch NoParameters
+NoValidationData PilothouseError Plugin PluginAlreadyExists PluginEvent PluginFailureEvent PluginFunction
+PluginInvalid PluginKind PluginKindUnknown PluginNotFound PluginPoint PluginPointUnknown PluginReceipt
+PluginSettingInfo PluginSettingInvalid PluginState Receipt RequestIdInvalid RequestIdReused RequestTooLarge Run
+RunAlreadyExists RunEnded RunIdInvalid RunNotFound RunStatus SaveFailed ScheduleInvalid SequenceOutOfRange ServiceBusy
+ServiceStopping Snapshot SpecInvalid State StateEvent StateTooLarge StatusEvent Stopped TargetInvalid Timeline
+TooManyControls TooManyPlugins TooManyRuns TooManyWatchers TrainerFailed TrainerUnavailable Unreachable Watch
+__version__ connect local
 """
 
 # Which public calls reach each RPC.
@@ -39,6 +41,11 @@ CALLS = {
     "ReschedulePlugin": ["Run.reschedule"],
     "ListPlugins": ["Run.plugins", "PluginFunction.join"],
     "ListPluginKinds": ["House.plugin_kinds"],
+    "SaveCheckpoint": ["Run.checkpoint"],
+    "ListCheckpoints": ["Run.checkpoints"],
+    "Rewind": ["Run.rewind"],
+    "Fork": ["Run.fork"],
+    "ReadHistory": ["Run.history", "Run.losses", "Run.export"],
 }
 
 

@@ -21,17 +21,31 @@ Plugins run between two batches of a run, on the schedule they are given; functi
     for plugin in run.plugins():
         print(plugin)                                 # when it ran last, and when it is next due
 
+Nothing is lost: a run goes on from its checkpoints, can be taken back, and forked:
+
+    run.rewind(4000)                                  # what came after is kept as a branch
+    other = run.fork(at=3000, eta=0.003)
+    batches, losses = run.losses(points=2000)
+    run.history().frame()                             # a pandas DataFrame; run.export("digits.csv") writes a file
+
 Everything listed in __all__ is thread-safe unless it says otherwise, and nothing else is meant to be used. Messages for
 the curious go to the logger "pilothouse".
 """
 
 from importlib.metadata import version as _version
 
+from pilothouse.checkpoints import Branch, Checkpoint, Checkpoints, Lineage
 from pilothouse.errors import (
     ArrayDtypeInvalid,
     ArrayShapeInvalid,
     BatchAlreadyPassed,
+    BatchOutOfRange,
+    BranchAlreadyExists,
+    BranchNotFound,
+    CheckpointDamaged,
+    CheckpointsInvalid,
     ColumnNotFound,
+    DataChanged,
     DataMalformed,
     DatasetNotFound,
     DatasetTooLarge,
@@ -39,6 +53,7 @@ from pilothouse.errors import (
     EtaInvalid,
     FileNameInvalid,
     FileNotFound,
+    HistoryRangeInvalid,
     HouseClosed,
     Internal,
     IntervalInvalid,
@@ -47,6 +62,7 @@ from pilothouse.errors import (
     KnobUnknown,
     LabelOutOfRange,
     LocalServiceFailed,
+    MissingExtra,
     NetDataMismatch,
     NetInvalid,
     NetLossMismatch,
@@ -83,6 +99,7 @@ from pilothouse.errors import (
     Unreachable,
 )
 from pilothouse.events import (
+    CheckpointEvent,
     ControlEvent,
     ControlKind,
     Event,
@@ -97,6 +114,7 @@ from pilothouse.events import (
     StatusEvent,
 )
 from pilothouse.functions import PluginFunction
+from pilothouse.history import History, Losses
 from pilothouse.house import House, connect
 from pilothouse.local import local
 from pilothouse.network import Affine, Identity, Map
@@ -120,9 +138,19 @@ __all__ = [
     "ArrayDtypeInvalid",
     "ArrayShapeInvalid",
     "BatchAlreadyPassed",
+    "BatchOutOfRange",
+    "Branch",
+    "BranchAlreadyExists",
+    "BranchNotFound",
+    "Checkpoint",
+    "CheckpointDamaged",
+    "CheckpointEvent",
+    "Checkpoints",
+    "CheckpointsInvalid",
     "ColumnNotFound",
     "ControlEvent",
     "ControlKind",
+    "DataChanged",
     "DataMalformed",
     "Dataset",
     "DatasetNotFound",
@@ -137,6 +165,8 @@ __all__ = [
     "Gap",
     "Heartbeat",
     "Histogram",
+    "History",
+    "HistoryRangeInvalid",
     "House",
     "HouseClosed",
     "Identity",
@@ -149,9 +179,12 @@ __all__ = [
     "KnobUnknown",
     "LabelOutOfRange",
     "Layer",
+    "Lineage",
     "LocalServiceFailed",
     "LossEvent",
+    "Losses",
     "Map",
+    "MissingExtra",
     "NetDataMismatch",
     "NetInvalid",
     "NetLossMismatch",

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from google.protobuf.duration_pb2 import Duration
 from numpy.typing import ArrayLike, NDArray
 
-from pilothouse import events, types
+from pilothouse import checkpoints, events, types
 from pilothouse._names import enum_member
 from pilothouse._plugins import to_histogram, to_plugin_state
-from pilothouse.errors import ArrayDtypeInvalid, ArrayShapeInvalid, IntervalInvalid
+from pilothouse.errors import ArrayDtypeInvalid, ArrayShapeInvalid, IntervalInvalid, PilothouseError
 from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2, run_pb2, tensor_pb2
 
 _ELEMENT_DTYPES: dict[tensor_pb2.ElementType, np.dtype[Any]] = {
     tensor_pb2.ELEMENT_TYPE_FLOAT32: np.dtype("<f4"),
     tensor_pb2.ELEMENT_TYPE_FLOAT64: np.dtype("<f8"),
 }
-#: Seconds; all intervals of the protocol end here.
+#: Seconds; the intervals between reports end here.
 _LARGEST_INTERVAL = 3600
 _ELEMENT_TYPES = {dtype: number for number, dtype in _ELEMENT_DTYPES.items()}
 
@@ -63,15 +64,21 @@ def from_tensor(tensor: tensor_pb2.Tensor) -> types.FloatArray:
     return flat.reshape(tuple(tensor.shape)).astype(flat.dtype.newbyteorder("="))
 
 
-def to_duration(seconds: float, *, field: str) -> Duration:
+def to_duration(
+    seconds: float,
+    *,
+    field: str,
+    largest: float = _LARGEST_INTERVAL,
+    refusal: type[PilothouseError] = IntervalInvalid,
+) -> Duration:
     """Seconds as they travel.
 
     Raises:
-        IntervalInvalid: they are not finite, or longer than any interval of the protocol.
+        IntervalInvalid, or what `refusal` says: they are not finite, or more than `largest`.
     """
-    if not abs(seconds) <= _LARGEST_INTERVAL:
-        raise IntervalInvalid(
-            f"{field} is at most {_LARGEST_INTERVAL} seconds; got {seconds}.",
+    if not abs(seconds) <= largest:
+        raise refusal(
+            f"{field} is at most {largest} seconds; got {seconds}.",
             field=field,
             metadata={"value": str(seconds)},
         )
@@ -106,6 +113,39 @@ def to_state(run: run_pb2.Run, vector: types.FloatArray | None = None) -> types.
         directory=run.directory,
         vector=vector,
         plugins=tuple(to_plugin_state(plugin) for plugin in run.plugins),
+        parent=_to_lineage(run.parent) if run.HasField("parent") else None,
+        branches=tuple(_to_branch(branch) for branch in run.branches),
+        checkpoint_batch=run.checkpoint_batch if run.HasField("checkpoint_batch") else None,
+        checkpoint_time=to_datetime(run, "checkpoint_time"),
+        restarts=run.restarts,
+    )
+
+
+def _to_lineage(lineage: run_pb2.Lineage) -> checkpoints.Lineage:
+    return checkpoints.Lineage(lineage.run_id, lineage.batch, lineage.branch)
+
+
+def _to_branch(branch: run_pb2.Branch) -> checkpoints.Branch:
+    return checkpoints.Branch(branch.name, branch.from_batch, branch.through_batch, to_datetime(branch, "time"))
+
+
+def to_checkpoint(
+    checkpoint: run_pb2.Checkpoint, directory: Path, receipt: types.Receipt | None = None
+) -> checkpoints.Checkpoint:
+    """A checkpoint of the run that lives in `directory`."""
+    return checkpoints.Checkpoint(
+        batch=checkpoint.batch,
+        file=checkpoint.file,
+        sha256=checkpoint.sha256,
+        bytes=checkpoint.bytes,
+        state_sha256=checkpoint.state_sha256,
+        pinned=checkpoint.pinned,
+        validation_loss=checkpoint.validation_loss if checkpoint.HasField("validation_loss") else None,
+        branch=checkpoint.branch,
+        time=to_datetime(checkpoint, "time"),
+        sequence=checkpoint.sequence,
+        directory=directory,
+        receipt=receipt,
     )
 
 
@@ -123,6 +163,7 @@ def _to_facts(facts: run_pb2.RunFacts) -> types.Facts:
         facts.batches_per_epoch,
         layers,
         facts.validation_examples,
+        facts.data_sha256,
     )
 
 
@@ -134,6 +175,7 @@ def to_receipt(receipt: control_pb2.Receipt) -> types.Receipt:
         receipt.applied_batch,
         receipt.value,
         to_datetime(receipt, "applied_time"),
+        branch=receipt.branch,
     )
 
 
@@ -149,7 +191,7 @@ def to_plugin_receipt(receipt: control_pb2.Receipt) -> types.PluginReceipt:
     )
 
 
-def to_event(event: event_pb2.Event) -> events.Event | None:
+def to_event(event: event_pb2.Event) -> events.JournaledEvent | None:
     """An event of the journal; None for a kind that only a newer service knows."""
     head = (event.sequence, event.batch, event.time.ToDatetime(tzinfo=UTC))
     match event.WhichOneof("kind"):
@@ -173,6 +215,8 @@ def to_event(event: event_pb2.Event) -> events.Event | None:
             )
         case "plugin":
             return _to_plugin_event(head, event.plugin)
+        case "checkpoint":
+            return _to_checkpoint_event(head, event.checkpoint)
         case _:
             return None
 
@@ -205,6 +249,25 @@ def _to_plugin_event(
             return None
 
 
+def _to_checkpoint_event(head: tuple[int, int, datetime], report: event_pb2.CheckpointReport) -> events.CheckpointEvent:
+    return events.CheckpointEvent(
+        *head,
+        report.batch,
+        report.file,
+        report.sha256,
+        report.bytes,
+        report.state_sha256,
+        report.controls,
+        report.line,
+        report.pinned,
+        report.request_id,
+        report.error,
+        report.held_up.ToNanoseconds() / 1e9,
+        report.writing.ToNanoseconds() / 1e9,
+        report.validation_loss if report.HasField("validation_loss") else None,
+    )
+
+
 _GOALS = {
     "batch": events.ControlKind.BATCH_TO,
     "more": events.ControlKind.TRAIN,
@@ -230,6 +293,10 @@ def _to_control(head: tuple[int, int, datetime], report: event_pb2.ControlReport
             kind, name = events.ControlKind.RESCHEDULE_PLUGIN, report.plugin
         case "parameters":
             kind, name = events.ControlKind.PARAMETERS, "parameters"
+        case "checkpoint":
+            kind, name = events.ControlKind.CHECKPOINT, "checkpoint"
+        case "rewind":
+            kind, name = events.ControlKind.REWIND, "rewind"
         case _:
             kind, name = events.ControlKind.UNSPECIFIED, ""
     return events.ControlEvent(
@@ -243,6 +310,7 @@ def _to_control(head: tuple[int, int, datetime], report: event_pb2.ControlReport
         report.note,
         report.at_batch if report.HasField("at_batch") else None,
         report.plugin,
+        report.branch,
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import Any, Self
 
 from pilothouse._connection import LARGEST_ORIGIN_BYTES, Connection
 from pilothouse._numbers import whole
 from pilothouse.errors import DeadlineExceeded
-from pilothouse.types import Facts
-from pilothouse.v1 import control_pb2
+from pilothouse.types import Facts, State
+from pilothouse.v1 import control_pb2, training_control_pb2
 
 
 class RunHandle:
@@ -19,6 +20,7 @@ class RunHandle:
         self._connection = connection
         self._run_id = run_id
         self._facts = facts
+        self._directory = ""
         self._origin = connection.origin
 
     @property
@@ -34,8 +36,22 @@ class RunHandle:
         run = type(self)(self._connection, self._run_id, self._facts)
         suffix = f"/{function}".encode()
         origin = self._origin.encode()[: LARGEST_ORIGIN_BYTES - len(suffix)] + suffix
+        run._directory = self._directory
         run._origin = origin.decode(errors="ignore")
         return run
+
+    def _remember(self, state: State) -> State:
+        """Keeps what is constant in a run's life."""
+        self._facts = state.facts or self._facts
+        self._directory = state.directory or self._directory
+        return state
+
+    def _directory_of_run(self, timeout: float | None) -> Path:
+        """Where the run lives on the service's machine."""
+        if not self._directory:
+            answer = self._ask("GetState", training_control_pb2.GetStateRequest(run_id=self._run_id), timeout)
+            self._directory = answer.run.directory
+        return Path(self._directory)
 
     def _options(self, at_batch: int | None, note: str, request_id: str | None) -> control_pb2.ControlOptions:
         return control_pb2.ControlOptions(

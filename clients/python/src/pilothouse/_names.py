@@ -43,3 +43,9 @@ def enum_member(kind: type[Named], proto_enum: Any, number: int) -> Named:
     value = proto_enum.DESCRIPTOR.values_by_number.get(number)
     name = "UNSPECIFIED" if value is None else value.name.removeprefix(_prefix(proto_enum))
     return kind.__members__.get(name, kind["UNSPECIFIED"])
+
+
+def enum_word(proto_enum: Any, number: int) -> str:
+    """The name of a number on the wire without its prefix: "IDLE". Empty: it is unspecified, or of a newer service."""
+    value = proto_enum.DESCRIPTOR.values_by_number.get(number)
+    return "" if value is None or number == 0 else str(value.name.removeprefix(_prefix(proto_enum)))

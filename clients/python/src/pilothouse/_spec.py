@@ -8,9 +8,14 @@ from decimal import Decimal, InvalidOperation
 import numpy as np
 
 from pilothouse._convert import to_duration
-from pilothouse._numbers import whole
-from pilothouse.errors import SpecInvalid
+from pilothouse._numbers import real, whole
+from pilothouse.checkpoints import Checkpoints
+from pilothouse.errors import CheckpointsInvalid, SpecInvalid
 from pilothouse.v1 import run_pb2
+
+#: Seconds: 7 days, as the service has it.
+_LARGEST_CHECKPOINT_INTERVAL = 7 * 24 * 3600
+_LARGEST_KEEP_LAST = 1000
 
 
 def seed_number(seed: int) -> int:
@@ -57,6 +62,38 @@ def report_spec(loss_interval: float | None, loss_every: int | None, state_every
     if loss_interval is not None:
         report.loss_interval.CopyFrom(to_duration(loss_interval, field="spec.report.loss_interval"))
     return report
+
+
+def checkpoint_spec(checkpoints: Checkpoints) -> run_pb2.CheckpointSpec:
+    """When checkpoints are made, and which are kept.
+
+    Raises:
+        TypeError: something else than Checkpoints was given, or what should be a number is none.
+        CheckpointsInvalid: a number is outside its range.
+    """
+    if not isinstance(checkpoints, Checkpoints):
+        raise TypeError(f"checkpoints is pilothouse.Checkpoints(…), not {type(checkpoints).__name__}")
+    keep_last = whole(checkpoints.keep_last, "keep_last")
+    if not 1 <= keep_last <= _LARGEST_KEEP_LAST:
+        raise CheckpointsInvalid(
+            f"Of checkpoints, 1 to {_LARGEST_KEEP_LAST:,} of the newest are kept; got {keep_last}.",
+            field="spec.checkpoints.keep_last",
+            metadata={"value": str(keep_last)},
+        )
+    spec = run_pb2.CheckpointSpec(
+        interval=to_duration(
+            real(checkpoints.interval, "interval"),
+            field="spec.checkpoints.interval",
+            largest=_LARGEST_CHECKPOINT_INTERVAL,
+            refusal=CheckpointsInvalid,
+        ),
+        every=whole(checkpoints.every, "every"),
+        keep_last=keep_last,
+        keep_every=whole(checkpoints.keep_every, "keep_every"),
+    )
+    if checkpoints.keep_best is not None:
+        spec.keep_best = checkpoints.keep_best
+    return spec
 
 
 #: Examples to hold out: a number of them, or a part of all; None: none.

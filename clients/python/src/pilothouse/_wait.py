@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pilothouse._deadlines import deadline_after, seconds_left
 from pilothouse.errors import DeadlineExceeded
-from pilothouse.events import ControlEvent, Event, Heartbeat, LossEvent, Snapshot, StatusEvent
+from pilothouse.events import ControlEvent, ControlKind, Event, Heartbeat, LossEvent, Snapshot, StatusEvent
 from pilothouse.types import IdleReason, RunStatus, State
 from pilothouse.watch import Watch
 
@@ -72,6 +72,8 @@ class Waiting:
                 self._at, self._target = state.batch, state.target
             case ControlEvent(name="target", value=value):
                 self._target = int(value)
+            case ControlEvent(kind=ControlKind.REWIND, value=value):
+                self._at = self._target = int(value)
             case StatusEvent(batch=batch, target=target):
                 self._at, self._target = max(self._at, batch), target
             case LossEvent(batch=batch) | Heartbeat(batch=batch):

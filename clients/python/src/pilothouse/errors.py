@@ -54,6 +54,10 @@ class LocalServiceFailed(PilothouseError):
     """local() found no pilothoused to start, or the one it started ended at once. The text has its last log lines."""
 
 
+class MissingExtra(PilothouseError, ImportError):
+    """A package that this needs is not installed; the text says how to install it. Metadata: package, extra."""
+
+
 class RunNotFound(PilothouseError):
     """No run has this id. Metadata: run_id."""
 
@@ -283,7 +287,7 @@ class Internal(PilothouseError):
 
 
 class SaveFailed(PilothouseError):
-    """The parameters cannot be saved, so the run was not stopped; it goes on. Metadata: cause."""
+    """Parameters or a checkpoint cannot be written; the run was not stopped and goes on. Metadata: cause."""
 
     REASON = "SAVE_FAILED"
 
@@ -342,16 +346,51 @@ class NoValidationData(PilothouseError):
     REASON = "NO_VALIDATION_DATA"
 
 
+class BatchOutOfRange(PilothouseError):
+    """The run has not come to this batch on this branch, or begins after. Metadata: batch, first_batch, last_batch."""
+
+    REASON = "BATCH_OUT_OF_RANGE"
+
+
+class BranchNotFound(PilothouseError):
+    """The run has no branch of this name. Metadata: branch, known."""
+
+    REASON = "BRANCH_NOT_FOUND"
+
+
+class BranchAlreadyExists(PilothouseError):
+    """The run has a branch of this name already. Metadata: branch."""
+
+    REASON = "BRANCH_ALREADY_EXISTS"
+
+
+class DataChanged(PilothouseError):
+    """The data are not those the run was started with, so it cannot go on. Metadata: expected, found."""
+
+    REASON = "DATA_CHANGED"
+
+
+class CheckpointDamaged(PilothouseError):
+    """A checkpoint is missing or damaged, and none before it can be used either. Metadata: file, cause."""
+
+    REASON = "CHECKPOINT_DAMAGED"
+
+
+class CheckpointsInvalid(PilothouseError):
+    """A number of Checkpoints lies outside its range. Metadata: value."""
+
+    REASON = "CHECKPOINTS_INVALID"
+
+
+class HistoryRangeInvalid(PilothouseError):
+    """A range of batches or a number of points makes no sense. Metadata: value."""
+
+    REASON = "HISTORY_RANGE_INVALID"
+
+
 #: The class of each reason.
 BY_REASON: Mapping[str, type[PilothouseError]] = {
     kind.REASON: kind for kind in PilothouseError.__subclasses__() if kind.REASON
 }
 
-__all__ = [
-    "DeadlineExceeded",
-    "HouseClosed",
-    "LocalServiceFailed",
-    "PilothouseError",
-    "Unreachable",
-    *(kind.__name__ for kind in BY_REASON.values()),
-]
+__all__ = ["PilothouseError", *(kind.__name__ for kind in PilothouseError.__subclasses__())]

@@ -31,6 +31,7 @@ class EventKind(enum.StrEnum):
     CONTROL = "CONTROL"
     STATE = "STATE"
     PLUGIN = "PLUGIN"
+    CHECKPOINT = "CHECKPOINT"
 
 
 class ControlKind(enum.StrEnum):
@@ -52,6 +53,10 @@ class ControlKind(enum.StrEnum):
     RESCHEDULE_PLUGIN = "RESCHEDULE_PLUGIN"
     #: Replaces the parameters. Only plugins ask for this.
     PARAMETERS = "PARAMETERS"
+    #: Makes a checkpoint.
+    CHECKPOINT = "CHECKPOINT"
+    #: Takes the run back to an earlier batch: `batch` is where it was, `value` where it is now.
+    REWIND = "REWIND"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -112,10 +117,12 @@ class ControlEvent:
     batch: int
     time: datetime
     kind: ControlKind
-    #: The knob's name, "target", "stop", the name of the plugin that is attached or changed, or "parameters".
+    #: The knob's name, "target", "stop", the name of the plugin that is attached or changed, "parameters", "checkpoint"
+    #: or "rewind".
     name: str
     #: What the knob or the target now really is. For a stop: the final batch. For a change of plugins: how many are
-    #: attached now. For new parameters: the batch they come from.
+    #: attached now. For new parameters: the batch they come from. For a checkpoint: its batch. For a rewind: the batch
+    #: the run is at now.
     value: float
     #: What it was before.
     previous_value: float
@@ -127,6 +134,8 @@ class ControlEvent:
     at_batch: int | None
     #: The plugin that was attached, detached or rescheduled. Empty: another change.
     plugin: str = ""
+    #: Of a rewind: the branch that holds what came after. Empty: another change.
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,6 +204,47 @@ class PluginFailureEvent:
         )
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckpointEvent:
+    """A checkpoint was written, or could not be, and training goes on all the same: `error` tells them apart.
+
+    Writing happens beside training, so `batch` is usually later than `checkpoint_batch`.
+    """
+
+    sequence: int
+    batch: int
+    time: datetime
+    #: The state is that after this batch.
+    checkpoint_batch: int
+    #: As in Checkpoint. Empty, and 0 bytes, where it could not be written.
+    file: str
+    sha256: str
+    bytes: int
+    state_sha256: str
+    #: How many controls of the run had been applied by then, and how often it had been taken back.
+    controls: int
+    line: int
+    pinned: bool
+    #: Of the control that asked for it. Empty: the run's own.
+    request_id: str
+    #: Why it could not be written: the disk is full, say. Empty: it was.
+    error: str
+    #: Seconds that the training thread was held up, and that writing took.
+    held_up: float
+    writing: float
+    #: The newest validation loss then. None: there was none.
+    validation_loss: float | None
+
+    @property
+    def written(self) -> bool:
+        """It is there."""
+        return not self.error
+
+    def __repr__(self) -> str:
+        what = f"failed: {self.error}" if self.error else f"{self.file}, {self.bytes} bytes"
+        return f"CheckpointEvent({self.sequence}, batch {self.batch}, of batch {self.checkpoint_batch}: {what})"
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Events from `first` to `last`, both inclusive, that this watch did not keep up with and that were left out.
@@ -219,7 +269,10 @@ class Heartbeat:
     time: datetime
 
 
-#: Whatever a watch yields.
-Event = (
-    Snapshot | LossEvent | StatusEvent | ControlEvent | StateEvent | PluginEvent | PluginFailureEvent | Gap | Heartbeat
+#: What a run reports, and what its journal keeps.
+JournaledEvent = (
+    LossEvent | StatusEvent | ControlEvent | StateEvent | PluginEvent | PluginFailureEvent | CheckpointEvent
 )
+
+#: Whatever a watch yields.
+Event = Snapshot | JournaledEvent | Gap | Heartbeat

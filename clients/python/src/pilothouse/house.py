@@ -19,8 +19,9 @@ from pilothouse._convert import to_state, to_tensor
 from pilothouse._names import enum_number
 from pilothouse._numbers import real, whole
 from pilothouse._plugins import to_plugin_kind, to_specs
-from pilothouse._spec import report_spec, seed_number, set_batch_size, set_validation
+from pilothouse._spec import checkpoint_spec, report_spec, seed_number, set_batch_size, set_validation
 from pilothouse._upload import upload
+from pilothouse.checkpoints import Checkpoints
 from pilothouse.errors import PilothouseError, Unreachable
 from pilothouse.network import Net, network_spec
 from pilothouse.plugins import Plugin, PluginKind
@@ -127,6 +128,7 @@ class House:
         state_every: int | None = None,
         validation: int | float | str | None = None,
         plugins: Iterable[Plugin | str] = (),
+        checkpoints: Checkpoints | None = None,
         batch_to: int | None = None,
         run_id: str | None = None,
         timeout: float | None = None,
@@ -159,6 +161,7 @@ class House:
                 measure it on: a part of all (0.2 or "20%", rounded to the nearest number of examples) or so many (300).
                 Random ones, the same whatever the seed; with keep_order, the last ones. Default: none.
             plugins: attached when the run starts, in this order: Plugin, or the name of a kind; at most 256.
+            checkpoints: when to make checkpoints, and which to keep. Default: Checkpoints(), at most one a minute.
             batch_to: the batch to train up to at once. Default: 0, idle until told.
             run_id: name of the run, [a-z0-9][a-z0-9-]{0,62}. Default: the service makes one up.
             timeout: seconds for the start, and for an upload before it. Default: the House's.
@@ -169,6 +172,7 @@ class House:
             DatasetNotFound, FileNotFound, FileNameInvalid: the data.
             PluginKindUnknown, PluginSettingInvalid, ScheduleInvalid, PluginInvalid, PluginAlreadyExists,
             TooManyPlugins, NoValidationData: the plugins.
+            CheckpointsInvalid: a number of the checkpoints.
             RunAlreadyExists, RunIdInvalid, TooManyRuns, TrainerFailed, Unreachable, DeadlineExceeded.
         """
         network = network_spec(net)
@@ -185,6 +189,7 @@ class House:
             seed=seed_number(seed),
             report=report_spec(loss_interval, loss_every, state_every),
             plugins=to_specs(plugins),
+            checkpoints=None if checkpoints is None else checkpoint_spec(checkpoints),
         )
         set_batch_size(spec, batch_size)
         set_validation(spec.data, validation)
@@ -199,7 +204,9 @@ class House:
         request.spec.data.MergeFrom(spec_data)
         stub = self._connection.stub
         answer = self._connection.call(lambda left: stub.StartRun(request, timeout=left), timeout)
-        return Run(self._connection, answer.run.run_id, to_state(answer.run).facts)
+        run = Run(self._connection, answer.run.run_id)
+        run._remember(to_state(answer.run))
+        return run
 
     def upload(self, data: tuple[ArrayLike, ArrayLike] | Path, *, timeout: float | None = None) -> Dataset:
         """Brings arrays (X, y) or a local CSV file to the service, for several runs to use.

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilothouse._convert import as_floats, from_tensor, to_receipt, to_state, to_tensor
 from pilothouse._numbers import real, whole
+from pilothouse._run_checkpoints import RunCheckpoints
+from pilothouse._run_history import RunHistory
 from pilothouse._run_plugins import RunPlugins
 from pilothouse._wait import Waiting
 from pilothouse.errors import ArrayShapeInvalid
@@ -24,20 +26,22 @@ __all__ = ["Run"]
 _PREDICT_BYTES = 8 << 20
 
 
-class Run(RunPlugins):
+class Run(RunPlugins, RunCheckpoints, RunHistory):
     """A handle on a run of the service; make one with House.start() or House.run().
 
     Thread-safe; cheap; nothing to close. Dropping it does nothing to the run.
 
-    Every control (set_eta, set, batch_to, train, pause, resume, stop, attach, detach, reschedule) takes these:
+    Every control (set_eta, set, batch_to, train, pause, resume, stop, attach, detach, reschedule, checkpoint, rewind)
+    takes these:
 
     - at_batch: the batch at which to take effect: exactly there, or BatchAlreadyPassed. The answer comes only when the
       run has got there, so give a timeout that is long enough. Default: at once.
     - note: why, for the journal; at most 512 bytes.
     - request_id: makes the request repeatable: asking again with the same id and the same change gives the same
-      receipt, not a second change. Made up if not given. While the service is unavailable, the request is repeated
-      with the same id until the timeout.
-    - timeout: seconds to wait for the receipt. Default: the House's.
+      receipt, not a second change. Made up if not given. While the service is unavailable, or the run is LOST as its
+      trainer died and is being started again, the request is repeated with the same id until the timeout.
+    - timeout: seconds to wait for the receipt. Default: the House's. After a trainer died, what was trained since the
+      newest checkpoint is trained again before the answer can come.
 
     and raises, beside what it says itself: RunNotFound, RunEnded, BatchAlreadyPassed, TrainerUnavailable,
     TooManyControls, JournalFailed, RequestIdInvalid, RequestIdReused, Unreachable, DeadlineExceeded.
@@ -191,9 +195,7 @@ class Run(RunPlugins):
         """
         request = pb.GetStateRequest(run_id=self._run_id, include_state_vector=vector)
         answer = self._ask("GetState", request, timeout)
-        state = to_state(answer.run, from_tensor(answer.state) if answer.HasField("state") else None)
-        self._facts = state.facts or self._facts
-        return state
+        return self._remember(to_state(answer.run, from_tensor(answer.state) if answer.HasField("state") else None))
 
     def predict(self, inputs: ArrayLike, *, timeout: float | None = None) -> FloatArray:
         """What the network answers to inputs of shape (examples, inputs), or (inputs,) for a single example.
@@ -249,7 +251,8 @@ class Run(RunPlugins):
 
         Args:
             after_sequence: continue after this event; 0: from the beginning of the run. Default: from now.
-            kinds: only these: EventKind, or "loss", "status", "control", "state", "plugin". Default: all but states.
+            kinds: only these: EventKind, or "loss", "status", "control", "state", "plugin", "checkpoint". Default: all
+                but states.
             min_interval: leave out a loss reported less than so many seconds after the one before it. 0 to 3,600;
                 default 0.05. The loss at the target is never left out.
             max_interval: break a silence of so many seconds by a Heartbeat. 0.1 to 3,600; default 1.

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pilothouse.checkpoints import Branch, Lineage
 from pilothouse.plugins import PluginState
 
 #: An array in a run's precision.
@@ -41,7 +42,8 @@ class RunStatus(enum.StrEnum):
     COMPLETED = "COMPLETED"
     #: It ended in an error; the status message says which.
     FAILED = "FAILED"
-    #: The service has no connection to its trainer just now; the trainer may well be training on.
+    #: The service has no connection to its trainer just now: the trainer may well be training on, or it has died and is
+    #: being started again; the status message says which.
     LOST = "LOST"
 
     @property
@@ -102,6 +104,8 @@ class Facts:
     layers: tuple[Layer, ...]
     #: Held out for validation, besides `examples`.
     validation_examples: int = 0
+    #: SHA-256 of the data's files, in hexadecimal. A run goes on with exactly this data only.
+    data_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -141,6 +145,15 @@ class State:
     vector: FloatArray | None = None
     #: The plugins attached, in the order in which they run. Empty wherever they are left out: Run.plugins() tells them.
     plugins: tuple[PluginState, ...] = ()
+    #: Where it was forked from. None: it was not.
+    parent: Lineage | None = None
+    #: What it was taken back from by rewind(), oldest first.
+    branches: tuple[Branch, ...] = ()
+    #: Batch of its newest checkpoint, and when that had been written. None: it has none.
+    checkpoint_batch: int | None = None
+    checkpoint_time: datetime | None = None
+    #: How often its trainer was started again since it last got further.
+    restarts: int = 0
 
     def __repr__(self) -> str:
         why = "" if self.idle_reason is IdleReason.UNSPECIFIED else f" ({self.idle_reason})"
@@ -160,9 +173,11 @@ class Receipt:
     #: The change took effect after this batch and before the next.
     applied_batch: int
     #: What the knob or the target now really is. For a stop: the final batch. For a change of plugins: how many are
-    #: attached now.
+    #: attached now. For a checkpoint: its batch. For a rewind: the batch the run is at now.
     value: float
     applied_time: datetime | None
+    #: Of a rewind: the branch that holds what came after. Empty: another change.
+    branch: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

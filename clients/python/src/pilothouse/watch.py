@@ -35,7 +35,8 @@ class Watch:
 
     The first thing is a Snapshot; then come events in the order of their sequence, Gaps and Heartbeats. When the
     connection breaks, the watch makes it again, yields a Snapshot with `resumed`, and goes on with the event after the
-    last one: nothing is lost and nothing comes twice. It ends after the run's last event, and when it is closed.
+    last one: nothing is lost and nothing comes twice. It ends after the run's last event, and when it is closed; a run
+    that is LOST has not ended. After a rewind() batches go back, sequences go on.
 
     One thread or one task reads a watch; close() may be called from any. What the reader has not taken waits at the
     service, which leaves out losses first and tells so by a Gap. After os.fork() a child cannot use the watches of its

@@ -1,0 +1,128 @@
+"""Histories as files."""
+
+from __future__ import annotations
+
+import csv
+import enum
+import json
+import math
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from pilothouse._event_json import event_json, numbers
+from pilothouse._rows import Row, to_row
+from pilothouse._tensorboard import write_tensorboard
+from pilothouse.errors import SpecInvalid
+from pilothouse.events import EventKind
+from pilothouse.history import History
+from pilothouse.v1 import event_pb2
+
+
+class ExportFormat(enum.StrEnum):
+    """What Run.export() writes."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    JSONS = "jsons"
+    TENSORBOARD = "tensorboard"
+
+
+#: What each format can hold.
+KINDS_OF_FORMAT: Mapping[ExportFormat, Sequence[EventKind]] = {
+    ExportFormat.CSV: tuple(EventKind),
+    ExportFormat.JSONL: tuple(EventKind),
+    ExportFormat.JSONS: (EventKind.LOSS, EventKind.STATE, EventKind.CONTROL),
+    ExportFormat.TENSORBOARD: (EventKind.LOSS, EventKind.STATUS, EventKind.CONTROL, EventKind.PLUGIN),
+}
+
+
+def format_of(path: Path, name: str | None) -> ExportFormat:
+    """The format of this name, or the one that the path's suffix tells.
+
+    Raises:
+        SpecInvalid: there is none.
+    """
+    wanted = (path.suffix.removeprefix(".") if name is None else name).lower()
+    if wanted in list(ExportFormat):
+        return ExportFormat(wanted)
+    known = ", ".join(ExportFormat)
+    asked = f"{path.name!r} does not say which format to write" if name is None else f"There is no format {name!r}"
+    raise SpecInvalid(f"{asked}; known are {known}.", field="format", metadata={"value": wanted, "known": known})
+
+
+def export_history(history: History, path: Path, wanted: ExportFormat) -> int:
+    """Writes the history and returns the number of events written.
+
+    Raises:
+        MissingExtra, OSError, and what reading the history raises.
+    """
+    if wanted is ExportFormat.TENSORBOARD:
+        return write_tensorboard(history, path)
+    write = {ExportFormat.CSV: _write_csv, ExportFormat.JSONL: _write_jsonl, ExportFormat.JSONS: _write_jsons}[wanted]
+    with _replacing(path) as file:
+        return write(history, file)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[TextIO]:
+    """A file that takes the name of `path` once it is complete, and leaves nothing behind if it does not become so."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with partial.open("x", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_csv(history: History, file: TextIO) -> int:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(Row._fields)
+    count = 0
+    for count, message in enumerate(history._messages(), start=1):  # noqa: B007 (it is returned)
+        row = to_row(message)
+        writer.writerow([*row[:2], message.time.ToJsonString(), *row[3:-1], _dump(row.details)])
+    return count
+
+
+def _write_jsonl(history: History, file: TextIO) -> int:
+    count = 0
+    for count, message in enumerate(history._messages(), start=1):  # noqa: B007
+        file.write(_dump(event_json(message)) + "\n")
+    return count
+
+
+def _write_jsons(history: History, file: TextIO) -> int:
+    count = 0
+    for message in history._messages():
+        if logged := _observed(message):
+            file.write(_dump(logged) + "\n")
+            count += 1
+    return count
+
+
+def _observed(event: event_pb2.Event) -> dict[str, Any]:
+    """The event as the observatory logged it. Empty: it did not."""
+    batch = event.batch
+    if event.HasField("loss"):
+        return {"loss": [batch, _finite(event.loss.value)]}
+    if event.HasField("state"):
+        vector = [_finite(number) for number in numbers(event.state)]
+        return {"eta": [batch, _finite(event.state.eta)], "sv": [batch, vector]}
+    if event.HasField("control") and event.control.change.knob.name == "eta":
+        return {"eta": [batch, _finite(event.control.value)]}
+    return {}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _dump(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,26 @@
+"""Packages that only some things need: the extras of pilothouse."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from pilothouse.errors import MissingExtra
+
+
+def load(package: str, extra: str, what: str) -> Any:
+    """The package, imported.
+
+    Raises:
+        MissingExtra: it is not installed; the text says what needs it, and how to install it.
+    """
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise MissingExtra(
+            f"{what} needs the package {package}: `pip install {package}`, or install pilothouse with its extra: "
+            f'`pip install "pilothouse[{extra}]"`.',
+            metadata={"package": package, "extra": extra},
+        ) from None
