@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "examples/own_plugin/loss_range.h"
-#include "trainer/channel/trainer_main.h"
+#include "trainer/program/trainer_main.h"
 #include "trainer/plugin/builtin/builtin_kinds.h"
 
 int main(int argc, char** argv) {

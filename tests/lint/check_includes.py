@@ -20,7 +20,9 @@ ALLOWED: dict[str, set[str]] = {
     **{folder: PROTO | (ENGINE - {folder}) for folder in ENGINE},
     "trainer/loop": PROTO | ENGINE,
     "trainer/channel": PROTO | ENGINE | {"trainer/loop"},
-    "trainer": PROTO | ENGINE | {"trainer/loop", "trainer/channel"},
+    "trainer/replay": PROTO | ENGINE | {"trainer/loop", "trainer/channel"},
+    "trainer/program": PROTO | ENGINE | {"trainer/loop", "trainer/channel", "trainer/replay"},
+    "trainer": PROTO | ENGINE | {"trainer/loop", "trainer/channel", "trainer/replay", "trainer/program"},
     "service/journal": PROTO,
     "service/security": PROTO,
     # A run publishes to its watchers; what watches knows nothing of runs.

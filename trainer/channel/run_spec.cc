@@ -218,16 +218,6 @@ absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
                  .plugins = *std::move(plugins)};
 }
 
-absl::StatusOr<std::unique_ptr<Learner>> ReadAndBuild(const v1::Welcome& welcome, const RunPlan& plan) {
-  absl::StatusOr<Dataset> data = welcome.table_path().empty()
-                                     ? ReadArrays(welcome.inputs_path(), welcome.targets_path())
-                                     : ReadTable(welcome.table_path(), plan.target_columns);
-  if (!data.ok()) return data.status();
-  Log(absl::StrCat("data read: ", data->inputs.rows, " examples of ", data->inputs.columns, " inputs and ",
-                   data->targets.columns, " targets"));
-  return MakeLearner(plan.learner, *std::move(data));
-}
-
 }  // namespace
 
 absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec) {
@@ -236,12 +226,21 @@ absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec) {
   return plan;
 }
 
+absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files) {
+  absl::StatusOr<Dataset> data =
+      files.table.empty() ? ReadArrays(files.inputs, files.targets) : ReadTable(files.table, plan.target_columns);
+  if (!data.ok()) return data.status();
+  Log(absl::StrCat("data read: ", data->inputs.rows, " examples of ", data->inputs.columns, " inputs and ",
+                   data->targets.columns, " targets"));
+  return MakeLearner(plan.learner, *std::move(data));
+}
+
 absl::StatusOr<BuiltRun> BuildRun(const v1::Welcome& welcome, std::shared_ptr<const PluginKinds> plugin_kinds) {
   absl::StatusOr<RunLock> lock = RunLock::Acquire(welcome.directory());
   if (!lock.ok()) return lock.status();
   absl::StatusOr<RunPlan> plan = PlanRun(welcome.spec());
   if (!plan.ok()) return plan.status();
-  absl::StatusOr<std::unique_ptr<Learner>> learner = ReadAndBuild(welcome, *plan);
+  absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(*plan, DataFilesOf(welcome));
   if (!learner.ok()) return WithFieldPrefix(learner.status(), kSpec);
   LoopOptions loop{.target = welcome.target(),
                    .knobs = plan->knobs,

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "pilothouse/v1/run.pb.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
+#include "trainer/channel/run_data.h"
 #include "trainer/channel/run_host.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/supervised_learner.h"
@@ -28,6 +29,9 @@ struct RunPlan {
 // Checks everything that can be checked without the data. Error fields begin with "spec.". Pure and thread-safe.
 // Errors: SPEC_INVALID, NET_INVALID, ETA_INVALID, INTERVAL_INVALID, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID.
 absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec);
+
+// Reads the data and builds the network. Errors as of ReadTable, ReadArrays and MakeLearner.
+absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files);
 
 // Locks the run's directory, reads the data, builds the network and checks the plugins. Further errors: those of
 // ReadTable, ReadArrays, MakeLearner and CheckPlugins, STATE_TOO_LARGE, and TRAINER_FAILED where another trainer holds

@@ -19,17 +19,25 @@ absl::Status Unreadable(const std::string& path) {
                    {{"file", path}});
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> FileHash(const std::string& path) {
+absl::Status AddFile(const std::string& path, Sha256& hash) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Unreadable(path);
-  Sha256 hash;
   std::array<char, kPieceBytes> piece;
   while (file.read(piece.data(), piece.size()) || file.gcount() > 0) {
     hash.Add(absl::string_view(piece.data(), static_cast<size_t>(file.gcount())));
   }
-  if (file.bad()) return Unreadable(path);
+  return file.bad() ? Unreadable(path) : absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FileHash(const std::string& path) { return FilesHash({path}); }
+
+absl::StatusOr<std::string> FilesHash(absl::Span<const std::string> paths) {
+  Sha256 hash;
+  for (const std::string& path : paths) {
+    if (absl::Status added = AddFile(path, hash); !added.ok()) return added;
+  }
   return hash.Finish();
 }
 

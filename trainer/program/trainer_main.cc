@@ -1,4 +1,4 @@
-#include "trainer/channel/trainer_main.h"
+#include "trainer/program/trainer_main.h"
 
 #include <signal.h>
 #include <unistd.h>

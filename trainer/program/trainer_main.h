@@ -1,6 +1,6 @@
 // The program pilothouse-trainer, for a main() of its own: one that knows other kinds of plugins, say.
-#ifndef PILOTHOUSE_TRAINER_CHANNEL_TRAINER_MAIN_H_
-#define PILOTHOUSE_TRAINER_CHANNEL_TRAINER_MAIN_H_
+#ifndef PILOTHOUSE_TRAINER_PROGRAM_TRAINER_MAIN_H_
+#define PILOTHOUSE_TRAINER_PROGRAM_TRAINER_MAIN_H_
 
 #include "trainer/plugin/plugin_kind.h"
 
@@ -12,4 +12,4 @@ int TrainerMain(int argc, char** argv, PluginKinds plugin_kinds);
 
 }  // namespace pilothouse::trainer
 
-#endif  // PILOTHOUSE_TRAINER_CHANNEL_TRAINER_MAIN_H_
+#endif  // PILOTHOUSE_TRAINER_PROGRAM_TRAINER_MAIN_H_

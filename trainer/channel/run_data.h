@@ -1,0 +1,39 @@
+// The files that a run's data are in.
+#ifndef PILOTHOUSE_TRAINER_CHANNEL_RUN_DATA_H_
+#define PILOTHOUSE_TRAINER_CHANNEL_RUN_DATA_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "pilothouse/v1/run.pb.h"
+#include "pilothouse/v1/trainer_channel.pb.h"
+
+namespace pilothouse::trainer {
+
+// Either a table, or inputs and targets.
+struct DataFiles {
+  std::string table;
+  std::string inputs;
+  std::string targets;
+
+  // In the order in which they are hashed.
+  std::vector<std::string> paths() const;
+};
+
+DataFiles DataFilesOf(const v1::Welcome& welcome);
+
+// Where a service that keeps its data in this folder has what a run is trained on. FILE_NOT_FOUND where it is not.
+// Thread-safe.
+absl::StatusOr<DataFiles> FindData(const v1::DataSpec& spec, const std::string& data_directory);
+
+// As in RunFacts.data_sha256. FILE_NOT_FOUND. Thread-safe.
+absl::StatusOr<std::string> HashOfData(const DataFiles& files);
+
+// DATA_CHANGED unless both are the same or one of them is empty, which is: not known.
+absl::Status CheckDataHash(const std::string& expected, const std::string& found);
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_CHANNEL_RUN_DATA_H_
