@@ -51,7 +51,7 @@ def test_what_is_wanted_is_asked_for(service, run):
 
 
 def test_a_kind_that_does_not_exist_is_refused_here(run):
-    with pytest.raises(pilothouse.SpecInvalid, match="loss, status, control, state, plugin"):
+    with pytest.raises(pilothouse.SpecInvalid, match="loss, status, control, state, plugin, checkpoint"):
         run.watch(kinds=["losses"])
 
 

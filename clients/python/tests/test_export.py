@@ -1,0 +1,239 @@
+"""Writing histories to files, from the scripted service."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from pathlib import Path
+
+import pytest
+from fake_service import checkpoint, checkpoint_file, failure, knob, loss, output, state_report, status, unavailable
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import pilothouse
+from pilothouse.__main__ import main
+from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2
+from pilothouse.v1 import training_control_pb2 as pb
+
+
+def page(*content: event_pb2.Event, then: str = "") -> pb.ReadHistoryResponse:
+    return pb.ReadHistoryResponse(events=content, next_page_token=then)
+
+
+def refuse_constant(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def json_lines(path: Path) -> list[dict]:
+    return [json.loads(line, parse_constant=refuse_constant) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def some(service) -> None:
+    """A history of two pages."""
+    at = [loss(1, value=0.1), status(2, "IDLE", 20, "PAUSED"), knob(3, "eta", 0.01, 0.1, 'a, b\n"c"', batch=20)]
+    on = [loss(4, value=math.inf), state_report(5, 1.0, math.nan, eta=0.01), output(6, "look", rest=0.5)]
+    service.answers["ReadHistory"] = [page(*at, then="two"), page(*on, checkpoint(7, 60))]
+
+
+@pytest.mark.usefixtures("some")
+def test_a_csv_has_a_row_for_each_event(run, tmp_path):
+    file = tmp_path / "digits.csv"
+    assert run.export(file) == 7
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["kind"] for row in rows] == ["loss", "status", "control", "loss", "state", "plugin", "checkpoint"]
+    assert [row["value"] for row in rows] == ["0.1", "", "0.01", "inf", "0.01", "0.5", "60"]
+    assert [row["previous_value"] for row in rows] == ["", "", "0.1", "", "", "", ""]
+    assert (rows[2]["name"], rows[2]["origin"]) == ("eta", "ana@lab")
+    assert json.loads(rows[2]["details"])["note"] == 'a, b\n"c"'
+    assert rows[6]["name"] == checkpoint_file(60)
+    assert rows[0]["time"] == "1970-01-01T00:00:00Z"
+
+
+@pytest.mark.usefixtures("some")
+def test_json_lines_tell_all_and_are_json_whatever_the_numbers(run, tmp_path):
+    file = tmp_path / "digits.jsonl"
+    assert run.export(file) == 7
+    told = json_lines(file)
+    assert [line["type"] for line in told] == ["loss", "status", "control", "loss", "state", "plugin", "checkpoint"]
+    assert [line["sequence"] for line in told] == [1, 2, 3, 4, 5, 6, 7]
+    assert told[0] == {
+        "type": "loss",
+        "sequence": 1,
+        "batch": 10,
+        "time": "1970-01-01T00:00:00Z",
+        "value": 0.1,
+        "at_target": False,
+    }
+    assert (told[1]["status"], told[1]["idle_reason"]) == ("IDLE", "PAUSED")
+    assert (told[2]["control"], told[2]["name"], told[2]["previous_value"]) == ("knob", "eta", 0.1)
+    assert told[3]["value"] == "Infinity"
+    assert told[4]["state"] == [1.0, "NaN"]
+    assert told[5]["values"] == {"rest": 0.5}
+    assert (told[6]["checkpoint_batch"], told[6]["held_up_seconds"], told[6]["writing_seconds"]) == (60, 0.002, 0.25)
+
+
+@pytest.mark.usefixtures("some")
+def test_the_observatorys_log_pairs_batches_with_values(service, run, tmp_path):
+    file = tmp_path / "t1.jsons"
+    assert run.export(file) == 4
+    assert json_lines(file) == [
+        {"loss": [10, 0.1]},
+        {"eta": [20, 0.01]},
+        {"loss": [40, None]},
+        {"eta": [50, 0.01], "sv": [50, [1.0, None]]},
+    ]
+    kinds = set(service.requests["ReadHistory"][0].kinds)
+    assert kinds == {event_pb2.EVENT_KIND_LOSS, event_pb2.EVENT_KIND_STATE, event_pb2.EVENT_KIND_CONTROL}
+
+
+def test_every_control_can_be_told(service, run, tmp_path):
+    spec = plugin_pb2.PluginSpec(name="stop", kind="early-stopping", settings={"patience": "5"})
+    changes = [
+        control_pb2.Change(target=control_pb2.TargetChange(batch=50)),
+        control_pb2.Change(attach_plugin=control_pb2.AttachPluginChange(plugin=spec)),
+        control_pb2.Change(reschedule_plugin=control_pb2.ReschedulePluginChange(name="stop", schedule="each(5)")),
+        control_pb2.Change(parameters=control_pb2.ParametersChange(file="f", from_run_id="b", from_batch=4)),
+        control_pb2.Change(checkpoint=control_pb2.CheckpointChange(pin=True)),
+        control_pb2.Change(rewind=control_pb2.RewindChange(batch=10)),
+    ]
+    reports = [
+        event_pb2.ControlReport(change=change, plugin="stop" if "plugin" in str(change) else "") for change in changes
+    ]
+    service.answers["ReadHistory"] = [
+        page(*(event_pb2.Event(sequence=number, control=report) for number, report in enumerate(reports, 1)))
+    ]
+    run.export(tmp_path / "controls.jsonl")
+    told = json_lines(tmp_path / "controls.jsonl")
+    kinds = ["target", "attach_plugin", "reschedule_plugin", "parameters", "checkpoint", "rewind"]
+    assert [line["control"] for line in told] == kinds
+    assert [line["name"] for line in told] == [None, "stop", "stop", None, None, None]
+    assert told[1]["spec"]["settings"] == {"patience": "5"}
+    assert (told[2]["schedule"], told[3]["from_batch"], told[4]["pin"]) == ("each(5)", 4, True)
+
+
+def test_filters_are_passed_on(service, run, tmp_path):
+    run.export(tmp_path / "a", "csv", kinds="loss", first_batch=10, last_batch=90, points=50, branch="rewind-1")
+    (request,) = service.requests["ReadHistory"]
+    assert list(request.kinds) == [event_pb2.EVENT_KIND_LOSS]
+    assert (request.first_batch, request.last_batch, request.max_points, request.branch) == (10, 90, 50, "rewind-1")
+
+
+def test_a_file_is_replaced_only_once_the_new_one_is_complete(service, run, tmp_path):
+    file = tmp_path / "digits.csv"
+    file.write_text("as it was")
+    service.answers["ReadHistory"] = [page(loss(1), then="two"), *[unavailable()] * 1000]
+    with pytest.raises(pilothouse.Unreachable):
+        run.export(file, timeout=1)
+    assert file.read_text() == "as it was"
+    assert list(tmp_path.iterdir()) == [file]
+    service.answers["ReadHistory"] = [page(loss(1))]
+    assert run.export(file) == 1
+    assert list(tmp_path.iterdir()) == [file]
+    assert len(file.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("digits.txt", None), ("digits", None), ("digits.csv", "excel")])
+def test_a_format_that_does_not_exist_is_refused_before_anything_is_read(service, run, tmp_path, name, wanted):
+    with pytest.raises(pilothouse.SpecInvalid, match="csv, jsonl, jsons, tensorboard"):
+        run.export(tmp_path / name, wanted)
+    assert "ReadHistory" not in service.requests
+    assert list(tmp_path.iterdir()) == []
+
+
+def read_back(folder: Path) -> EventAccumulator:
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0, "histograms": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def test_tensorboard_reads_losses_knobs_and_what_plugins_reported(service, run, tmp_path):
+    histogram = plugin_pb2.Histogram(name="weights", minimum=-1, maximum=1, counts=[1, 0, 3, 0])
+    report = plugin_pb2.PluginReport(plugin="statistics", kind="statistics")
+    report.output.CopyFrom(plugin_pb2.PluginOutput(histograms=[histogram]))
+    content = [
+        loss(1, value=0.5),
+        status(2, "IDLE", 20, "PAUSED"),
+        knob(3, "eta", 0.01, 0.1, "too noisy", batch=20),
+        loss(4, value=math.nan),
+        output(5, "validate", loss=0.25),
+        event_pb2.Event(sequence=6, batch=60, plugin=report),
+        failure(7, "validate"),
+    ]
+    content[0].time.FromMilliseconds(1_700_000_000_250)
+    service.answers["ReadHistory"] = [page(*content[:3], then="two"), page(*content[3:])]
+    assert run.export(tmp_path / "logs" / "digits", "tensorboard") == 7
+    read = read_back(tmp_path / "logs" / "digits")
+    first, second = read.Scalars("loss")
+    assert (first.step, first.value, first.wall_time) == (10, 0.5, pytest.approx(1_700_000_000.25, abs=1e-3))
+    assert second.step == 40
+    assert math.isnan(second.value)
+    assert [(point.step, point.value) for point in read.Scalars("knobs/eta")] == [
+        (20, pytest.approx(0.1)),
+        (20, pytest.approx(0.01)),
+    ]
+    assert [(point.step, point.value) for point in read.Scalars("validate/loss")] == [(50, 0.25)]
+    (counted,) = read.Histograms("statistics/weights")
+    assert (counted.step, counted.histogram_value.min, counted.histogram_value.num) == (60, -1, 4)
+    (told,) = read.Tensors("controls/text_summary")
+    assert told.tensor_proto.string_val == [b"knob eta = 0.01 by ana@lab: too noisy"]
+    (told,) = read.Tensors("validate/text_summary")
+    assert told.tensor_proto.string_val == [b"took too long"]
+
+
+def test_a_run_exported_again_for_tensorboard_is_there_once(service, run, tmp_path):
+    for losses in ([loss(1)], [loss(1), loss(2)]):
+        service.answers["ReadHistory"] = [page(*losses)]
+        run.export(tmp_path, "tensorboard")
+        assert len(list(tmp_path.iterdir())) == 1
+    assert [point.step for point in read_back(tmp_path).Scalars("loss")] == [10, 20]
+
+
+def test_tensorboard_files_are_replaced_only_once_they_are_complete(service, run, tmp_path):
+    service.answers["ReadHistory"] = [page(loss(1))]
+    run.export(tmp_path, "tensorboard")
+    service.answers["ReadHistory"] = [page(loss(1), loss(2), then="two"), *[unavailable()] * 1000]
+    with pytest.raises(pilothouse.Unreachable):
+        run.export(tmp_path, "tensorboard", timeout=1)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert [point.step for point in read_back(tmp_path).Scalars("loss")] == [10]
+
+
+def test_writing_for_tensorboard_without_tensorboardx_says_how_to_install_it(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(pilothouse.MissingExtra, match=r'pip install "pilothouse\[tensorboard\]"'):
+        run.export(tmp_path / "logs", "tensorboard")
+    assert list(tmp_path.iterdir()) == []
+
+
+def command(service, *arguments: str) -> list[str]:
+    return ["export", "--address", service.address, "--run", "digits", *arguments]
+
+
+def test_the_command_exports_what_its_options_say(service, tmp_path, capsys):
+    service.answers["ReadHistory"] = [page(loss(2), loss(3))]
+    options = ["--from", "10", "--to", "90", "--points", "100", "--branch", "rewind-1", "--kinds", "loss,control"]
+    file = tmp_path / "digits.out"
+    assert main(command(service, "--format", "jsons", *options, str(file))) == 0
+    assert json_lines(file) == [{"loss": [20, 0.5]}, {"loss": [30, 0.5]}]
+    (request,) = service.requests["ReadHistory"]
+    assert (request.first_batch, request.last_batch, request.max_points, request.branch) == (10, 90, 100, "rewind-1")
+    assert list(request.kinds) == [event_pb2.EVENT_KIND_LOSS, event_pb2.EVENT_KIND_CONTROL]
+    assert capsys.readouterr().out == f"Wrote 2 events of run digits to {file}.\n"
+
+
+def test_the_command_says_what_is_wrong_and_exits_as_pilot_does(service, tmp_path, capsys):
+    assert main(command(service, str(tmp_path / "digits"))) == 1
+    assert capsys.readouterr().err.startswith("pilothouse: 'digits' does not say which format to write")
+    assert main(command(service, str(tmp_path / "missing" / "digits.csv"))) == 1
+    assert "No such file" in capsys.readouterr().err
+    service.stop()
+    assert main(command(service, str(tmp_path / "digits.csv"))) == 3
+    assert "No pilothoused answers" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as wrong:
+        main(command(service, "--points", "many", "a.csv"))
+    assert wrong.value.code == 2
+    service.start()
