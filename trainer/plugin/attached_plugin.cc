@@ -76,7 +76,7 @@ PluginStatus AttachedPlugin::Status(const RunTimelines& timelines) const {
 }
 
 SavedPlugin AttachedPlugin::Save(const RunTimelines& timelines) const {
-  SavedPlugin saved{Status(timelines), asked_through, failures_in_a_row, owed, ""};
+  SavedPlugin saved{Status(timelines), asked_through, failures_in_a_row, owed, retry_at, ""};
   // One that cannot say what it remembers forgets it, and nothing else is lost.
   const absl::Status said = Guarded([&] {
     saved.state = plugin->Save();
@@ -87,13 +87,16 @@ SavedPlugin AttachedPlugin::Save(const RunTimelines& timelines) const {
 }
 
 absl::Status AttachedPlugin::Restore(const SavedPlugin& saved) {
+  const absl::Status remembers = Guarded([&] { return plugin->Restore(saved.state); });
+  if (!remembers.ok()) return remembers;
   PluginSpec spec = std::move(status.spec);
   status = saved.status;
   status.spec = std::move(spec);
   failures_in_a_row = saved.failures_in_a_row;
   owed = saved.owed;
+  retry_at = saved.retry_at;
   AskAfter(saved.asked_through);
-  return Guarded([&] { return plugin->Restore(saved.state); });
+  return absl::OkStatus();
 }
 
 }  // namespace pilothouse::trainer

@@ -255,7 +255,7 @@ TEST_F(PluginFailureTest, OneThatIsRequiredAtTheStartIsDueAgainToo) {
   ASSERT_EQ(failures_.size(), 1);
   EXPECT_TRUE(failures_[0].paused) << "before the first batch";
   EXPECT_EQ(StatusOf("a").waits_for, "the start");
-  const std::vector<SavedPlugin> saved = host_->Save();
+  const SavedState saved = SavedStateOf(*host_);
   NewHost();
   ASSERT_TRUE(host_->Restore(saved).ok());
   EXPECT_LE(host_->next_due_batch(), 1);

@@ -158,10 +158,4 @@ std::vector<PluginStatus> PluginHost::List() const {
   return list;
 }
 
-std::vector<SavedPlugin> PluginHost::Save() const {
-  std::vector<SavedPlugin> saved;
-  for (const SharedPlugin& plugin : plugins_) saved.push_back(plugin->Save(timelines_));
-  return saved;
-}
-
 }  // namespace pilothouse::trainer

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "trainer/checkpoint/saved_state.h"
 #include "trainer/plugin/plugin.h"
 #include "trainer/plugin/plugin_kind.h"
 #include "trainer/plugin/plugin_status.h"
@@ -53,13 +54,13 @@ class PluginSink {
 //
 // A plugin may attach and detach plugins, itself too, by what it asks for: OnWish may call Attach, Detach and
 // Reschedule. Those that are attached meanwhile are first due at the next boundary. Not thread-safe.
-class PluginHost {
+class PluginHost : public Stateful {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
 
   // `timelines` are kept up to date by the owner and, as `kinds`, outlive the host. `clock` measures what plugins take.
   PluginHost(const PluginKinds& kinds, PluginSurroundings surroundings, const RunTimelines& timelines, Clock clock);
-  ~PluginHost();
+  ~PluginHost() override;
   PluginHost(const PluginHost&) = delete;
   PluginHost& operator=(const PluginHost&) = delete;
 
@@ -106,10 +107,12 @@ class PluginHost {
   // In the order in which they run.
   std::vector<PluginStatus> List() const;
 
-  std::vector<SavedPlugin> Save() const;
-  // Attaches what Save gave, as it was then; those that belong to the run itself must have been added before. Errors as
-  // in Attach, save that a schedule may lie in the past, and those of Plugin::Restore; nothing is attached then.
-  absl::Status Restore(const std::vector<SavedPlugin>& saved);
+  // As in saved_plugins.h.
+  void Save(SavedState& state) const override;
+  // Attaches the plugins that were saved, as they were then, in the place of those that are attached; those that belong
+  // to the run itself must have been added before. What has run does not run again. Further errors: as in Attach, save
+  // that a schedule may lie in the past, and those of Plugin::Restore.
+  absl::Status Restore(const SavedState& state) override;
 
  private:
   // Looks when the next plugin is due.
@@ -120,6 +123,8 @@ class PluginHost {
   absl::StatusOr<SharedPlugin> Make(const PluginSpec& spec) const;
   // The same, and its schedule is to come.
   absl::StatusOr<SharedPlugin> MakeToCome(const PluginSpec& spec) const;
+  // Restores those that belong to the run itself, or all others.
+  absl::Status RestoreThose(const std::vector<SavedPlugin>& saved, bool built_in);
   absl::Status RestoreOne(const SavedPlugin& saved);
   absl::Status CheckAgainstOthers(const CompletedSpec& completed) const;
   std::string FreeName(const std::string& kind) const;

@@ -8,6 +8,7 @@
 #include "proto/support/limits.h"
 #include "trainer/plugin/attached_plugin.h"
 #include "trainer/plugin/plugin_host.h"
+#include "trainer/plugin/saved_plugins.h"
 #include "trainer/plugin/spec_completion.h"
 
 namespace pilothouse::trainer {
@@ -183,17 +184,37 @@ absl::StatusOr<std::string> PluginHost::Reschedule(const ReschedulePluginChange&
   return plugin->status.spec.name;
 }
 
-absl::Status PluginHost::Restore(const std::vector<SavedPlugin>& saved) {
+void PluginHost::Save(SavedState& state) const {
+  std::vector<SavedPlugin> saved;
+  for (const SharedPlugin& plugin : plugins_) saved.push_back(plugin->Save(timelines_));
+  SavePlugins(std::move(saved), state);
+}
+
+absl::Status PluginHost::Restore(const SavedState& state) {
+  const absl::StatusOr<std::vector<SavedPlugin>> saved = ReadSavedPlugins(state);
+  if (!saved.ok()) return saved.status();
   const std::vector<SharedPlugin> before = plugins_;
-  absl::Status status;
-  for (const SavedPlugin& one : saved) {
-    status = RestoreOne(one);
-    if (status.ok()) continue;
+  const auto first_to_go = std::stable_partition(
+      plugins_.begin(), plugins_.end(), [](const SharedPlugin& plugin) { return plugin->built_in != nullptr; });
+  const std::vector<SharedPlugin> gone(first_to_go, plugins_.end());
+  plugins_.erase(first_to_go, plugins_.end());
+  absl::Status status = RestoreThose(*saved, /*built_in=*/false);
+  if (status.ok()) status = RestoreThose(*saved, /*built_in=*/true);
+  if (status.ok()) {
+    for (const SharedPlugin& plugin : gone) plugin->attached = false;
+  } else {
     plugins_ = before;
-    break;
   }
   Reconsider();
   return status;
+}
+
+absl::Status PluginHost::RestoreThose(const std::vector<SavedPlugin>& saved, bool built_in) {
+  for (const SavedPlugin& one : saved) {
+    if (one.status.built_in != built_in) continue;
+    if (absl::Status status = RestoreOne(one); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status PluginHost::RestoreOne(const SavedPlugin& saved) {

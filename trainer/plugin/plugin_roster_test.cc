@@ -284,7 +284,7 @@ TEST_F(PluginRosterTest, ARestoredRunDoesNotRepeatWhatItDid) {
   Attach("start", "", PluginPoint::kStart);
   Boundary();
   TrainTo(20);
-  const std::vector<SavedPlugin> saved = host_->Save();
+  const SavedState saved = SavedStateOf(*host_);
   const Calls before = calls_;
   NewHost();
   const absl::Status restored = host_->Restore(saved);
@@ -299,7 +299,7 @@ TEST_F(PluginRosterTest, ARestoredRunDoesNotRepeatWhatItDid) {
 TEST_F(PluginRosterTest, ARestoredRunDoesWhatIsStillToCome) {
   Attach("each", "each(10)");
   TrainTo(15);
-  const std::vector<SavedPlugin> saved = host_->Save();
+  const SavedState saved = SavedStateOf(*host_);
   NewHost();
   ASSERT_TRUE(host_->Restore(saved).ok());
   TrainTo(20);
@@ -314,7 +314,7 @@ TEST_F(PluginRosterTest, ARestoredRunKnowsWhatWasCountedAndRemembered) {
   host_->AddBuiltIn(Spec("own", ""), std::make_unique<ScriptedBuiltIn>(&script));
   TrainTo(20);
   memories_["a"] = "best so far";
-  const std::vector<SavedPlugin> saved = host_->Save();
+  const SavedState saved = SavedStateOf(*host_);
   memories_["a"].clear();
   NewHost();
   host_->AddBuiltIn(Spec("own", ""), std::make_unique<ScriptedBuiltIn>(&script));
@@ -332,8 +332,8 @@ TEST_F(PluginRosterTest, ARestoredRunKnowsWhatWasCountedAndRemembered) {
 TEST_F(PluginRosterTest, ARestoreThatFailsChangesNothing) {
   Attach("a", "each(10)");
   Attach("b", "each(10)");
-  std::vector<SavedPlugin> saved = host_->Save();
-  saved[1].state = "broken";
+  memories_["b"] = "broken";
+  const SavedState saved = SavedStateOf(*host_);
   NewHost();
   EXPECT_FALSE(host_->Restore(saved).ok());
   EXPECT_TRUE(host_->List().empty());

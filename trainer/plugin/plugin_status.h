@@ -40,8 +40,9 @@ struct SavedPlugin {
   PluginStatus status;
   Ticks asked_through = 0;
   int failures_in_a_row = 0;
-  bool owed = false;  // it is required, and its last call did nothing
-  std::string state;  // what Plugin::Save gave
+  bool owed = false;   // it is required, and its last call did nothing
+  Ticks retry_at = 0;  // then: when it is called again, in wall time
+  std::string state;   // what Plugin::Save gave
 };
 
 }  // namespace pilothouse::trainer

@@ -70,7 +70,7 @@ TEST_F(HostedTest, StepsCanBeToldInEpochs) {
 TEST_F(HostedTest, ARestoredScheduleDoesNotRepeatItsStep) {
   Attach("eta-schedule", {{"etas", "50:0.01, 70:0.005"}});
   TrainTo(60);
-  const std::vector<SavedPlugin> saved = host_->Save();
+  const SavedState saved = SavedStateOf(*host_);
   run_.knobs["eta"] = 0.5;
   NewHost();
   ASSERT_TRUE(host_->Restore(saved).ok());

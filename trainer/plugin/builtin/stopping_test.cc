@@ -147,7 +147,7 @@ TEST_F(HostedTest, ARestoredRunEndsWhereItWouldHave) {
   TrainTo(5);
   Attach("stop-after", {{"after", "10 batches"}});
   TrainTo(12);
-  const std::vector<SavedPlugin> saved = host_->Save();
+  const SavedState saved = SavedStateOf(*host_);
   NewHost();
   ASSERT_TRUE(host_->Restore(saved).ok());
   TrainTo(100);
