@@ -45,12 +45,16 @@ def test_a_csv_has_a_row_for_each_event(run, tmp_path):
     with file.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [row["kind"] for row in rows] == ["loss", "status", "control", "loss", "state", "plugin", "checkpoint"]
-    assert [row["value"] for row in rows] == ["0.1", "", "0.01", "inf", "0.01", "0.5", "60"]
+    assert [row["value"] for row in rows] == ["0.1", "", "0.01", "Infinity", "0.01", "0.5", "60"]
     assert [row["previous_value"] for row in rows] == ["", "", "0.1", "", "", "", ""]
     assert (rows[2]["name"], rows[2]["origin"]) == ("eta", "ana@lab")
     assert json.loads(rows[2]["details"])["note"] == 'a, b\n"c"'
     assert rows[6]["name"] == checkpoint_file(60)
     assert rows[0]["time"] == "1970-01-01T00:00:00Z"
+    # What is usual is left out; 0 is a number.
+    assert json.loads(rows[1]["details"]) == {"idle_reason": "PAUSED", "target": 0, "loss": 0.0}
+    assert rows[0]["details"] == ""
+    assert json.loads(rows[5]["details"]) == {"kind": "notify", "values": {"rest": 0.5}}
 
 
 @pytest.mark.usefixtures("some")
@@ -88,6 +92,14 @@ def test_the_observatorys_log_pairs_batches_with_values(service, run, tmp_path):
     ]
     kinds = set(service.requests["ReadHistory"][0].kinds)
     assert kinds == {event_pb2.EVENT_KIND_LOSS, event_pb2.EVENT_KIND_STATE, event_pb2.EVENT_KIND_CONTROL}
+
+
+def test_the_observatorys_log_begins_with_the_loss_that_there_is_not_yet(service, run, tmp_path):
+    first = state_report(1, 1.0)
+    first.batch, first.state.loss = 0, -1
+    service.answers["ReadHistory"] = [page(first)]
+    run.export(tmp_path / "t1.jsons")
+    assert json_lines(tmp_path / "t1.jsons") == [{"eta": [0, 0.1], "sv": [0, [1.0]], "loss": [0, -1.0]}]
 
 
 def test_every_control_can_be_told(service, run, tmp_path):
@@ -204,7 +216,7 @@ def test_tensorboard_files_are_replaced_only_once_they_are_complete(service, run
 
 def test_writing_for_tensorboard_without_tensorboardx_says_how_to_install_it(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(pilothouse.MissingExtra, match=r'pip install "pilothouse\[tensorboard\]"'):
+    with pytest.raises(pilothouse.MissingExtra, match=r"pip install tensorboardX`.*\[tensorboard\]"):
         run.export(tmp_path / "logs", "tensorboard")
     assert list(tmp_path.iterdir()) == []
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from pilothouse._event_json import event_json, numbers
+from pilothouse._event_json import event_json, json_number, numbers
 from pilothouse._rows import Row, to_row
 from pilothouse._tensorboard import write_tensorboard
 from pilothouse.errors import SpecInvalid
@@ -82,13 +82,23 @@ def _replacing(path: Path) -> Iterator[TextIO]:
 
 
 def _write_csv(history: History, file: TextIO) -> int:
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(file)
     writer.writerow(Row._fields)
     count = 0
     for count, message in enumerate(history._messages(), start=1):  # noqa: B007 (it is returned)
-        row = to_row(message)
-        writer.writerow([*row[:2], message.time.ToJsonString(), *row[3:-1], _dump(row.details)])
+        writer.writerow(_cells(to_row(message), message.time.ToJsonString()))
     return count
+
+
+def _cells(row: Row, time: str) -> list[Any]:
+    details = {name: value for name, value in row.details.items() if not _is_empty(value)}
+    cells = row._asdict() | {"time": time, "details": _dump(details) if details else ""}
+    return [json_number(cell) if isinstance(cell, float) else cell for cell in cells.values()]
+
+
+def _is_empty(value: Any) -> bool:
+    """It is not there, or usual, and need not be said. Numbers are: 0 is one."""
+    return value is None or value is False or (isinstance(value, str | list | dict) and not value)
 
 
 def _write_jsonl(history: History, file: TextIO) -> int:
@@ -114,7 +124,9 @@ def _observed(event: event_pb2.Event) -> dict[str, Any]:
         return {"loss": [batch, _finite(event.loss.value)]}
     if event.HasField("state"):
         vector = [_finite(number) for number in numbers(event.state)]
-        return {"eta": [batch, _finite(event.state.eta)], "sv": [batch, vector]}
+        # Before any training no loss is reported, but the observatory's first line has one.
+        first = {"loss": [batch, _finite(event.state.loss)]} if batch == 0 else {}
+        return {"eta": [batch, _finite(event.state.eta)], "sv": [batch, vector], **first}
     if event.HasField("control") and event.control.change.knob.name == "eta":
         return {"eta": [batch, _finite(event.control.value)]}
     return {}

@@ -20,7 +20,7 @@ def load(package: str, extra: str, what: str) -> Any:
         if error.name != package:
             raise
         raise MissingExtra(
-            f"{what} needs the package {package}: `pip install {package}`, or install pilothouse with its extra: "
-            f'`pip install "pilothouse[{extra}]"`.',
+            f"{what} needs the package {package}, which is not installed: `pip install {package}`, or install this "
+            f"package with its extra [{extra}].",
             metadata={"package": package, "extra": extra},
         ) from None

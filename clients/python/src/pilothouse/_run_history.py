@@ -95,7 +95,7 @@ class RunHistory(RunHandle):
         - "jsons": the observatory's log: objects of "loss", "eta" and "sv" (the state vector), each with
           [batch, value]. Numbers that are not finite are null.
         - "tensorboard": `path` is a folder, which may exist; losses, knobs, and what plugins report, with batches as
-          steps. TensorBoard holds float32. Needs tensorboardX: `pip install "pilothouse[tensorboard]"`.
+          steps. TensorBoard holds float32. Needs tensorboardX: this package's extra [tensorboard].
 
         Args:
             path: where to write.

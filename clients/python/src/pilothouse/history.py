@@ -75,7 +75,7 @@ class History:
                 yield event
 
     def frame(self) -> DataFrame:
-        """The events as a pandas DataFrame, one row each. Needs pandas: `pip install "pilothouse[pandas]"`.
+        """The events as a pandas DataFrame, one row each. Needs pandas: this package's extra [pandas].
 
         Columns, empty or NaN where an event has no such thing:
 
