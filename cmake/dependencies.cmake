@@ -5,6 +5,7 @@ find_package(Protobuf REQUIRED) # module mode: the distribution ships no config 
 find_package(gRPC CONFIG REQUIRED) # brings Abseil
 find_package(Eigen3 CONFIG REQUIRED)
 find_package(SQLite3 REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)

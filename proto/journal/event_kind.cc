@@ -41,9 +41,24 @@ absl::string_view KindName(v1::EventKind kind) {
   }
 }
 
+v1::EventKind KindOfName(absl::string_view name) {
+  for (const v1::EventKind kind : EventKindSet::AllKinds()) {
+    if (KindName(kind) == name) return kind;
+  }
+  return v1::EVENT_KIND_UNSPECIFIED;
+}
+
+const std::vector<v1::EventKind>& EventKindSet::AllKinds() {
+  static const auto* const kinds = new std::vector<v1::EventKind>{
+      v1::EVENT_KIND_LOSS,  v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL,
+      v1::EVENT_KIND_STATE, v1::EVENT_KIND_PLUGIN, v1::EVENT_KIND_CHECKPOINT};
+  return *kinds;
+}
+
 EventKindSet EventKindSet::All() {
-  return {v1::EVENT_KIND_LOSS,  v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL,
-          v1::EVENT_KIND_STATE, v1::EVENT_KIND_PLUGIN, v1::EVENT_KIND_CHECKPOINT};
+  EventKindSet all;
+  for (const v1::EventKind kind : AllKinds()) all.Add(kind);
+  return all;
 }
 
 }  // namespace pilothouse

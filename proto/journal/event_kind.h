@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "pilothouse/v1/event.pb.h"
@@ -16,6 +17,8 @@ v1::EventKind KindOf(const v1::Event& event);
 // "loss", "status", "control", "state", "plugin", "checkpoint"; as in the journal's column `kind`. Empty for
 // EVENT_KIND_UNSPECIFIED.
 absl::string_view KindName(v1::EventKind kind);
+// The kind of this name; EVENT_KIND_UNSPECIFIED if there is none.
+v1::EventKind KindOfName(absl::string_view name);
 
 // A set of kinds. A value.
 class EventKindSet {
@@ -25,6 +28,8 @@ class EventKindSet {
     for (v1::EventKind kind : kinds) Add(kind);
   }
   static EventKindSet All();
+  // Each of them.
+  static const std::vector<v1::EventKind>& AllKinds();
 
   // REQUIRES: v1::EventKind_IsValid(kind).
   void Add(v1::EventKind kind) { bits_ |= uint32_t{1} << kind; }

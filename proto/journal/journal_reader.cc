@@ -1,9 +1,10 @@
+#include "proto/journal/journal_reader.h"
+
 #include <algorithm>
+#include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "proto/journal/journal_reader.h"
+#include "proto/journal/event_scan.h"
 #include "proto/journal/journal_rows.h"
 #include "proto/journal/schema.h"
 #include "proto/journal/sqlite.h"
@@ -11,39 +12,91 @@
 namespace pilothouse {
 namespace {
 
-std::string SelectEvents(EventKindSet kinds) {
-  std::vector<std::string> names;
-  for (int i = v1::EventKind_MIN; i <= v1::EventKind_MAX; ++i) {
-    const auto kind = static_cast<v1::EventKind>(i);
-    if (kinds.Contains(kind)) names.push_back(absl::StrCat("'", KindName(kind), "'"));
-  }
-  // Left to itself, the planner takes the table, losses and all.
-  const char* index = kinds.Contains(v1::EVENT_KIND_LOSS) ? "" : " INDEXED BY events_without_losses";
-  const char* condition = kinds.Contains(v1::EVENT_KIND_LOSS) ? "" : " AND kind <> 'loss'";
-  return absl::StrCat("SELECT payload FROM events", index, " WHERE sequence > ?1", condition, " AND kind IN (",
-                      absl::StrJoin(names, ", "), ") ORDER BY sequence");
+// So that all queries in between see the same journal.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Database& database) : database_(database), begun_(database.Execute("BEGIN")) {}
+  ~ReadTransaction() { database_.Rollback(); }
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+  const absl::Status& begun() const { return begun_; }
+
+ private:
+  Database& database_;
+  const absl::Status begun_;
+};
+
+// Where the row of the run is damaged, the events tell.
+absl::StatusOr<uint64_t> NewestSequence(const Database& database) {
+  if (const absl::StatusOr<Position> position = LoadPosition(database); position.ok()) return position->last_sequence;
+  Statement select(database, "SELECT max(sequence) FROM events");
+  const absl::StatusOr<bool> row = select.Step();
+  if (!row.ok()) return row.status();
+  return *row ? static_cast<uint64_t>(std::max<int64_t>(select.Integer(0), 0)) : 0;
 }
 
-absl::Status ReadEvents(const Database& database, uint64_t after_sequence, EventKindSet kinds, size_t max_events,
-                        int64_t max_bytes, JournalPage& page) {
-  Statement select(database, SelectEvents(kinds));
-  select.BindInteger(1, static_cast<int64_t>(after_sequence));
-  int64_t bytes = 0;
-  for (;;) {
-    const absl::StatusOr<bool> row = select.Step();
-    if (!row.ok()) return row.status();
-    if (!*row) break;
-    const absl::string_view payload = select.Bytes(0);
-    bytes += static_cast<int64_t>(payload.size());
-    if (page.events.size() >= max_events || (bytes > max_bytes && !page.events.empty())) {
-      page.through = page.events.back()->sequence();
-      return absl::OkStatus();
-    }
-    auto event = std::make_shared<v1::Event>();
-    if (absl::Status status = ParseEvent(database, payload, *event); !status.ok()) return status;
-    page.events.push_back(std::move(event));
+// Controls and checkpoints have rows of their own, which say that there were events where these are gone without a
+// trace.
+void AddLost(const Database& database, const char* sql, uint64_t after, uint64_t through,
+             std::vector<SequenceRange>& damaged) {
+  Statement select(database, sql);
+  select.BindInteger(1, static_cast<int64_t>(after));
+  select.BindInteger(2, static_cast<int64_t>(through));
+  for (absl::StatusOr<bool> row = select.Step(); row.ok() && *row; row = select.Step()) {
+    const auto sequence = static_cast<uint64_t>(select.Integer(0));
+    AddDamage(damaged, sequence, sequence);
   }
-  page.through = std::max(page.last_sequence, after_sequence);
+}
+
+void AddLostOf(const Database& database, EventKindSet kinds, uint64_t after, uint64_t through,
+               std::vector<SequenceRange>& damaged) {
+  if (kinds.Contains(v1::EVENT_KIND_CONTROL)) {
+    AddLost(database,
+            "SELECT control_id FROM controls LEFT JOIN events ON sequence = control_id WHERE control_id > ?1 AND"
+            " control_id <= ?2 AND sequence IS NULL ORDER BY control_id",
+            after, through, damaged);
+  }
+  if (kinds.Contains(v1::EVENT_KIND_CHECKPOINT) && database.has_sums()) {
+    AddLost(database,
+            "SELECT checkpoints.sequence FROM checkpoints LEFT JOIN events ON events.sequence = checkpoints.sequence"
+            " WHERE checkpoints.sequence > ?1 AND checkpoints.sequence <= ?2 AND events.sequence IS NULL"
+            " ORDER BY checkpoints.sequence",
+            after, through, damaged);
+  }
+}
+
+// In order, without what is told twice.
+void SortDamage(std::vector<SequenceRange>& damaged) {
+  std::sort(damaged.begin(), damaged.end(),
+            [](const SequenceRange& one, const SequenceRange& other) { return one.first < other.first; });
+  std::vector<SequenceRange> merged;
+  for (const SequenceRange& range : damaged) AddDamage(merged, range.first, range.last);
+  damaged = std::move(merged);
+}
+
+struct PageLimits {
+  size_t events;
+  int64_t bytes;
+};
+
+absl::Status ReadEvents(EventScan& scan, const EventFilter& filter, PageLimits limits, JournalPage& page) {
+  int64_t bytes = 0;
+  for (int rows = 0; rows < kMaxRowsPerRead; ++rows) {
+    EventRow row;
+    const absl::StatusOr<bool> more = scan.Next(row);
+    if (!more.ok()) return more.status();
+    if (!*more) return absl::OkStatus();
+    if (row.event != nullptr && filter.Passes(*row.event)) {
+      bytes += row.bytes;
+      if (page.events.size() >= limits.events || (bytes > limits.bytes && !page.events.empty())) {
+        page.through = row.sequence - 1;
+        return absl::OkStatus();
+      }
+      page.events.push_back(row.event);
+    }
+    if (rows == kMaxRowsPerRead - 1) page.through = row.sequence;
+  }
   return absl::OkStatus();
 }
 
@@ -60,21 +113,68 @@ absl::StatusOr<std::unique_ptr<JournalReader>> JournalReader::Open(const std::st
   return std::unique_ptr<JournalReader>(new JournalReader(*std::move(database)));
 }
 
-absl::StatusOr<JournalPage> JournalReader::Read(uint64_t after_sequence, EventKindSet kinds, int max_events,
+absl::StatusOr<JournalPage> JournalReader::Read(uint64_t after_sequence, const EventFilter& filter, int max_events,
                                                 int64_t max_bytes) const {
-  // One transaction, so that both queries see the same journal.
-  if (absl::Status status = database_->Execute("BEGIN"); !status.ok()) return status;
+  const ReadTransaction transaction(*database_);
+  if (!transaction.begun().ok()) return transaction.begun();
+  const absl::StatusOr<uint64_t> newest = NewestSequence(*database_);
+  if (!newest.ok()) return newest.status();
   JournalPage page;
-  const absl::StatusOr<Position> position = LoadPosition(*database_);
-  absl::Status status = position.status();
-  if (status.ok()) {
-    page.last_sequence = position->last_sequence;
-    status = ReadEvents(*database_, after_sequence, kinds, static_cast<size_t>(max_events), max_bytes, page);
-  }
-  database_->Rollback();
-  if (!status.ok()) return status;
+  page.last_sequence = *newest;
+  page.through = std::max(std::min(*newest, filter.last_sequence), after_sequence);
+  const bool losses = filter.kinds.Contains(v1::EVENT_KIND_LOSS);
+  EventScan scan(*database_, losses ? EventPass::kEverything : EventPass::kWithoutLosses, after_sequence, page.through,
+                 filter.kinds);
+  const absl::Status read = ReadEvents(scan, filter, {static_cast<size_t>(max_events), max_bytes}, page);
+  if (!read.ok()) return read;
+  page.damaged = scan.damaged();
+  if (!losses) AddLostOf(*database_, filter.kinds, after_sequence, page.through, page.damaged);
+  SortDamage(page.damaged);
   return page;
 }
+
+absl::StatusOr<LossPage> JournalReader::ReadLosses(uint64_t after_sequence, const EventFilter& filter) const {
+  const ReadTransaction transaction(*database_);
+  if (!transaction.begun().ok()) return transaction.begun();
+  const absl::StatusOr<uint64_t> newest = NewestSequence(*database_);
+  if (!newest.ok()) return newest.status();
+  LossPage page;
+  page.through = std::max(std::min(*newest, filter.last_sequence), after_sequence);
+  EventScan scan(*database_, EventPass::kEverything, after_sequence, page.through, {});
+  EventRow row;
+  for (int rows = 0; rows < kMaxRowsPerRead; ++rows) {
+    const absl::StatusOr<bool> more = scan.Next(row);
+    if (!more.ok()) return more.status();
+    if (!*more) break;
+    const bool passes = row.kind == v1::EVENT_KIND_LOSS && row.batch >= filter.first_batch &&
+                        row.batch <= filter.last_batch && filter.line.Contains(row.sequence, row.batch);
+    if (passes) page.losses.push_back({row.sequence, row.value});
+    if (rows == kMaxRowsPerRead - 1) page.through = row.sequence;
+  }
+  page.damaged = scan.damaged();
+  return page;
+}
+
+absl::StatusOr<JournalPage> JournalReader::ReadSequences(absl::Span<const uint64_t> sequences) const {
+  const ReadTransaction transaction(*database_);
+  if (!transaction.begun().ok()) return transaction.begun();
+  JournalPage page;
+  for (const uint64_t sequence : sequences) {
+    absl::StatusOr<std::optional<EventRow>> row = LoadEvent(*database_, sequence);
+    if (!row.ok()) return row.status();
+    page.through = sequence;
+    if (row->has_value()) {
+      page.events.push_back(std::move((*row)->event));
+    } else {
+      AddDamage(page.damaged, sequence, sequence);
+    }
+  }
+  return page;
+}
+
+absl::StatusOr<std::vector<RewindMark>> JournalReader::Rewinds() const { return LoadRewinds(*database_); }
+
+absl::StatusOr<uint64_t> JournalReader::LastSequence() const { return NewestSequence(*database_); }
 
 absl::StatusOr<v1::Run> JournalReader::LoadRun() const { return pilothouse::LoadRun(*database_); }
 

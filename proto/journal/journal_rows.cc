@@ -7,19 +7,14 @@
 #include "absl/strings/strip.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/protobuf/util/time_util.h"
+#include "proto/journal/checksum.h"
+#include "proto/journal/event_scan.h"
 #include "proto/support/error.h"
 
 namespace pilothouse {
 namespace {
 
 using google::protobuf::util::TimeUtil;
-
-absl::Status Damaged(const Database& database, absl::string_view what) {
-  const std::string cause = absl::StrCat(what, " cannot be read");
-  return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
-                   absl::StrCat("The journal ", database.path(), " is damaged: ", cause, "."),
-                   {{"cause", cause}, {"file", database.path()}});
-}
 
 // For the column `value`; NaN becomes NULL.
 double ShownValue(const v1::Event& event) {
@@ -67,15 +62,50 @@ void BindTime(Statement& statement, int parameter, const google::protobuf::Times
   statement.BindInteger(parameter, TimeUtil::TimestampToMicroseconds(time));
 }
 
+const char* SumColumn(const Database& database) { return database.has_sums() ? "sum" : "NULL"; }
+
+int64_t MetaSum(absl::string_view key, absl::string_view value) {
+  return Checksum({}, absl::StrCat(key, absl::string_view("\0", 1), value));
+}
+
+struct RunRow {
+  Position position;
+  std::string summary;
+};
+
+absl::StatusOr<RunRow> LoadRunRow(const Database& database) {
+  Statement select(database,
+                   absl::StrCat("SELECT last_sequence, last_report, summary, ", SumColumn(database), " FROM run"));
+  const absl::StatusOr<bool> found = select.Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return Damaged(database, "the row of the run");
+  const RunRow row{{static_cast<uint64_t>(select.Integer(0)), static_cast<uint64_t>(select.Integer(1))},
+                   std::string(select.Bytes(2))};
+  const bool whole = select.IsNull(3) || select.Integer(3) == Checksum({row.position.last_sequence,
+                                                                        row.position.last_report}, row.summary);
+  if (!whole) return Damaged(database, "the row of the run");
+  return row;
+}
+
 }  // namespace
+
+absl::Status Damaged(const Database& database, absl::string_view part) {
+  const std::string cause = absl::StrCat(part, " cannot be read");
+  return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
+                   absl::StrCat("The journal ", database.path(), " is damaged: ", cause, "."),
+                   {{"cause", cause}, {"file", database.path()}});
+}
 
 EventInserter::EventInserter(const Database& database)
     : event_(database,
-             "INSERT INTO events (sequence, batch, time_us, kind, value, report_number, payload)"
-             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+             "INSERT INTO events (sequence, batch, time_us, kind, value, report_number, payload, sum)"
+             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
       control_(database,
                "INSERT INTO controls (control_id, request_id, kind, name, value, previous_value, applied_batch,"
-               " at_batch, origin, note, time_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") {}
+               " at_batch, origin, note, time_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"),
+      checkpoint_(database,
+                  "INSERT INTO checkpoints (sequence, batch, file, bytes, sha256, state_sha256, line, pinned, error,"
+                  " time_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") {}
 
 absl::Status EventInserter::Insert(const JournalEntry& entry) {
   const v1::Event& event = entry.event;
@@ -85,9 +115,30 @@ absl::Status EventInserter::Insert(const JournalEntry& entry) {
   event_.BindText(4, KindName(KindOf(event)));
   event_.BindReal(5, ShownValue(event));
   event_.BindInteger(6, static_cast<int64_t>(entry.report_number));
-  event_.BindBytes(7, event.SerializeAsString());
+  const std::string payload = event.SerializeAsString();
+  event_.BindBytes(7, payload);
+  event_.BindInteger(8, Checksum({event.sequence()}, payload));
   if (absl::Status status = event_.Run(); !status.ok()) return status;
+  if (event.has_checkpoint()) return InsertCheckpoint(event);
   return event.has_control() ? InsertControl(event) : absl::OkStatus();
+}
+
+absl::Status EventInserter::InsertCheckpoint(const v1::Event& event) {
+  const v1::CheckpointReport& report = event.checkpoint();
+  checkpoint_.BindInteger(1, static_cast<int64_t>(event.sequence()));
+  checkpoint_.BindInteger(2, report.batch());
+  if (report.error().empty()) {
+    checkpoint_.BindText(3, report.file());
+    checkpoint_.BindInteger(4, report.bytes());
+    checkpoint_.BindText(5, report.sha256());
+    checkpoint_.BindText(6, report.state_sha256());
+  } else {
+    checkpoint_.BindText(9, report.error());
+  }
+  checkpoint_.BindInteger(7, report.line());
+  checkpoint_.BindInteger(8, report.pinned() ? 1 : 0);
+  BindTime(checkpoint_, 10, event.time());
+  return checkpoint_.Run();
 }
 
 absl::Status EventInserter::InsertControl(const v1::Event& event) {
@@ -116,7 +167,7 @@ absl::Status StoreRun(const Database& database, const v1::Run& run, uint64_t las
   Statement statement(
       database,
       "INSERT OR REPLACE INTO run (id, run_id, create_time_us, end_time_us, status, batch, target, loss,"
-      " eta, last_sequence, last_report, summary) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+      " eta, last_sequence, last_report, summary, sum) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
   statement.BindText(1, run.run_id());
   BindTime(statement, 2, run.create_time());
   if (run.has_end_time()) BindTime(statement, 3, run.end_time());
@@ -127,49 +178,53 @@ absl::Status StoreRun(const Database& database, const v1::Run& run, uint64_t las
   statement.BindReal(8, run.eta());
   statement.BindInteger(9, static_cast<int64_t>(last_sequence));
   statement.BindInteger(10, static_cast<int64_t>(last_report));
-  statement.BindBytes(11, summary.SerializeAsString());
+  const std::string serialized = summary.SerializeAsString();
+  statement.BindBytes(11, serialized);
+  statement.BindInteger(12, Checksum({last_sequence, last_report}, serialized));
   return statement.Run();
 }
 
 absl::Status StorePosition(const Database& database, uint64_t last_sequence, uint64_t last_report) {
-  Statement statement(database, "UPDATE run SET last_sequence = ?1, last_report = ?2");
+  const absl::StatusOr<RunRow> row = LoadRunRow(database);
+  if (!row.ok()) return row.status();
+  Statement statement(database, "UPDATE run SET last_sequence = ?1, last_report = ?2, sum = ?3");
   statement.BindInteger(1, static_cast<int64_t>(last_sequence));
   statement.BindInteger(2, static_cast<int64_t>(last_report));
+  statement.BindInteger(3, Checksum({last_sequence, last_report}, row->summary));
   return statement.Run();
 }
 
 absl::StatusOr<Position> LoadPosition(const Database& database) {
-  Statement select(database, "SELECT last_sequence, last_report FROM run");
-  const absl::StatusOr<bool> row = select.Step();
+  const absl::StatusOr<RunRow> row = LoadRunRow(database);
   if (!row.ok()) return row.status();
-  if (!*row) return Damaged(database, "the run");
-  return Position{static_cast<uint64_t>(select.Integer(0)), static_cast<uint64_t>(select.Integer(1))};
+  return row->position;
 }
 
 absl::StatusOr<v1::Run> LoadRun(const Database& database) {
-  Statement select(database, "SELECT summary, last_sequence, (SELECT value FROM meta WHERE key = ?1) FROM run");
-  select.BindText(1, kMetaSpec);
-  const absl::StatusOr<bool> row = select.Step();
+  const absl::StatusOr<RunRow> row = LoadRunRow(database);
   if (!row.ok()) return row.status();
+  const absl::StatusOr<std::optional<std::string>> spec = LoadMeta(database, kMetaSpec);
+  if (!spec.ok()) return spec.status();
   v1::Run run;
-  if (!*row || !run.ParseFromString(std::string(select.Bytes(0))) ||
-      !run.mutable_spec()->ParseFromString(std::string(select.Bytes(2)))) {
-    return Damaged(database, "the run");
-  }
-  run.set_last_sequence(static_cast<uint64_t>(select.Integer(1)));
+  if (!run.ParseFromString(row->summary)) return Damaged(database, "the row of the run");
+  if (!spec->has_value() || !run.mutable_spec()->ParseFromString(**spec)) return Damaged(database, "the run's spec");
+  run.set_last_sequence(row->position.last_sequence);
   return run;
 }
 
 absl::StatusOr<std::optional<RecordedControl>> FindControl(const Database& database, absl::string_view request_id) {
-  Statement select(database,
-                   "SELECT events.payload FROM controls JOIN events ON events.sequence = controls.control_id"
-                   " WHERE controls.request_id = ?1");
+  Statement select(database, "SELECT control_id FROM controls WHERE request_id = ?1");
   select.BindText(1, request_id);
   const absl::StatusOr<bool> row = select.Step();
   if (!row.ok()) return row.status();
   if (!*row) return std::nullopt;
-  v1::Event event;
-  if (absl::Status status = ParseEvent(database, select.Bytes(0), event); !status.ok()) return status;
+  const auto sequence = static_cast<uint64_t>(select.Integer(0));
+  const absl::StatusOr<std::optional<EventRow>> found = LoadEvent(database, sequence);
+  if (!found.ok()) return found.status();
+  if (!found->has_value() || (*found)->event->control().request_id() != request_id) {
+    return Damaged(database, absl::StrCat("event ", sequence, ", the control with request_id ", request_id, ","));
+  }
+  const v1::Event& event = *(*found)->event;
   RecordedControl control;
   control.receipt.set_control_id(event.sequence());
   control.receipt.set_request_id(event.control().request_id());
@@ -178,32 +233,43 @@ absl::StatusOr<std::optional<RecordedControl>> FindControl(const Database& datab
   *control.receipt.mutable_applied_time() = event.time();
   control.receipt.set_plugin(event.control().plugin());
   control.receipt.set_branch(event.control().branch());
-  control.report = std::move(*event.mutable_control());
+  control.report = event.control();
   return control;
 }
 
 absl::StatusOr<std::optional<std::string>> LoadMeta(const Database& database, absl::string_view key) {
-  Statement select(database, "SELECT value FROM meta WHERE key = ?1");
+  Statement select(database, absl::StrCat("SELECT value, ", SumColumn(database), " FROM meta WHERE key = ?1"));
   select.BindText(1, key);
   const absl::StatusOr<bool> row = select.Step();
   if (!row.ok()) return row.status();
   if (!*row) return std::nullopt;
-  return std::string(select.Bytes(0));
+  std::string value(select.Bytes(0));
+  if (!select.IsNull(1) && select.Integer(1) != MetaSum(key, value)) {
+    return Damaged(database, key == kMetaSpec ? "the run's spec" : absl::StrCat("its ", key));
+  }
+  return value;
 }
 
 absl::Status StoreMeta(const Database& database, absl::string_view key, absl::string_view value) {
-  Statement statement(database, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)");
+  Statement statement(database, "INSERT OR REPLACE INTO meta (key, value, sum) VALUES (?1, ?2, ?3)");
   statement.BindText(1, key);
   statement.BindBytes(2, value);
+  statement.BindInteger(3, MetaSum(key, value));
   return statement.Run();
 }
 
-absl::Status ParseEvent(const Database& database, absl::string_view payload, v1::Event& event) {
-  if (event.ParseFromArray(payload.data(), static_cast<int>(payload.size())) &&
-      KindOf(event) != v1::EVENT_KIND_UNSPECIFIED) {
-    return absl::OkStatus();
+absl::StatusOr<std::vector<RewindMark>> LoadRewinds(const Database& database) {
+  std::vector<RewindMark> rewinds;
+  // Older journals know no rewinds, nor the index that finds them.
+  if (!database.has_sums()) return rewinds;
+  Statement select(database, "SELECT control_id, value, name FROM controls WHERE kind = 'rewind' ORDER BY control_id");
+  for (;;) {
+    const absl::StatusOr<bool> row = select.Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return rewinds;
+    rewinds.push_back({static_cast<uint64_t>(select.Integer(0)), static_cast<int64_t>(select.Real(1)),
+                       std::string(select.Bytes(2))});
   }
-  return Damaged(database, "an event");
 }
 
 }  // namespace pilothouse

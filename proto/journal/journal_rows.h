@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,7 +18,7 @@
 
 namespace pilothouse {
 
-// Inserts events, and controls among them also into their own table.
+// Inserts events, and controls and checkpoints among them also into their own tables.
 class EventInserter {
  public:
   explicit EventInserter(const Database& database);
@@ -26,9 +27,11 @@ class EventInserter {
 
  private:
   absl::Status InsertControl(const v1::Event& event);
+  absl::Status InsertCheckpoint(const v1::Event& event);
 
   Statement event_;
   Statement control_;
+  Statement checkpoint_;
 };
 
 // Writes the only row of `run`.
@@ -42,14 +45,15 @@ struct Position {
 };
 absl::StatusOr<Position> LoadPosition(const Database& database);
 
-// See the methods of Journal with the same names.
+// See the methods of Journal and JournalReader with the same names.
 absl::StatusOr<v1::Run> LoadRun(const Database& database);
 absl::StatusOr<std::optional<RecordedControl>> FindControl(const Database& database, absl::string_view request_id);
 absl::StatusOr<std::optional<std::string>> LoadMeta(const Database& database, absl::string_view key);
 absl::Status StoreMeta(const Database& database, absl::string_view key, absl::string_view value);
+absl::StatusOr<std::vector<RewindMark>> LoadRewinds(const Database& database);
 
-// JOURNAL_FAILED if `payload` is no event.
-absl::Status ParseEvent(const Database& database, absl::string_view payload, v1::Event& event);
+// JOURNAL_FAILED: what is said of the journal's `part`.
+absl::Status Damaged(const Database& database, absl::string_view part);
 
 }  // namespace pilothouse
 

@@ -23,13 +23,27 @@ absl::StatusOr<int64_t> Pragma(const Database& database, absl::string_view name)
 }  // namespace
 
 absl::Status CreateSchema(Database& database) {
-  if (absl::Status status = database.Execute(kSchema); !status.ok()) return status;
+  absl::Status status = database.Execute(kSchema);
+  if (status.ok()) status = database.Execute(kSchemaOfCheckpoints);
+  if (!status.ok()) return status;
+  database.set_schema_version(kSchemaVersion);
   const std::string pragmas =
       absl::StrCat("PRAGMA application_id = ", kApplicationId, "; PRAGMA user_version = ", kSchemaVersion);
   return database.Execute(pragmas.c_str());
 }
 
-absl::Status CheckSchema(const Database& database) {
+absl::Status MigrateSchema(Database& database) {
+  if (database.schema_version() == kSchemaVersion) return absl::OkStatus();
+  for (const char* table : {"meta", "run", "events"}) {
+    absl::Status added = database.Execute(absl::StrCat("ALTER TABLE ", table, " ADD COLUMN sum INTEGER").c_str());
+    if (!added.ok()) return added;
+  }
+  if (absl::Status made = database.Execute(kSchemaOfCheckpoints); !made.ok()) return made;
+  database.set_schema_version(kSchemaVersion);
+  return database.Execute(absl::StrCat("PRAGMA user_version = ", kSchemaVersion).c_str());
+}
+
+absl::Status CheckSchema(Database& database) {
   const absl::StatusOr<int64_t> id = Pragma(database, "application_id");
   if (!id.ok()) return id.status();
   if (*id != kApplicationId) {
@@ -38,7 +52,10 @@ absl::Status CheckSchema(const Database& database) {
   }
   const absl::StatusOr<int64_t> version = Pragma(database, "user_version");
   if (!version.ok()) return version.status();
-  if (*version >= 1 && *version <= kSchemaVersion) return absl::OkStatus();
+  if (*version >= 1 && *version <= kSchemaVersion) {
+    database.set_schema_version(static_cast<int>(*version));
+    return absl::OkStatus();
+  }
   return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
                    absl::StrCat("The journal ", database.path(), " has schema ", *version,
                                 ", written by a newer pilothoused; this one knows schemas up to ", kSchemaVersion,

@@ -7,17 +7,21 @@
 
 namespace pilothouse {
 
-// PRAGMA user_version: raised whenever a program that knows only the version before would misread the file. 2: events
-// and controls of plugins. A journal of version 1 has the same tables and is written on as it is: its trainer knows no
-// plugins either.
-inline constexpr int kSchemaVersion = 2;
+// PRAGMA user_version: raised whenever a program that knows only the version before would misread the file.
+//   1  the first.
+//   2  events and controls of plugins. The same tables.
+//   3  checksums, the table `checkpoints`, and controls that take the run back.
+// Whoever reads a journal takes it as it is; whoever is to write one brings it to the newest version first.
+inline constexpr int kSchemaVersion = 3;
 
 // Times are microseconds since 1970 (UTC); reals are NULL where the number is NaN. `payload`, `summary` and meta's
-// `spec` hold serialized messages of pilothouse.v1, which are the full truth; the other columns show it.
+// `spec` hold serialized messages of pilothouse.v1, which are the full truth; the other columns show it. `sum` is the
+// CRC-32 (see checksum.h) of what a row holds, which tells whether it was damaged since; NULL in rows of older versions.
 inline constexpr char kSchema[] = R"sql(
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
-  value BLOB NOT NULL
+  value BLOB NOT NULL,
+  sum   INTEGER                     -- of key, a zero byte, and value
 ) STRICT, WITHOUT ROWID;
 
 -- One row: the run as it is now.
@@ -33,7 +37,8 @@ CREATE TABLE run (
   eta            REAL,
   last_sequence  INTEGER NOT NULL,
   last_report    INTEGER NOT NULL,
-  summary        BLOB NOT NULL      -- pilothouse.v1.Run without its spec
+  summary        BLOB NOT NULL,     -- pilothouse.v1.Run without its spec
+  sum            INTEGER            -- of last_sequence, last_report, and summary
 ) STRICT;
 
 CREATE TABLE events (
@@ -43,7 +48,8 @@ CREATE TABLE events (
   kind          TEXT NOT NULL,      -- loss, status, control, state, plugin, checkpoint
   value         REAL,               -- of a loss, status or state: the loss; of a control: the new value; of a plugin: NULL
   report_number INTEGER NOT NULL,   -- the trainer's number for it; 0: the service's own
-  payload       BLOB NOT NULL       -- pilothouse.v1.Event
+  payload       BLOB NOT NULL,      -- pilothouse.v1.Event
+  sum           INTEGER             -- of sequence, and payload
 ) STRICT;
 
 -- Most events are losses: who wants the others does not have to read through them.
@@ -65,11 +71,32 @@ CREATE TABLE controls (
 ) STRICT;
 )sql";
 
+// What version 3 has beside that.
+inline constexpr char kSchemaOfCheckpoints[] = R"sql(
+CREATE INDEX rewinds ON controls (control_id) WHERE kind = 'rewind';
+
+CREATE TABLE checkpoints (
+  sequence     INTEGER PRIMARY KEY REFERENCES events (sequence),
+  batch        INTEGER NOT NULL,    -- whose state it holds
+  file         TEXT,                -- below the run's directory; NULL: it could not be written
+  bytes        INTEGER,
+  sha256       TEXT,                -- of the file
+  state_sha256 TEXT,                -- of what learning goes on from
+  line         INTEGER NOT NULL,    -- how often the run had been taken back
+  pinned       INTEGER NOT NULL,
+  error        TEXT,                -- why it could not be written
+  time_us      INTEGER NOT NULL
+) STRICT;
+)sql";
+
 // Writes the schema into an empty database, within the caller's transaction.
 absl::Status CreateSchema(Database& database);
 
-// JOURNAL_FAILED unless the database is a journal of a schema known here.
-absl::Status CheckSchema(const Database& database);
+// JOURNAL_FAILED unless the database is a journal of a schema known here, which it then knows itself.
+absl::Status CheckSchema(Database& database);
+
+// Brings a journal that CheckSchema has passed to the newest version, within the caller's transaction.
+absl::Status MigrateSchema(Database& database);
 
 }  // namespace pilothouse
 

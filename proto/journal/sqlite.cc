@@ -10,6 +10,8 @@
 namespace pilothouse {
 namespace {
 
+constexpr char kFirstRead[] = "SELECT count(*) FROM sqlite_schema";
+
 absl::Status SqliteError(const std::string& path, absl::string_view cause) {
   return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "", absl::StrCat("The journal ", path, " failed: ", cause, "."),
                    {{"cause", std::string(cause)}, {"file", path}});
@@ -60,7 +62,13 @@ absl::StatusOr<std::unique_ptr<Database>> Database::OpenUri(const std::string& p
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, kBusyTimeoutMilliseconds);
   // Opening reads nothing; this does, and so finds out whether the file can be used.
-  if (absl::Status status = database->Execute("SELECT count(*) FROM sqlite_schema"); !status.ok()) return status;
+  absl::Status status = database->Execute(kFirstRead);
+  if (!status.ok() && database->SawDamage() && (flags & SQLITE_OPEN_READONLY) != 0) {
+    // SQLite then no longer minds that the file is shorter than its header says.
+    status = database->Execute("PRAGMA writable_schema = ON");
+    if (status.ok()) status = database->Execute(kFirstRead);
+  }
+  if (!status.ok()) return status;
   return database;
 }
 
@@ -74,6 +82,13 @@ void Database::Rollback() {
 }
 
 absl::Status Database::LastError() const { return SqliteError(path_, sqlite3_errmsg(handle())); }
+
+bool Database::SawDamage() const {
+  const int code = sqlite3_extended_errcode(handle());
+  const int kind = code & 0xff;
+  return kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB || code == SQLITE_IOERR_READ ||
+         code == SQLITE_IOERR_SHORT_READ;
+}
 
 Statement::Statement(const Database& database, absl::string_view sql) : database_(database) {
   Keep(sqlite3_prepare_v2(database.handle(), sql.data(), static_cast<int>(sql.size()), &statement_, nullptr));

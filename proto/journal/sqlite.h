@@ -24,6 +24,7 @@ class Database {
  public:
   enum class Mode { kCreate, kWrite, kRead };
 
+  // With kRead, a file that was cut off is opened, too; what is missing is damage.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path, Mode mode);
 
   // Runs one or more statements that return nothing of interest.
@@ -33,6 +34,14 @@ class Database {
 
   // The error that SQLite reported last on this connection.
   absl::Status LastError() const;
+  // That error says that the file is damaged, as opposed to locked, or memory short.
+  bool SawDamage() const;
+
+  // Which of the journal's schemas the file has, once CheckSchema has found out.
+  int schema_version() const { return schema_version_; }
+  void set_schema_version(int version) { schema_version_ = version; }
+  // Rows have checksums.
+  bool has_sums() const { return schema_version_ >= 3; }
 
   const std::string& path() const { return path_; }
   sqlite3* handle() const { return handle_.get(); }
@@ -48,6 +57,7 @@ class Database {
 
   const std::string path_;
   const std::unique_ptr<sqlite3, Close> handle_;
+  int schema_version_ = 0;
 };
 
 // A prepared statement. Errors in preparing and binding are kept and returned by Step.
@@ -78,6 +88,7 @@ class Statement {
   absl::Status Run();
 
   int64_t Integer(int column) const { return sqlite3_column_int64(statement_, column); }
+  double Real(int column) const { return sqlite3_column_double(statement_, column); }
   bool IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
   // Text or bytes; valid until the next call.
   absl::string_view Bytes(int column) const;

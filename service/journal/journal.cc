@@ -76,6 +76,10 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path) 
   absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(path, Database::Mode::kWrite);
   if (!database.ok()) return database.status();
   if (absl::Status status = CheckSchema(**database); !status.ok()) return status;
+  if ((*database)->schema_version() != kSchemaVersion) {
+    absl::Status migrated = Transact(**database, Durability::kSynced, [&] { return MigrateSchema(**database); });
+    if (!migrated.ok()) return migrated;
+  }
   const absl::StatusOr<Position> position = LoadPosition(**database);
   if (!position.ok()) return position.status();
   std::unique_ptr<Journal> journal(new Journal(*std::move(database)));
