@@ -49,9 +49,9 @@ v1::EventKind KindOfName(absl::string_view name) {
 }
 
 const std::vector<v1::EventKind>& EventKindSet::AllKinds() {
-  static const auto* const kinds = new std::vector<v1::EventKind>{
-      v1::EVENT_KIND_LOSS,  v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL,
-      v1::EVENT_KIND_STATE, v1::EVENT_KIND_PLUGIN, v1::EVENT_KIND_CHECKPOINT};
+  static const auto* const kinds =
+      new std::vector<v1::EventKind>{v1::EVENT_KIND_LOSS,  v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL,
+                                     v1::EVENT_KIND_STATE, v1::EVENT_KIND_PLUGIN, v1::EVENT_KIND_CHECKPOINT};
   return *kinds;
 }
 

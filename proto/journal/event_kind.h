@@ -33,6 +33,8 @@ class EventKindSet {
 
   // REQUIRES: v1::EventKind_IsValid(kind).
   void Add(v1::EventKind kind) { bits_ |= uint32_t{1} << kind; }
+  void Remove(v1::EventKind kind) { bits_ &= ~(uint32_t{1} << kind); }
+  bool empty() const { return bits_ == 0; }
   bool Contains(v1::EventKind kind) const { return (bits_ >> kind & 1) != 0; }
 
  private:

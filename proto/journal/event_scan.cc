@@ -15,8 +15,8 @@ namespace {
 // So many rows that cannot be trusted are passed by; behind each that follows, the next place is looked for instead: a
 // damaged tree may lead round and round.
 constexpr int kMaxRejected = 10'000;
-// A damaged page holds some dozens of events. Where so many of them have been tried in vain, most of the file is gone, and
-// longer strides are taken.
+// A damaged page holds some dozens of events. Where so many of them have been tried in vain, most of the file is gone,
+// and longer strides are taken.
 constexpr uint64_t kLongestStride = 16;
 constexpr int kPatientProbes = 20'000;
 
@@ -26,11 +26,12 @@ std::string Columns(const Database& database, EventKindSet read) {
     if (read.Contains(kind)) names.push_back(absl::StrCat("'", KindName(kind), "'"));
   }
   // Payloads that are not wanted are not fetched: states are large.
-  const std::string payload = names.size() == EventKindSet::AllKinds().size()
-                                  ? "payload"
-                                  : absl::StrCat("CASE WHEN kind IN (", absl::StrJoin(names, ", "), ") THEN payload END");
-  return absl::StrCat("SELECT sequence, batch, kind, value, report_number, ", database.has_sums() ? "sum" : "NULL", ", ",
-                      payload, " FROM events");
+  const std::string payload =
+      names.size() == EventKindSet::AllKinds().size()
+          ? "payload"
+          : absl::StrCat("CASE WHEN kind IN (", absl::StrJoin(names, ", "), ") THEN payload END");
+  return absl::StrCat("SELECT sequence, batch, kind, value, report_number, ", database.has_sums() ? "sum" : "NULL",
+                      ", ", payload, " FROM events");
 }
 
 std::string SelectRange(const Database& database, EventPass pass, EventKindSet read) {
@@ -71,21 +72,25 @@ bool ReadRow(const Statement& select, EventKindSet read, EventRow& row) {
 
 }  // namespace
 
-void AddDamage(std::vector<SequenceRange>& damaged, uint64_t first, uint64_t last) {
-  if (!damaged.empty() && (damaged.size() >= kMaxDamagedRanges || first <= damaged.back().last + 1)) {
-    damaged.back().last = std::max(damaged.back().last, last);
+void AddDamage(std::vector<SequenceRange>& damaged, SequenceRange range) {
+  if (!damaged.empty() && (damaged.size() >= kMaxDamagedRanges || range.first <= damaged.back().last + 1)) {
+    damaged.back().last = std::max(damaged.back().last, range.last);
   } else {
-    damaged.push_back({first, last});
+    damaged.push_back(range);
   }
 }
 
-absl::StatusOr<std::optional<EventRow>> LoadEvent(const Database& database, uint64_t sequence) {
-  Statement select(database, absl::StrCat(Columns(database, EventKindSet::All()), " WHERE sequence = ?1"));
-  select.BindInteger(1, static_cast<int64_t>(sequence));
-  const absl::StatusOr<bool> found = select.Step();
-  if (!found.ok() && !database.SawDamage()) return found.status();
+EventLookup::EventLookup(const Database& database)
+    : database_(database),
+      select_(database, absl::StrCat(Columns(database, EventKindSet::All()), " WHERE sequence = ?1")) {}
+
+absl::StatusOr<std::optional<EventRow>> EventLookup::Find(uint64_t sequence) {
+  select_.Reset();
+  select_.BindInteger(1, static_cast<int64_t>(sequence));
+  const absl::StatusOr<bool> found = select_.Step();
+  if (!found.ok() && !database_.SawDamage()) return found.status();
   EventRow row;
-  if (!found.ok() || !*found || !ReadRow(select, EventKindSet::All(), row) || row.sequence != sequence) {
+  if (!found.ok() || !*found || !ReadRow(select_, EventKindSet::All(), row) || row.sequence != sequence) {
     return std::nullopt;
   }
   return row;
@@ -126,7 +131,7 @@ bool EventScan::End() {
 }
 
 void EventScan::Miss(uint64_t first, uint64_t last) {
-  if (first <= last) AddDamage(damaged_, first, last);
+  if (first <= last) AddDamage(damaged_, {first, last});
 }
 
 bool EventScan::Take(Statement& select, EventRow& row) {
@@ -135,9 +140,7 @@ bool EventScan::Take(Statement& select, EventRow& row) {
   if (row.sequence <= cursor_ || row.sequence > through_) return false;
   if (pass_ == EventPass::kEverything && row.sequence != cursor_ + 1) {
     // Either some are missing, or this is not the row it says it is, which would hide those that follow.
-    const auto stands = row.event != nullptr ? std::optional<EventRow>(row)
-                                             : LoadEvent(database_, row.sequence).value_or(std::nullopt);
-    if (!stands.has_value()) return false;
+    if (row.event == nullptr && !EventLookup(database_).Find(row.sequence).value_or(std::nullopt)) return false;
     Miss(cursor_ + 1, row.sequence - 1);
   }
   cursor_ = row.sequence;

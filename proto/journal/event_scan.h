@@ -77,11 +77,18 @@ class EventScan {
   std::vector<SequenceRange> damaged_;
 };
 
-// Adds a range behind the others, or to the last where they meet or there are too many.
-void AddDamage(std::vector<SequenceRange>& damaged, uint64_t first, uint64_t last);
+// Finds single events. As above.
+class EventLookup {
+ public:
+  explicit EventLookup(const Database& database);
 
-// The event of this sequence, verified. nullopt: it is not there, or damaged.
-absl::StatusOr<std::optional<EventRow>> LoadEvent(const Database& database, uint64_t sequence);
+  // The event of this sequence, verified. nullopt: it is not there, or damaged.
+  absl::StatusOr<std::optional<EventRow>> Find(uint64_t sequence);
+
+ private:
+  const Database& database_;
+  Statement select_;
+};
 
 }  // namespace pilothouse
 

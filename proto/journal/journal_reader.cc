@@ -45,7 +45,7 @@ void AddLost(const Database& database, const char* sql, uint64_t after, uint64_t
   select.BindInteger(2, static_cast<int64_t>(through));
   for (absl::StatusOr<bool> row = select.Step(); row.ok() && *row; row = select.Step()) {
     const auto sequence = static_cast<uint64_t>(select.Integer(0));
-    AddDamage(damaged, sequence, sequence);
+    AddDamage(damaged, {sequence, sequence});
   }
 }
 
@@ -71,7 +71,7 @@ void SortDamage(std::vector<SequenceRange>& damaged) {
   std::sort(damaged.begin(), damaged.end(),
             [](const SequenceRange& one, const SequenceRange& other) { return one.first < other.first; });
   std::vector<SequenceRange> merged;
-  for (const SequenceRange& range : damaged) AddDamage(merged, range.first, range.last);
+  for (const SequenceRange& range : damaged) AddDamage(merged, range);
   damaged = std::move(merged);
 }
 
@@ -159,14 +159,15 @@ absl::StatusOr<JournalPage> JournalReader::ReadSequences(absl::Span<const uint64
   const ReadTransaction transaction(*database_);
   if (!transaction.begun().ok()) return transaction.begun();
   JournalPage page;
+  EventLookup lookup(*database_);
   for (const uint64_t sequence : sequences) {
-    absl::StatusOr<std::optional<EventRow>> row = LoadEvent(*database_, sequence);
+    absl::StatusOr<std::optional<EventRow>> row = lookup.Find(sequence);
     if (!row.ok()) return row.status();
     page.through = sequence;
     if (row->has_value()) {
       page.events.push_back(std::move((*row)->event));
     } else {
-      AddDamage(page.damaged, sequence, sequence);
+      AddDamage(page.damaged, {sequence, sequence});
     }
   }
   return page;

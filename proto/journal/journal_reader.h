@@ -60,6 +60,9 @@ struct SequenceRange {
 
 // A page names no more damaged places than this; the last then reaches over all that follow.
 inline constexpr size_t kMaxDamagedRanges = 1000;
+// Adds a range that begins no earlier than the others: behind them, or to the last where they meet or are too many.
+void AddDamage(std::vector<SequenceRange>& damaged, SequenceRange range);
+
 // A read looks at no more rows than this, so that it is a short transaction, whatever it is looking for: one that lasts
 // keeps the writer's log from being folded into the file.
 inline constexpr int kMaxRowsPerRead = 100'000;
@@ -115,8 +118,8 @@ class JournalReader {
   JournalReader(const JournalReader&) = delete;
   JournalReader& operator=(const JournalReader&) = delete;
 
-  // The events after `after_sequence` that pass the filter: at most `max_events` (1 or more), and at most `max_bytes` of
-  // them as serialized, save that a first event is returned whatever its size.
+  // The events after `after_sequence` that pass the filter: at most `max_events` (1 or more), and at most `max_bytes`
+  // of them as serialized, save that a first event is returned whatever its size.
   absl::StatusOr<JournalPage> Read(uint64_t after_sequence, const EventFilter& filter, int max_events,
                                    int64_t max_bytes) const;
   absl::StatusOr<JournalPage> Read(uint64_t after_sequence, EventKindSet kinds, int max_events,

@@ -81,8 +81,8 @@ absl::StatusOr<RunRow> LoadRunRow(const Database& database) {
   if (!*found) return Damaged(database, "the row of the run");
   const RunRow row{{static_cast<uint64_t>(select.Integer(0)), static_cast<uint64_t>(select.Integer(1))},
                    std::string(select.Bytes(2))};
-  const bool whole = select.IsNull(3) || select.Integer(3) == Checksum({row.position.last_sequence,
-                                                                        row.position.last_report}, row.summary);
+  const bool whole = select.IsNull(3) ||
+                     select.Integer(3) == Checksum({row.position.last_sequence, row.position.last_report}, row.summary);
   if (!whole) return Damaged(database, "the row of the run");
   return row;
 }
@@ -219,7 +219,7 @@ absl::StatusOr<std::optional<RecordedControl>> FindControl(const Database& datab
   if (!row.ok()) return row.status();
   if (!*row) return std::nullopt;
   const auto sequence = static_cast<uint64_t>(select.Integer(0));
-  const absl::StatusOr<std::optional<EventRow>> found = LoadEvent(database, sequence);
+  const absl::StatusOr<std::optional<EventRow>> found = EventLookup(database).Find(sequence);
   if (!found.ok()) return found.status();
   if (!found->has_value() || (*found)->event->control().request_id() != request_id) {
     return Damaged(database, absl::StrCat("event ", sequence, ", the control with request_id ", request_id, ","));
@@ -267,8 +267,8 @@ absl::StatusOr<std::vector<RewindMark>> LoadRewinds(const Database& database) {
     const absl::StatusOr<bool> row = select.Step();
     if (!row.ok()) return row.status();
     if (!*row) return rewinds;
-    rewinds.push_back({static_cast<uint64_t>(select.Integer(0)), static_cast<int64_t>(select.Real(1)),
-                       std::string(select.Bytes(2))});
+    rewinds.push_back(
+        {static_cast<uint64_t>(select.Integer(0)), static_cast<int64_t>(select.Real(1)), std::string(select.Bytes(2))});
   }
 }
 

@@ -40,8 +40,6 @@ bool Line::Contains(const v1::Event& event) const {
   return ContainsAfter(rewinds, event.checkpoint().batch());
 }
 
-int64_t BatchOf(const v1::Event& event) {
-  return event.has_checkpoint() ? event.checkpoint().batch() : event.batch();
-}
+int64_t BatchOf(const v1::Event& event) { return event.has_checkpoint() ? event.checkpoint().batch() : event.batch(); }
 
 }  // namespace pilothouse

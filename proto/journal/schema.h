@@ -16,7 +16,8 @@ inline constexpr int kSchemaVersion = 3;
 
 // Times are microseconds since 1970 (UTC); reals are NULL where the number is NaN. `payload`, `summary` and meta's
 // `spec` hold serialized messages of pilothouse.v1, which are the full truth; the other columns show it. `sum` is the
-// CRC-32 (see checksum.h) of what a row holds, which tells whether it was damaged since; NULL in rows of older versions.
+// CRC-32 (see checksum.h) of what a row holds, which tells whether it was damaged since; NULL in rows of older
+// versions.
 inline constexpr char kSchema[] = R"sql(
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,

@@ -84,6 +84,8 @@ class Statement {
 
   // True: there is a row, readable until the next call. False: there are no more.
   absl::StatusOr<bool> Step();
+  // Makes it ready to be bound and stepped through again.
+  void Reset() { sqlite3_reset(statement_); }
   // Step, for a statement that returns no rows; leaves it ready to be bound and run again.
   absl::Status Run();
 

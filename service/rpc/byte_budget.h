@@ -9,7 +9,7 @@
 
 namespace pilothouse::service {
 
-// Bytes of all Predicts, StartRuns and AttachPlugins together that are under way.
+// Bytes of all Predicts, StartRuns, AttachPlugins and ReadHistories together that are under way.
 inline constexpr int64_t kMaxBytesUnderWay = 256 << 20;
 
 // Thread-safe. Must outlive its tickets.

@@ -39,6 +39,12 @@ class Reply {
     return {call, reply};
   }
 
+  // Nothing was sent yet, and the client is still there.
+  bool awaited() {
+    MutexLock lock(mutex_);
+    return call_ != nullptr;
+  }
+
   void Send(absl::StatusOr<Response> answer) {
     Call* call = nullptr;
     Response* response = nullptr;

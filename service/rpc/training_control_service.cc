@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "proto/support/error.h"
+#include "service/rpc/history_query.h"
 #include "service/rpc/list_runs.h"
+#include "service/rpc/read_history.h"
 #include "service/rpc/reply.h"
 #include "service/rpc/upload_reactor.h"
 #include "service/rpc/validate.h"
@@ -113,6 +115,20 @@ grpc::ServerUnaryReactor* AnswerState(RunRegistry& runs, const std::string& run_
         reply->Send(answer.status());
       });
   return reactor;
+}
+
+// Does the next step of a read, and the one after it when others have had their turn. `ticket` is kept until the
+// answer.
+void ReadHistoryOn(WorkPool& pool, const std::shared_ptr<HistoryRead>& read,
+                   const std::shared_ptr<Reply<v1::ReadHistoryResponse>>& reply, const ByteBudget::Ticket& ticket) {
+  const bool queued = pool.Submit([&pool, read, reply, ticket] {
+    if (!reply->awaited()) return;
+    const absl::StatusOr<bool> complete = read->Advance();
+    if (!complete.ok()) return reply->Send(complete.status());
+    if (*complete) return reply->Send(read->TakeResponse());
+    ReadHistoryOn(pool, read, reply, ticket);
+  });
+  if (!queued) reply->Send(Busy());
 }
 
 }  // namespace
@@ -226,6 +242,26 @@ grpc::ServerUnaryReactor* TrainingControlService::ListPluginKinds(grpc::Callback
     *kinds.mutable_kinds() = answer->kinds();
     reply->Send(std::move(kinds));
   });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* TrainingControlService::ReadHistory(grpc::CallbackServerContext*,
+                                                              const v1::ReadHistoryRequest* request,
+                                                              v1::ReadHistoryResponse* response) {
+  auto [reactor, reply] = Reply<v1::ReadHistoryResponse>::Make(response);
+  absl::StatusOr<HistoryQuery> query = ParseHistoryRequest(*request);
+  const absl::StatusOr<std::shared_ptr<Run>> run = runs_.Find(request->run_id());
+  if (!run.ok() || !query.ok()) {
+    reply->Send(run.ok() ? query.status() : run.status());
+    return reactor;
+  }
+  const ByteBudget::Ticket ticket = budget_.Take(HistoryRead::BytesFor(*query));
+  if (ticket == nullptr) {
+    reply->Send(Busy());
+    return reactor;
+  }
+  const auto read = std::make_shared<HistoryRead>((*run)->place().journal_path(), *std::move(query), thinned_);
+  ReadHistoryOn(history_pool_, read, reply, ticket);
   return reactor;
 }
 

@@ -7,6 +7,7 @@
 #include "pilothouse/v1/training_control.grpc.pb.h"
 #include "service/journal/work_pool.h"
 #include "service/rpc/byte_budget.h"
+#include "service/rpc/read_history.h"
 #include "service/rpc/upload_slots.h"
 #include "service/runs/dataset_store.h"
 #include "service/runs/run_registry.h"
@@ -17,7 +18,7 @@ namespace pilothouse::service {
 // Thread-safe. Everything given to it must outlive the server it is registered with.
 class TrainingControlService final : public v1::TrainingControl::CallbackService {
  public:
-  // `pool` is for starts and uploads, `history_pool` for watchers that read the journal.
+  // `pool` is for starts and uploads, `history_pool` for whoever reads a journal.
   TrainingControlService(RunRegistry& runs, const DatasetStore& datasets, WatchRegistry& watches, WorkPool& pool,
                          WorkPool& history_pool)
       : runs_(runs), datasets_(datasets), watches_(watches), pool_(pool), history_pool_(history_pool) {}
@@ -50,6 +51,8 @@ class TrainingControlService final : public v1::TrainingControl::CallbackService
   grpc::ServerUnaryReactor* ListPluginKinds(grpc::CallbackServerContext* context,
                                             const v1::ListPluginKindsRequest* request,
                                             v1::ListPluginKindsResponse* response) override;
+  grpc::ServerUnaryReactor* ReadHistory(grpc::CallbackServerContext* context, const v1::ReadHistoryRequest* request,
+                                        v1::ReadHistoryResponse* response) override;
   grpc::ServerReadReactor<v1::UploadDatasetRequest>* UploadDataset(grpc::CallbackServerContext* context,
                                                                    v1::UploadDatasetResponse* response) override;
   grpc::ServerUnaryReactor* Predict(grpc::CallbackServerContext* context, const v1::PredictRequest* request,
@@ -63,6 +66,7 @@ class TrainingControlService final : public v1::TrainingControl::CallbackService
   WorkPool& history_pool_;
   ByteBudget budget_;
   UploadSlots uploads_;
+  ThinnedLossesCache thinned_;
 };
 
 }  // namespace pilothouse::service

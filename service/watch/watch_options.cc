@@ -20,29 +20,29 @@ absl::StatusOr<absl::Duration> ParseInterval(const google::protobuf::Duration& i
                    {{"value", shown}});
 }
 
-absl::StatusOr<EventKindSet> ParseKinds(const v1::WatchTrainingRequest& request) {
-  if (request.kinds().empty()) {
-    return EventKindSet{v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_PLUGIN};
-  }
-  EventKindSet kinds;
-  for (const int kind : request.kinds()) {
-    if (kind == v1::EVENT_KIND_UNSPECIFIED || !v1::EventKind_IsValid(kind)) {
-      return MakeError(
-          v1::ERROR_REASON_SPEC_INVALID, "kinds",
-          absl::StrCat("There is no event kind ", kind, ". Ask for LOSS, STATUS, CONTROL, STATE or PLUGIN."),
-          {{"kind", absl::StrCat(kind)}});
-    }
-    kinds.Add(static_cast<v1::EventKind>(kind));
-  }
-  return kinds;
-}
-
 }  // namespace
+
+absl::StatusOr<EventKindSet> ParseEventKinds(const google::protobuf::RepeatedField<int>& kinds) {
+  EventKindSet parsed;
+  for (const int kind : kinds) {
+    if (kind == v1::EVENT_KIND_UNSPECIFIED || !v1::EventKind_IsValid(kind)) {
+      return MakeError(v1::ERROR_REASON_SPEC_INVALID, "kinds",
+                       absl::StrCat("There is no event kind ", kind,
+                                    ". Ask for LOSS, STATUS, CONTROL, STATE, PLUGIN or CHECKPOINT."),
+                       {{"kind", absl::StrCat(kind)}});
+    }
+    parsed.Add(static_cast<v1::EventKind>(kind));
+  }
+  if (!parsed.empty()) return parsed;
+  parsed = EventKindSet::All();
+  parsed.Remove(v1::EVENT_KIND_STATE);
+  return parsed;
+}
 
 absl::StatusOr<WatchOptions> ParseWatchRequest(const v1::WatchTrainingRequest& request) {
   WatchOptions options;
   if (request.has_after_sequence()) options.after_sequence = request.after_sequence();
-  const absl::StatusOr<EventKindSet> kinds = ParseKinds(request);
+  const absl::StatusOr<EventKindSet> kinds = ParseEventKinds(request.kinds());
   if (!kinds.ok()) return kinds.status();
   options.kinds = *kinds;
   if (request.has_min_interval()) {

@@ -28,6 +28,9 @@ struct WatchOptions {
 // INTERVAL_INVALID for an interval out of its range, SPEC_INVALID for an unknown kind. Pure.
 absl::StatusOr<WatchOptions> ParseWatchRequest(const v1::WatchTrainingRequest& request);
 
+// The kinds that WatchTraining and ReadHistory ask for: none means all but STATE. SPEC_INVALID. Pure.
+absl::StatusOr<EventKindSet> ParseEventKinds(const google::protobuf::RepeatedField<int>& kinds);
+
 }  // namespace pilothouse::service
 
 #endif  // PILOTHOUSE_SERVICE_WATCH_WATCH_OPTIONS_H_

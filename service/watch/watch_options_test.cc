@@ -17,6 +17,7 @@ TEST(WatchOptions, MeansEverythingButStatesFromNowOnWhenNothingIsSaid) {
   EXPECT_TRUE(options->kinds.Contains(v1::EVENT_KIND_STATUS));
   EXPECT_TRUE(options->kinds.Contains(v1::EVENT_KIND_CONTROL));
   EXPECT_TRUE(options->kinds.Contains(v1::EVENT_KIND_PLUGIN));
+  EXPECT_TRUE(options->kinds.Contains(v1::EVENT_KIND_CHECKPOINT));
   EXPECT_FALSE(options->kinds.Contains(v1::EVENT_KIND_STATE));
 }
 
@@ -61,7 +62,7 @@ TEST(WatchOptions, RefusesIntervalsOutOfTheirRange) {
 }
 
 TEST(WatchOptions, RefusesKindsThatItDoesNotKnow) {
-  for (const int kind : {0, 6, 99, -1}) {
+  for (const int kind : {0, v1::EventKind_MAX + 1, 99, -1}) {
     v1::WatchTrainingRequest request;
     request.add_kinds(static_cast<v1::EventKind>(kind));
     EXPECT_EQ(ToError(ParseWatchRequest(request).status()).field(), "kinds") << kind;

@@ -66,6 +66,12 @@ WatchSession::Step WatchSession::Next(SteadyTime now, absl::Time wall_time) {
 
 void WatchSession::TakePage(const JournalPage& page) {
   for (const auto& event : page.events) Consider(*event);
+  for (const SequenceRange& range : page.damaged) {
+    v1::Gap& gap = *draft_.add_gaps();
+    gap.set_first(range.first);
+    gap.set_last(range.last);
+    gap_open_ = false;
+  }
   cursor_ = page.through;
 }
 

@@ -7,6 +7,7 @@
 // A watcher that takes too little too late is brought to now: when more than kMaxLag wanted events (or kMaxLagBytes of
 // them, or more than the ring holds) wait, the oldest for more than kMaxLagTime, then the losses, the periodic
 // states and the outputs of plugins among them are left out, save the newest and those at the target, and told as gaps.
+// What the journal has lost is told as a gap, too.
 // Age alone does not thin, nor does a burst; nor is a watcher thinned while it reads the history it asked for with
 // after_sequence.
 #ifndef PILOTHOUSE_SERVICE_WATCH_WATCH_SESSION_H_
