@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from fake_service import Hold, Refusal, checkpoint, checkpoint_file, loss, rewind, run_message, status, unavailable
+from every_testing import ATTACHED_BATCH, listed, over, recording, snapshot
+from fake_service import (
+    Hold,
+    Refusal,
+    checkpoint,
+    checkpoint_file,
+    loss,
+    output,
+    rewind,
+    run_message,
+    status,
+    unavailable,
+)
 
 import pilothouse
 from pilothouse.v1 import control_pb2, event_pb2, run_pb2
@@ -104,3 +116,28 @@ def test_the_error_of_a_wait_says_where_a_rewind_has_taken_the_run(service, run)
     service.answers["WatchTraining"] = [[snapshot, events(rewind(6, 45, 20)), over]]
     with pytest.raises(pilothouse.DeadlineExceeded, match="still at batch 20 of 20"):
         run.wait(timeout=60)
+
+
+def test_a_function_of_a_run_that_is_taken_back_to_before_its_plugin_was_attached_ends(script, run):
+    script([snapshot(), events(output(8, "show-loss"), rewind(9, 90, ATTACHED_BATCH - 1)), Hold()])
+    handle, recorder = recording(run)
+    assert over(handle)
+    assert recorder.sequences == [8]
+    assert "taken back to before it was attached" in repr(handle)
+
+
+def test_a_function_sees_again_what_a_run_that_was_taken_back_reports_again(service, script, run):
+    hold = Hold()
+    again = output(10, "show-loss")
+    again.batch = 80
+    script([snapshot(), events(output(8, "show-loss"), rewind(9, 90, ATTACHED_BATCH)), hold, events(again), Hold()])
+    handle, recorder = recording(run)
+    handle._await(lambda: handle._seen_batch == ATTACHED_BATCH, 60, "was not told")
+    # The second report of batch 80 is not there yet, though there was one before.
+    service.answers["GetState"] = [listed("show-loss", 80)]
+    with pytest.raises(pilothouse.DeadlineExceeded):
+        handle.join(0.1)
+    hold.release()
+    service.answers["GetState"] = [listed("show-loss", 80)]
+    handle.join(60)
+    assert recorder.sequences == [8, 10]

@@ -302,6 +302,12 @@ class PluginFunction:
                 if event.kind is ControlKind.DETACH_PLUGIN:
                     self._detached = True
                     return "detached"
+            elif isinstance(event, ControlEvent) and event.kind is ControlKind.REWIND:
+                self._seen_batch = min(self._seen_batch, int(event.value))
+                self._heartbeat_batches.clear()
+                if event.value < self._receipt.applied_batch:
+                    self._detached = True
+                    return "its run was taken back to before it was attached"
             elif isinstance(event, Heartbeat):
                 self._heartbeat_batches = [*self._heartbeat_batches[1 - _QUIET_HEARTBEATS :], event.batch]
             self._changed.notify_all()
