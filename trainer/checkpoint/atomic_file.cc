@@ -1,6 +1,7 @@
 #include "trainer/checkpoint/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,14 +10,18 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <future>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/checkpoint/sha256.h"
 
 namespace pilothouse::trainer {
 namespace {
 
-constexpr mode_t kMode = 0666;  // less the umask
+// Less the umask.
+constexpr mode_t kMode = 0666;
+constexpr mode_t kFolderMode = 0777;
 
 // To be called before anything else changes errno.
 absl::Status RefuseErrno(absl::string_view what, const std::string& path) {
@@ -27,7 +32,7 @@ absl::Status RefuseErrno(absl::string_view what, const std::string& path) {
 
 std::string TemporaryPath(const std::string& path) {
   static std::atomic<uint64_t> counter{0};
-  return absl::StrCat(path, ".", getpid(), "-", counter.fetch_add(1), ".tmp");
+  return absl::StrCat(path, ".", getpid(), "-", counter.fetch_add(1), kTemporarySuffix);
 }
 
 absl::Status WriteAll(int descriptor, absl::string_view part, const std::string& path) {
@@ -74,6 +79,28 @@ absl::Status WriteFileAtomically(const std::string& path, absl::Span<const absl:
     return status;
   }
   return SyncFolderOf(path);
+}
+
+absl::StatusOr<std::string> WriteAndHashFile(const std::string& path, absl::Span<const absl::string_view> parts) {
+  // Where no thread can be had, get() does the work: that is what the usual policy of async is for.
+  std::future<std::string> hash = std::async([parts] {
+    Sha256 sum;
+    for (const absl::string_view part : parts) sum.Add(part);
+    return sum.Finish();
+  });
+  const absl::Status status = WriteFileAtomically(path, parts);
+  std::string sha256 = hash.get();
+  if (!status.ok()) return status;
+  return sha256;
+}
+
+absl::Status MakeDurableFolder(const std::string& path) {
+  if (mkdir(path.c_str(), kFolderMode) == 0) return SyncFolderOf(path);
+  const int cause = errno;
+  struct stat facts = {};
+  if (cause == EEXIST && stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode)) return absl::OkStatus();
+  errno = cause;
+  return RefuseErrno("Making the folder", path);
 }
 
 }  // namespace pilothouse::trainer

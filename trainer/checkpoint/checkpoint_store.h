@@ -1,9 +1,11 @@
-// The checkpoints of a run on the disk: written beside training, found again, and removed when they are no longer needed.
+// The checkpoints of a run on the disk: written beside training, found again, and removed when they are no longer
+// needed.
 //
 //   <run directory>/checkpoints/batch-000000000050.safetensors
 //
 // A safetensors file: the tensors of the state, and its texts as metadata, so that other programs can read the
-// parameters. A second one of the same batch is called batch-000000000050-2.safetensors: no file ever changes.
+// parameters. A second one of the same batch is called batch-000000000050-2.safetensors: no file ever changes, and no
+// name is used for another content, also once its file was removed.
 #ifndef PILOTHOUSE_TRAINER_CHECKPOINT_CHECKPOINT_STORE_H_
 #define PILOTHOUSE_TRAINER_CHECKPOINT_CHECKPOINT_STORE_H_
 
@@ -17,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "trainer/checkpoint/retention.h"
 #include "trainer/checkpoint/saved_state.h"
 
 namespace pilothouse::trainer {
@@ -25,9 +28,6 @@ namespace pilothouse::trainer {
 inline constexpr char kCheckpointFolder[] = "checkpoints";
 // Checkpoints that may wait while another is being written: each holds a copy of the run's state.
 inline constexpr int kMaxWaitingCheckpoints = 1;
-// Of checkpoints that the service has not recorded yet, so many of the newest are kept.
-inline constexpr int kMaxUnrecordedCheckpoints = 2;
-
 // Fields as in v1::CheckpointReport.
 struct CheckpointFacts {
   int64_t batch = 0;
@@ -41,15 +41,17 @@ struct CheckpointFacts {
 
 struct CheckpointRequest {
   CheckpointFacts facts;
+  // The text "batch" is added to it.
   SavedState state;
-  // Of the learner's part of the state: what its own Save gave.
+  // Of the learner's part of the state: what its own Save gave. Called on a thread of the store's, beside the writing.
+  // May be null.
   std::function<std::string()> state_hash;
 };
 
 // What became of a request.
 struct CheckpointOutcome {
   CheckpointFacts facts;
-  // Not OK: why it could not be written, with the file and the system's words. Nothing was left behind.
+  // SAVE_FAILED: why it could not be written, with the file and the system's words. Nothing was left behind.
   absl::Status status;
   // Relative to the run's directory.
   std::string file;
@@ -60,13 +62,6 @@ struct CheckpointOutcome {
   std::chrono::nanoseconds writing{0};
 };
 
-// Which checkpoints are kept, besides those that are pinned. Fields as in v1::CheckpointSpec.
-struct CheckpointRetention {
-  int keep_last = 3;
-  int64_t keep_every = 0;
-  bool keep_best = false;
-};
-
 // A checkpoint that the journal knows.
 struct RecordedCheckpoint {
   CheckpointFacts facts;
@@ -75,7 +70,9 @@ struct RecordedCheckpoint {
 };
 
 // A run goes on only from checkpoints that the journal knows: only of those it is certain that all controls before them
-// are in the journal, too. So retention counts only recorded ones, and never removes the newest of them.
+// are in the journal, too. So retention (see retention.h) counts only recorded ones, and never removes the newest of
+// them. One that is pinned is never removed. What is not needed any more is removed after the next one was written or
+// recorded.
 //
 // Submit, WriteNow and Recorded are for one thread at a time.
 class CheckpointStore {
@@ -83,8 +80,9 @@ class CheckpointStore {
   // Called on the store's thread when a submitted checkpoint has been written, or could not be.
   using Done = std::function<void(CheckpointOutcome)>;
 
-  // `recorded` are those of the run that the journal knows already, oldest first. Removes what an interrupted write left
-  // behind. Neither fails: what is wrong with the folder shows when something is written.
+  // `recorded` are those of the run that the journal knows already, oldest first. Removes what an interrupted write
+  // left behind. Does not fail: what is wrong with the folder shows when something is written. Files that the journal
+  // does not know, from a trainer that died, count among those that are not recorded, as the oldest.
   CheckpointStore(std::string run_directory, CheckpointRetention retention, std::vector<RecordedCheckpoint> recorded,
                   Done done);
   // Waits for the one being written; those that wait are dropped.
@@ -92,14 +90,15 @@ class CheckpointStore {
   CheckpointStore(const CheckpointStore&) = delete;
   CheckpointStore& operator=(const CheckpointStore&) = delete;
 
-  // Takes a checkpoint to be written on the store's thread. False, without having taken it, while kMaxWaitingCheckpoints
-  // wait.
+  // Takes a checkpoint to be written on the store's thread. False, without having taken it, while
+  // kMaxWaitingCheckpoints wait.
   bool Submit(CheckpointRequest request);
-  // Writes one on the caller's thread, after those that were submitted.
+  // Writes one on the caller's thread, after those that were submitted: Done has been called for them, and their
+  // outcomes are to be reported first. Not to be called by Done.
   CheckpointOutcome WriteNow(CheckpointRequest request);
 
   // So many of those that were written well in this store's life have been recorded, in the order in which they were
-  // reported. Removes, on the store's thread, what is not needed any more.
+  // reported. Returns at once.
   void Recorded(int64_t count);
 
  private:

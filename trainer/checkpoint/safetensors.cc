@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <tuple>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "proto/support/error.h"
 #include "trainer/checkpoint/atomic_file.h"
 
@@ -20,58 +18,50 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr char kMetadata[] = "__metadata__";
-constexpr char kFloat32[] = "F32";
-constexpr char kFloat64[] = "F64";
 // The header is padded to a multiple of this, so that the elements are aligned in a mapped file.
 constexpr size_t kAlignment = 8;
+constexpr size_t kLengthBytes = sizeof(uint64_t);
 
 absl::Status Refuse(absl::string_view why) {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
                    absl::StrCat("The file of saved parameters is damaged: ", why, "."));
 }
 
-absl::string_view BytesOf(const NumberArray& array) {
-  return std::visit(
-      [](const auto& values) {
-        return absl::string_view(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0]));
-      },
-      array.values);
-}
-
-bool IsFloat64(const NumberArray& array) { return std::holds_alternative<std::vector<double>>(array.values); }
-
-using NamedArray = std::pair<const std::string, NumberArray>;
-
-// In the order of the file: the larger elements first, so that all are aligned.
-std::vector<const NamedArray*> InFileOrder(const TensorFile& contents) {
-  std::vector<const NamedArray*> order;
-  for (const NamedArray& tensor : contents.tensors) order.push_back(&tensor);
-  std::stable_partition(order.begin(), order.end(), [](const NamedArray* tensor) { return IsFloat64(tensor->second); });
-  return order;
-}
-
-std::string MakeHeader(const std::vector<const NamedArray*>& order,
-                       const std::map<std::string, std::string>& metadata) {
-  Json header = Json::object();
-  if (!metadata.empty()) header[kMetadata] = metadata;
-  size_t offset = 0;
-  for (const NamedArray* tensor : order) {
-    const size_t end = offset + BytesOf(tensor->second).size();
-    header[tensor->first] = {{"dtype", IsFloat64(tensor->second) ? kFloat64 : kFloat32},
-                             {"shape", tensor->second.shape},
-                             {"data_offsets", {offset, end}}};
-    offset = end;
+const char* TypeName(TensorType type) {
+  switch (type) {
+    case TensorType::kFloat32:
+      return "F32";
+    case TensorType::kFloat64:
+      return "F64";
+    case TensorType::kBytes:
+      break;
   }
-  // Text that is not UTF-8 would make dump() throw by default.
-  std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
-  text.resize((text.size() + kAlignment - 1) / kAlignment * kAlignment, ' ');
-  return text;
+  return "U8";
+}
+
+std::optional<TensorType> TypeOf(const Json& name) {
+  for (const TensorType type : {TensorType::kFloat32, TensorType::kFloat64, TensorType::kBytes}) {
+    if (name == TypeName(type)) return type;
+  }
+  return std::nullopt;
+}
+
+using NamedTensor = std::pair<const std::string, SavedTensor>;
+
+// In the order of the file.
+std::vector<const NamedTensor*> InFileOrder(const SavedState& state) {
+  std::vector<const NamedTensor*> order;
+  for (const NamedTensor& tensor : state.tensors) order.push_back(&tensor);
+  std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
+    return ElementBytes(a->second.type) > ElementBytes(b->second.type);
+  });
+  return order;
 }
 
 // A tensor as the header describes it, before its bytes are looked at.
 struct Entry {
   std::string name;
-  bool is_float64 = false;
+  TensorType type = TensorType::kFloat32;
   std::vector<int64_t> shape;
   uint64_t begin = 0;
   uint64_t end = 0;
@@ -94,11 +84,12 @@ absl::StatusOr<Entry> ParseEntry(const std::string& name, const Json& json) {
                         json.contains("data_offsets") && ParseSizes(json["shape"], entry.shape) &&
                         ParseSizes(json["data_offsets"], offsets) && offsets.size() == 2;
   if (!complete) return Refuse("a tensor's description is incomplete");
-  entry.is_float64 = json["dtype"] == kFloat64;
-  if (!entry.is_float64 && json["dtype"] != kFloat32) return Refuse("a tensor is neither F32 nor F64");
+  const std::optional<TensorType> type = TypeOf(json["dtype"]);
+  if (!type.has_value()) return Refuse("a tensor is neither F32, F64 nor U8");
+  entry.type = *type;
   entry.begin = static_cast<uint64_t>(offsets[0]);
   entry.end = static_cast<uint64_t>(offsets[1]);
-  uint64_t bytes = entry.is_float64 ? sizeof(double) : sizeof(float);
+  uint64_t bytes = ElementBytes(entry.type);
   for (const int64_t size : entry.shape) {
     if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes)) return Refuse("a tensor's shape is absurd");
   }
@@ -115,83 +106,92 @@ absl::Status ParseMetadata(const Json& json, std::map<std::string, std::string>&
   return absl::OkStatus();
 }
 
-template <typename T>
-std::vector<T> CopyValues(absl::string_view bytes) {
-  std::vector<T> values(bytes.size() / sizeof(T));
-  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
-
-// Copies the tensors out of `data`, which they must cover without overlap or hole.
-absl::Status ReadTensors(std::vector<Entry> entries, absl::string_view data, TensorFile& contents) {
+// Finds the tensors in `data`, which they must cover without overlap or hole.
+absl::Status PlaceTensors(std::vector<Entry> entries, absl::string_view data, std::shared_ptr<const void> owner,
+                          SavedState& state) {
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
   uint64_t position = 0;
-  for (const Entry& entry : entries) {
+  for (Entry& entry : entries) {
     if (entry.begin != position || entry.end > data.size()) return Refuse("its tensors do not fill it");
-    const absl::string_view bytes = data.substr(entry.begin, entry.end - entry.begin);
-    NumberArray& array = contents.tensors[entry.name];
-    array.shape = entry.shape;
-    if (entry.is_float64) {
-      array.values = CopyValues<double>(bytes);
-    } else {
-      array.values = CopyValues<float>(bytes);
-    }
+    state.tensors[entry.name] = {entry.type, std::move(entry.shape), data.substr(entry.begin, entry.end - entry.begin),
+                                 owner};
     position = entry.end;
   }
   return position == data.size() ? absl::OkStatus() : Refuse("bytes follow its last tensor");
 }
 
-absl::StatusOr<TensorFile> Parse(absl::string_view file) {
+}  // namespace
+
+absl::StatusOr<std::string> SafetensorsHeader(const SavedState& state) {
+  Json json = Json::object();
+  if (!state.texts.empty()) json[kMetadata] = state.texts;
+  size_t offset = 0;
+  for (const NamedTensor* tensor : InFileOrder(state)) {
+    const size_t end = offset + tensor->second.bytes.size();
+    json[tensor->first] = {
+        {"dtype", TypeName(tensor->second.type)}, {"shape", tensor->second.shape}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  // Text that is not UTF-8 would make dump() throw by default.
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const uint64_t bytes = (text.size() + kAlignment - 1) / kAlignment * kAlignment;
+  if (bytes > static_cast<uint64_t>(kMaxSafetensorsHeaderBytes)) {
+    return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
+                     absl::StrCat("What is to be saved beside the parameters takes ", bytes,
+                                  " bytes, more than a file's header may have. Detach plugins."),
+                     {{"bytes", absl::StrCat(bytes)}, {"limit", absl::StrCat(kMaxSafetensorsHeaderBytes)}});
+  }
+  std::string header(kLengthBytes, '\0');
+  std::memcpy(header.data(), &bytes, kLengthBytes);
+  header += text;
+  header.resize(kLengthBytes + bytes, ' ');
+  return header;
+}
+
+std::vector<absl::string_view> SafetensorsParts(absl::string_view header, const SavedState& state) {
+  std::vector<absl::string_view> parts = {header};
+  for (const NamedTensor* tensor : InFileOrder(state)) parts.push_back(tensor->second.bytes);
+  return parts;
+}
+
+absl::Status WriteSafetensors(const std::string& path, const SavedState& state) {
+  const absl::StatusOr<std::string> header = SafetensorsHeader(state);
+  if (!header.ok()) return header.status();
+  return WriteFileAtomically(path, SafetensorsParts(*header, state));
+}
+
+absl::StatusOr<SavedState> ParseSafetensors(const FileContent& content) {
+  absl::string_view file = content.bytes;
   uint64_t header_bytes = 0;
-  if (file.size() < sizeof(header_bytes)) return Refuse("it is too short");
-  std::memcpy(&header_bytes, file.data(), sizeof(header_bytes));
-  file.remove_prefix(sizeof(header_bytes));
+  if (file.size() < kLengthBytes) return Refuse("it is too short");
+  std::memcpy(&header_bytes, file.data(), kLengthBytes);
+  file.remove_prefix(kLengthBytes);
   if (header_bytes > static_cast<uint64_t>(kMaxSafetensorsHeaderBytes) || header_bytes > file.size()) {
     return Refuse("its header is longer than it may be");
   }
   const Json header = Json::parse(file.begin(), file.begin() + header_bytes, nullptr, /*allow_exceptions=*/false);
   if (!header.is_object()) return Refuse("its header is not a JSON object");
-  TensorFile contents;
+  SavedState state;
   std::vector<Entry> entries;
   for (const auto& [name, json] : header.items()) {
     if (name == kMetadata) {
-      if (absl::Status status = ParseMetadata(json, contents.metadata); !status.ok()) return status;
+      if (absl::Status status = ParseMetadata(json, state.texts); !status.ok()) return status;
       continue;
     }
     absl::StatusOr<Entry> entry = ParseEntry(name, json);
     if (!entry.ok()) return entry.status();
     entries.push_back(*std::move(entry));
   }
-  const absl::Status status = ReadTensors(std::move(entries), file.substr(header_bytes), contents);
+  const absl::Status status = PlaceTensors(std::move(entries), file.substr(header_bytes), content.owner, state);
   if (!status.ok()) return status;
-  return contents;
+  return state;
 }
 
-}  // namespace
-
-absl::Status WriteSafetensors(const std::string& path, const TensorFile& contents) {
-  const std::vector<const NamedArray*> order = InFileOrder(contents);
-  const std::string header = MakeHeader(order, contents.metadata);
-  const uint64_t header_bytes = header.size();
-  std::vector<absl::string_view> parts = {
-      absl::string_view(reinterpret_cast<const char*>(&header_bytes), sizeof(header_bytes)), header};
-  for (const NamedArray* tensor : order) parts.push_back(BytesOf(tensor->second));
-  return WriteFileAtomically(path, parts);
-}
-
-absl::StatusOr<TensorFile> ReadSafetensors(const std::string& path) {
-  std::error_code error;
-  const uintmax_t size = std::filesystem::file_size(path, error);
-  std::ifstream stream(path, std::ios::binary);
-  if (error || !stream) {
-    return MakeError(v1::ERROR_REASON_FILE_NOT_FOUND, "", absl::StrCat("The file ", path, " cannot be opened."),
-                     {{"file", path}});
-  }
-  std::string file(size, '\0');
-  stream.read(file.data(), static_cast<std::streamsize>(size));
-  if (!stream) return Refuse("it cannot be read to its end");
-  return Parse(file);
+absl::StatusOr<SavedState> ReadSafetensors(const std::string& path) {
+  const absl::StatusOr<FileContent> content = ReadFileContent(path);
+  if (!content.ok()) return content.status();
+  return ParseSafetensors(*content);
 }
 
 }  // namespace pilothouse::trainer

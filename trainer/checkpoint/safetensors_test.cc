@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -21,7 +24,7 @@ class SafetensorsTest : public testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(path_); }
 
-  absl::StatusOr<TensorFile> ReadBytes(const std::string& bytes) const {
+  absl::StatusOr<SavedState> ReadBytes(const std::string& bytes) const {
     std::ofstream(path_, std::ios::binary) << bytes;
     return ReadSafetensors(path_);
   }
@@ -41,27 +44,48 @@ std::string File(const std::string& header, const std::string& data) {
   return file + header + data;
 }
 
-TensorFile Sample() {
-  TensorFile contents;
-  contents.tensors["a"] = {{2, 3}, std::vector<float>{1, 2, 3, 4, 5, -0.0F}};
-  contents.tensors["größe"] = {{1}, std::vector<double>{std::numeric_limits<double>::infinity()}};
-  contents.tensors["scalar"] = {{}, std::vector<double>{0.1}};
-  contents.tensors["empty"] = {{0, 7}, std::vector<float>{}};
-  contents.metadata = {{"batch", "17"}, {"quote", "\"\n"}};
+template <typename T>
+SavedTensor Tensor(std::vector<int64_t> shape, std::vector<T> values) {
+  const auto owner = std::make_shared<const std::vector<T>>(std::move(values));
+  return TensorOf(owner->data(), std::move(shape), owner);
+}
+
+SavedState Sample() {
+  uint64_t odd_bits = 0xfff8000012345678;
+  double odd_nan = 0;
+  std::memcpy(&odd_nan, &odd_bits, sizeof(odd_nan));
+  SavedState contents;
+  contents.tensors["a"] = Tensor<float>({2, 3}, {1, 2, 3, std::numeric_limits<float>::denorm_min(), 5, -0.0F});
+  contents.tensors["größe"] = Tensor<double>({1}, {std::numeric_limits<double>::infinity()});
+  contents.tensors["scalar"] = Tensor<double>({}, {0.1});
+  contents.tensors["nan"] = Tensor<double>({2, 1}, {odd_nan, -1});
+  contents.tensors["empty"] = Tensor<float>({0, 7}, {});
+  contents.tensors["nothing"] = TensorOf("");
+  contents.tensors["plugins.a.state"] = TensorOf(std::string("\0\xff any bytes", 12));
+  contents.texts = {{"batch", "17"}, {"quote", "\"\n"}};
   return contents;
 }
 
 TEST_F(SafetensorsTest, ReadsBackWhatItWrote) {
-  const TensorFile sample = Sample();
+  const SavedState sample = Sample();
   ASSERT_TRUE(WriteSafetensors(path_, sample).ok());
   const auto read = ReadSafetensors(path_);
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(read->metadata, sample.metadata);
+  EXPECT_EQ(read->texts, sample.texts);
   ASSERT_EQ(read->tensors.size(), sample.tensors.size());
-  for (const auto& [name, array] : sample.tensors) {
-    EXPECT_EQ(read->tensors.at(name).shape, array.shape) << name;
-    EXPECT_EQ(read->tensors.at(name).values, array.values) << name;
+  for (const auto& [name, tensor] : sample.tensors) {
+    EXPECT_EQ(read->tensors.at(name).type, tensor.type) << name;
+    EXPECT_EQ(read->tensors.at(name).shape, tensor.shape) << name;
+    EXPECT_EQ(read->tensors.at(name).bytes, tensor.bytes) << name;
   }
+  EXPECT_EQ(HashOfTensors(*read), HashOfTensors(sample));
+}
+
+TEST_F(SafetensorsTest, AHeaderThatCouldNotBeReadIsNotWritten) {
+  SavedState state;
+  state.texts["loop"] = std::string(kMaxSafetensorsHeaderBytes, 'x');
+  EXPECT_EQ(ReasonOf(WriteSafetensors(path_, state)), v1::ERROR_REASON_DATA_MALFORMED);
+  EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
 TEST_F(SafetensorsTest, AlignsEveryTensorToItsElements) {
@@ -71,10 +95,12 @@ TEST_F(SafetensorsTest, AlignsEveryTensorToItsElements) {
   std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));
   EXPECT_EQ(header_bytes % 8, 0U);
   EXPECT_EQ(bytes[8], '{');
-  // The doubles come first, then the floats.
+  // The doubles come first, then the floats, then the bytes.
   double first = 0;
   std::memcpy(&first, bytes.data() + 8 + header_bytes, sizeof(first));
   EXPECT_TRUE(std::isinf(first));
+  const size_t any_bytes = Sample().tensors.at("plugins.a.state").bytes.size();
+  EXPECT_EQ(bytes.substr(bytes.size() - any_bytes), Sample().tensors.at("plugins.a.state").bytes);
 }
 
 TEST_F(SafetensorsTest, AFileThatIsNotThereIsNotFound) {
@@ -85,7 +111,7 @@ TEST_F(SafetensorsTest, AFileThatIsNotThereIsNotFound) {
 TEST_F(SafetensorsTest, ReadsWhatOtherProgramsWrite) {
   const auto read = ReadBytes(File(R"({"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}   )", "1234"));
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_TRUE(read->metadata.empty());
+  EXPECT_TRUE(read->texts.empty());
   EXPECT_TRUE(ReadBytes(File("{}", "")).ok());
 }
 
@@ -146,12 +172,10 @@ TEST_F(SafetensorsTest, SurvivesEveryTruncationAndEveryChangedByte) {
         EXPECT_EQ(ReasonOf(read.status()), v1::ERROR_REASON_DATA_MALFORMED) << position;
         continue;
       }
-      for (const auto& [name, array] : read->tensors) {
-        int64_t count = 1;
-        for (const int64_t size : array.shape) count *= size;
-        EXPECT_EQ(std::visit([](const auto& values) { return static_cast<int64_t>(values.size()); }, array.values),
-                  count)
-            << name;
+      for (const auto& [name, tensor] : read->tensors) {
+        size_t bytes = ElementBytes(tensor.type);
+        for (const int64_t size : tensor.shape) bytes *= static_cast<size_t>(size);
+        EXPECT_EQ(tensor.bytes.size(), bytes) << name;
       }
     }
   }

@@ -55,7 +55,8 @@ class Learner : public Stateful {
   // Copies the parameters.
   virtual std::shared_ptr<const Model> Snapshot() const = 0;
 
-  // Replaces the parameters by those that Model::Save() wrote to `path`, in this run or another of the same network.
+  // Replaces the parameters by those that Model::Save() wrote to `path`, in this run or another of the same network, or
+  // by those of a checkpoint.
   // What standardisation measured stays this run's own. Errors, with nothing changed: FILE_NOT_FOUND, or DATA_MALFORMED
   // if it is damaged or belongs to a network of another shape or precision.
   virtual absl::Status Load(const std::string& path) = 0;

@@ -66,7 +66,7 @@ class SupervisedLearner final : public Learner {
   void Save(SavedState& state) const override {
     // The training thread waits for this copy.
     const auto copy = std::make_shared<const Vector<T>>(parameters_);
-    AddModelTensors(frame_, copy->data(), copy, state);
+    AddModel(frame_, copy->data(), copy, state);
     rule_.Save(state);
   }
 
@@ -94,7 +94,7 @@ class SupervisedLearner final : public Learner {
   }
 
   absl::Status Load(const std::string& path) override {
-    const absl::StatusOr<TensorFile> contents = ReadSafetensors(path);
+    const absl::StatusOr<SavedState> contents = ReadSafetensors(path);
     if (!contents.ok()) return contents.status();
     const absl::StatusOr<std::shared_ptr<const Model>> model =
         SupervisedModel<T>::FromFile(frame_->plan, frame_->standardization.has_value(), *contents);
@@ -254,14 +254,14 @@ absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Da
 
 absl::StatusOr<SavedModel> LoadModel(const LearnerSpec& spec, const std::string& path) {
   if (absl::Status status = CheckNetwork(spec); !status.ok()) return status;
-  const absl::StatusOr<TensorFile> contents = ReadSafetensors(path);
+  const absl::StatusOr<SavedState> contents = ReadSafetensors(path);
   if (ReasonOf(contents.status()) == v1::ERROR_REASON_FILE_NOT_FOUND) {
     return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "", "The run has no saved parameters to predict with.");
   }
   if (!contents.ok()) return contents.status();
   SavedModel saved;
-  const auto batch = contents->metadata.find("batch");
-  if (batch == contents->metadata.end() || !absl::SimpleAtoi(batch->second, &saved.batch) || saved.batch < 0) {
+  const auto batch = contents->texts.find("batch");
+  if (batch == contents->texts.end() || !absl::SimpleAtoi(batch->second, &saved.batch) || saved.batch < 0) {
     return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "", "The file of saved parameters does not say its batch.");
   }
   const NetworkPlan plan = MakePlan(spec.network, spec.loss);

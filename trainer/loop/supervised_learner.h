@@ -53,8 +53,9 @@ struct SavedModel {
   int64_t batch = 0;
 };
 
-// Reads what Model::Save() wrote in a run of this spec. Errors: those of a bad network, NO_PARAMETERS if there is no
-// such file, DATA_MALFORMED if it is damaged or belongs to a network of another shape or precision.
+// Reads what Model::Save() wrote in a run of this spec, or a checkpoint of it. Errors: those of a bad network,
+// NO_PARAMETERS if there is no such file, DATA_MALFORMED if it is damaged or belongs to a network of another shape or
+// precision.
 absl::StatusOr<SavedModel> LoadModel(const LearnerSpec& spec, const std::string& path);
 
 }  // namespace pilothouse::trainer

@@ -1,9 +1,11 @@
 // What the native learner goes on with, bit for bit.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,8 +13,9 @@
 #include <variant>
 #include <vector>
 
-#include "absl/strings/string_view.h"
+#include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/checkpoint/safetensors.h"
 #include "trainer/checkpoint/saved_state.h"
 #include "trainer/loop/supervised_learner.h"
 
@@ -139,6 +142,42 @@ TEST(SupervisedLearnerState, AParameterThatIsNoNumberKeepsItsBits) {
   saved.tensors["layers.0.bias"] = TensorOf(owner->data(), {8}, owner);
   ASSERT_TRUE(learner->Restore(saved).ok());
   EXPECT_EQ(HashOfTensors(SavedStateOf(*learner)), HashOfTensors(saved));
+}
+
+class CheckpointAsParametersTest : public testing::Test {
+ protected:
+  void TearDown() override { std::filesystem::remove(path_); }
+
+  const std::string path_ = absl::StrCat(testing::TempDir(), "/checkpoint-as-parameters-", getpid());
+};
+
+TEST_F(CheckpointAsParametersTest, WhatElseACheckpointHoldsIsPassedOver) {
+  const auto learner = Make(Spec());
+  Train(*learner, 1, 5);
+  SavedState checkpoint = SavedStateOf(*learner);
+  checkpoint.tensors["plugins.average.state"] = TensorOf("what it remembers");
+  checkpoint.tensors["optimizer.momentum"] = checkpoint.tensors.at("layers.0.bias");
+  checkpoint.texts["batch"] = "5";
+  checkpoint.texts["loop"] = "{}";
+  ASSERT_TRUE(WriteSafetensors(path_, checkpoint).ok());
+  const absl::StatusOr<SavedModel> model = LoadModel(Spec(), path_);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->batch, 5);
+  EXPECT_EQ(model->model->State().values, learner->Snapshot()->State().values);
+  const auto other = Make(Spec());
+  EXPECT_TRUE(other->Snapshot()->CheckFile(path_).ok());
+  ASSERT_TRUE(other->Load(path_).ok());
+  EXPECT_EQ(other->Snapshot()->State().values, learner->Snapshot()->State().values);
+}
+
+TEST_F(CheckpointAsParametersTest, AnyOtherTensorIsRefused) {
+  const auto learner = Make(Spec());
+  SavedState checkpoint = SavedStateOf(*learner);
+  checkpoint.texts["batch"] = "5";
+  checkpoint.tensors["layers.7.bias"] = checkpoint.tensors.at("layers.0.bias");
+  ASSERT_TRUE(WriteSafetensors(path_, checkpoint).ok());
+  EXPECT_EQ(ReasonOf(LoadModel(Spec(), path_).status()), v1::ERROR_REASON_DATA_MALFORMED);
+  EXPECT_EQ(ReasonOf(learner->Load(path_)), v1::ERROR_REASON_DATA_MALFORMED);
 }
 
 }  // namespace

@@ -305,8 +305,8 @@ TEST_F(SavedModelTest, NamesItsTensorsByLayer) {
   EXPECT_EQ(shapes,
             (std::vector<std::string>{"layers.0.bias 32", "layers.0.weight 64x32", "layers.2.bias 8",
                                       "layers.2.weight 32x8", "standardize.deviation 64", "standardize.mean 64"}));
-  EXPECT_EQ(file->metadata.at("batch"), "3");
-  EXPECT_EQ(file->metadata.at("precision"), "float32");
+  EXPECT_EQ(file->texts.at("batch"), "3");
+  EXPECT_EQ(file->texts.at("precision"), "float32");
 }
 
 TEST_F(SavedModelTest, RefusesWhatIsMissingOrBelongsToAnotherRun) {
@@ -325,7 +325,7 @@ TEST_F(SavedModelTest, RefusesWhatIsMissingOrBelongsToAnotherRun) {
     EXPECT_EQ(ReasonOf(LoadModel(other, path_).status()), v1::ERROR_REASON_DATA_MALFORMED);
   }
   auto file = *ReadSafetensors(path_);
-  file.metadata["batch"] = "-1";
+  file.texts["batch"] = "-1";
   ASSERT_TRUE(WriteSafetensors(path_, file).ok());
   EXPECT_EQ(ReasonOf(LoadModel(spec, path_).status()), v1::ERROR_REASON_DATA_MALFORMED);
 }

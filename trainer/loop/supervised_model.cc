@@ -6,8 +6,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/checkpoint/safetensors.h"
 #include "trainer/net/network.h"
 
 namespace pilothouse::trainer {
@@ -26,23 +28,27 @@ absl::Status RefuseTensor(const std::string& name) {
                    {{"tensor", name}});
 }
 
-// Null if the file has no such tensor.
-template <typename T>
-const std::vector<T>* FindValues(const TensorFile& contents, const std::string& name,
-                                 const std::vector<int64_t>& shape) {
-  const auto found = contents.tensors.find(name);
-  if (found == contents.tensors.end() || found->second.shape != shape) return nullptr;
-  return std::get_if<std::vector<T>>(&found->second.values);
+absl::StatusOr<std::vector<double>> ReadColumns(const SavedState& contents, const char* name, int64_t inputs) {
+  const SavedTensor* tensor = FindTensor(contents, name, TensorType::kFloat64, {inputs});
+  if (tensor == nullptr) return RefuseTensor(name);
+  std::vector<double> values(static_cast<size_t>(inputs));
+  std::memcpy(values.data(), tensor->bytes.data(), tensor->bytes.size());
+  return values;
 }
 
-absl::StatusOr<Standardization> ReadStandardization(const TensorFile& contents, int64_t inputs) {
-  const std::vector<double>* mean = FindValues<double>(contents, kMean, {inputs});
-  if (mean == nullptr) return RefuseTensor(kMean);
-  const std::vector<double>* deviation = FindValues<double>(contents, kDeviation, {inputs});
-  if (deviation == nullptr) return RefuseTensor(kDeviation);
+absl::StatusOr<Standardization> ReadStandardization(const SavedState& contents, int64_t inputs) {
+  absl::StatusOr<std::vector<double>> mean = ReadColumns(contents, kMean, inputs);
+  if (!mean.ok()) return mean.status();
+  absl::StatusOr<std::vector<double>> deviation = ReadColumns(contents, kDeviation, inputs);
+  if (!deviation.ok()) return deviation.status();
   const auto usable = [](double value) { return std::isfinite(value) && value > 0; };
   if (!std::all_of(deviation->begin(), deviation->end(), usable)) return RefuseTensor(kDeviation);
-  return Standardization{*mean, *deviation};
+  return Standardization{*std::move(mean), *std::move(deviation)};
+}
+
+// Whether a tensor of a checkpoint belongs to the network.
+bool IsOfModel(const std::pair<const std::string, SavedTensor>& tensor) {
+  return !absl::StartsWith(tensor.first, "plugins.") && !absl::StartsWith(tensor.first, "optimizer.");
 }
 
 }  // namespace
@@ -59,8 +65,9 @@ std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan) {
 }
 
 template <typename T>
-void AddModelTensors(const std::shared_ptr<const ModelFrame>& frame, const T* parameters,
-                     std::shared_ptr<const void> owner, SavedState& state) {
+void AddModel(const std::shared_ptr<const ModelFrame>& frame, const T* parameters, std::shared_ptr<const void> owner,
+              SavedState& state) {
+  state.texts["precision"] = Name(kPrecisionOf<T>);
   for (ParameterBlock& block : ParameterBlocks(frame->plan)) {
     state.tensors[block.name] = TensorOf(parameters + block.offset, std::move(block.shape), owner);
   }
@@ -88,21 +95,17 @@ SupervisedModel<T>::SupervisedModel(std::shared_ptr<const ModelFrame> frame, Vec
 
 template <typename T>
 absl::StatusOr<std::shared_ptr<const Model>> SupervisedModel<T>::FromFile(const NetworkPlan& plan, bool standardize,
-                                                                          const TensorFile& contents) {
+                                                                          const SavedState& contents) {
   Vector<T> parameters(plan.parameters);
-  const std::vector<ParameterBlock> blocks = ParameterBlocks(plan);
-  for (const ParameterBlock& block : blocks) {
-    const std::vector<T>* values = FindValues<T>(contents, block.name, block.shape);
-    if (values == nullptr) return RefuseTensor(block.name);
-    std::copy(values->begin(), values->end(), parameters.data() + block.offset);
-  }
+  if (absl::Status status = CopyParameters(plan, contents, parameters); !status.ok()) return status;
   auto frame = std::make_shared<ModelFrame>(ModelFrame{plan, std::nullopt});
   if (standardize) {
     absl::StatusOr<Standardization> standardization = ReadStandardization(contents, plan.inputs);
     if (!standardization.ok()) return standardization.status();
     frame->standardization = *std::move(standardization);
   }
-  if (contents.tensors.size() != blocks.size() + (standardize ? 2 : 0)) {
+  const int64_t tensors = std::count_if(contents.tensors.begin(), contents.tensors.end(), IsOfModel);
+  if (tensors != static_cast<int64_t>(ParameterBlocks(plan).size()) + (standardize ? 2 : 0)) {
     return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
                      "The file of saved parameters does not belong to this run: it holds tensors of another network.");
   }
@@ -143,30 +146,24 @@ NumberArray SupervisedModel<T>::Predict(absl::Span<const double> inputs, int64_t
 
 template <typename T>
 absl::Status SupervisedModel<T>::Save(const std::string& path, int64_t batch) const {
-  TensorFile contents;
-  contents.metadata = {{"batch", absl::StrCat(batch)}, {"precision", Name(kPrecisionOf<T>)}};
-  for (const ParameterBlock& block : ParameterBlocks(frame_->plan)) {
-    const T* begin = parameters_.data() + block.offset;
-    contents.tensors[block.name] = {block.shape, std::vector<T>(begin, begin + block.size)};
-  }
-  if (frame_->standardization.has_value()) {
-    contents.tensors[kMean] = {{frame_->plan.inputs}, frame_->standardization->mean};
-    contents.tensors[kDeviation] = {{frame_->plan.inputs}, frame_->standardization->deviation};
-  }
+  // Written before this returns: nothing needs to be copied, or kept alive.
+  SavedState contents;
+  AddModel(frame_, parameters_.data(), nullptr, contents);
+  contents.texts["batch"] = absl::StrCat(batch);
   return WriteSafetensors(path, contents);
 }
 
 template <typename T>
 absl::Status SupervisedModel<T>::CheckFile(const std::string& path) const {
-  const absl::StatusOr<TensorFile> contents = ReadSafetensors(path);
+  const absl::StatusOr<SavedState> contents = ReadSafetensors(path);
   if (!contents.ok()) return contents.status();
   return FromFile(frame_->plan, frame_->standardization.has_value(), *contents).status();
 }
 
-template void AddModelTensors(const std::shared_ptr<const ModelFrame>&, const float*, std::shared_ptr<const void>,
-                              SavedState&);
-template void AddModelTensors(const std::shared_ptr<const ModelFrame>&, const double*, std::shared_ptr<const void>,
-                              SavedState&);
+template void AddModel(const std::shared_ptr<const ModelFrame>&, const float*, std::shared_ptr<const void>,
+                       SavedState&);
+template void AddModel(const std::shared_ptr<const ModelFrame>&, const double*, std::shared_ptr<const void>,
+                       SavedState&);
 template absl::Status CopyParameters(const NetworkPlan&, const SavedState&, Vector<float>&);
 template absl::Status CopyParameters(const NetworkPlan&, const SavedState&, Vector<double>&);
 template class SupervisedModel<float>;

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "trainer/checkpoint/safetensors.h"
 #include "trainer/checkpoint/saved_state.h"
 #include "trainer/data/standardization.h"
 #include "trainer/net/matrix.h"
@@ -28,31 +27,32 @@ struct ModelFrame {
 // The parts of the state vector, in its order.
 std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan);
 
-// What Model::Save and Learner::Save write: SavedTensors of parameters of the plan's size, which `owner` keeps where
-// they are, and of the frame's standardisation.
+// Adds what makes a file one of parameters, whatever else it holds: tensors "layers.<i>.weight" [inputs, outputs] and
+// "layers.<i>.bias" [outputs], i being the layer's place in the spec from 0, in T; with standardisation
+// "standardize.mean" and "standardize.deviation" [inputs] in float64; and the text "precision". `parameters` are of the
+// plan's size, and `owner` keeps them where they are.
 template <typename T>
-void AddModelTensors(const std::shared_ptr<const ModelFrame>& frame, const T* parameters,
-                     std::shared_ptr<const void> owner, SavedState& state);
+void AddModel(const std::shared_ptr<const ModelFrame>& frame, const T* parameters, std::shared_ptr<const void> owner,
+              SavedState& state);
 
-// Takes the parameters out of what AddModelTensors gave. DATA_MALFORMED, with `parameters` unchanged, if a tensor is
+// Takes the parameters out of what AddModel gave. DATA_MALFORMED, with `parameters` unchanged, if a tensor is
 // missing or of another type or shape. REQUIRES: parameters.size() == plan.parameters.
 template <typename T>
 absl::Status CopyParameters(const NetworkPlan& plan, const SavedState& state, Vector<T>& parameters);
 
 // T is float or double.
 //
-// Save() writes tensors "layers.<i>.weight" [inputs, outputs] and "layers.<i>.bias" [outputs], i being the layer's
-// place in the spec from 0, in T; with standardisation "standardize.mean" and "standardize.deviation" [inputs] in
-// float64; and metadata "batch" and "precision".
+// Save() writes what AddModel adds, and the text "batch".
 template <typename T>
 class SupervisedModel final : public Model {
  public:
   SupervisedModel(std::shared_ptr<const ModelFrame> frame, Vector<T> parameters);
 
-  // What Save() wrote, given as `contents`. Error: DATA_MALFORMED if a tensor is missing, of another type or shape, or
-  // not known, or if it has standardisation and `standardize` is false, or the other way round.
+  // What Save() wrote, or a whole checkpoint, of which what plugins and the update rule remember is passed over. Error:
+  // DATA_MALFORMED if a tensor is missing, of another type or shape, or not known, or if it has standardisation and
+  // `standardize` is false, or the other way round.
   static absl::StatusOr<std::shared_ptr<const Model>> FromFile(const NetworkPlan& plan, bool standardize,
-                                                               const TensorFile& contents);
+                                                               const SavedState& contents);
 
   NumberArray State() const override;
   std::shared_ptr<const Model> With(const NumberArray& state) const override;

@@ -1,0 +1,164 @@
+#include "trainer/checkpoint/checkpoint_folder.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <filesystem>
+#include <future>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+#include "proto/support/error.h"
+#include "trainer/checkpoint/atomic_file.h"
+#include "trainer/checkpoint/safetensors.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kFileBeginning[] = "batch-";
+constexpr char kFileEnd[] = ".safetensors";
+
+KeptCheckpoint Kept(const CheckpointFacts& facts, bool recorded) {
+  return {facts.batch, facts.pinned, recorded, facts.validation_loss};
+}
+
+absl::Status CannotWrite(const std::string& file, absl::string_view cause) {
+  return MakeError(v1::ERROR_REASON_SAVE_FAILED, "",
+                   absl::StrCat("The checkpoint ", file, " could not be written: ", cause),
+                   {{"file", file}, {"cause", std::string(cause)}});
+}
+
+// The checkpoints in the folder, with the time at which each was written last. Removes those that are half written.
+std::map<std::string, fs::file_time_type> Look(const std::string& run_directory) {
+  std::map<std::string, fs::file_time_type> found;
+  std::error_code error;
+  fs::directory_iterator entry(fs::path(run_directory) / kCheckpointFolder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code ignored;
+    if (absl::EndsWith(name, kTemporarySuffix)) {
+      fs::remove(entry->path(), ignored);
+    } else if (absl::StartsWith(name, kFileBeginning) && absl::EndsWith(name, kFileEnd)) {
+      found[absl::StrCat(kCheckpointFolder, "/", name)] = entry->last_write_time(ignored);
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+CheckpointFolder::CheckpointFolder(std::string run_directory, CheckpointRetention retention,
+                                   std::vector<RecordedCheckpoint> recorded)
+    : run_directory_(std::move(run_directory)), retention_(retention) {
+  Take(std::move(recorded));
+}
+
+void CheckpointFolder::Take(std::vector<RecordedCheckpoint> recorded) {
+  std::map<std::string, fs::file_time_type> found = Look(run_directory_);
+  for (RecordedCheckpoint& checkpoint : recorded) {
+    names_.insert(checkpoint.file);
+    if (found.erase(checkpoint.file) > 0) {
+      items_.push_back({Kept(checkpoint.facts, /*recorded=*/true), std::move(checkpoint.file)});
+    }
+  }
+  // Written by a trainer that died before the service had taken its report: the run cannot go on from it. It is not
+  // removed at once, since it may be the newest that there is of the parameters.
+  std::vector<std::pair<fs::file_time_type, std::string>> unknown;
+  for (const auto& [file, time] : found) unknown.emplace_back(time, file);
+  std::sort(unknown.begin(), unknown.end());
+  for (auto& [time, file] : unknown) {
+    names_.insert(file);
+    items_.push_back({KeptCheckpoint(), std::move(file)});
+  }
+}
+
+std::string CheckpointFolder::NewName(int64_t batch) const {
+  const std::string stem = absl::StrFormat("%s/%s%012d", kCheckpointFolder, kFileBeginning, batch);
+  std::string file = absl::StrCat(stem, kFileEnd);
+  std::error_code error;
+  for (int number = 2;
+       names_.count(file) > 0 || fs::symlink_status(PathOf(file), error).type() != fs::file_type::not_found; ++number) {
+    file = absl::StrCat(stem, "-", number, kFileEnd);
+  }
+  return file;
+}
+
+absl::StatusOr<std::string> CheckpointFolder::WriteFile(const std::string& file, const SavedState& state,
+                                                        int64_t& bytes) const {
+  const absl::StatusOr<std::string> header = SafetensorsHeader(state);
+  if (!header.ok()) return header.status();
+  const std::vector<absl::string_view> parts = SafetensorsParts(*header, state);
+  for (const absl::string_view part : parts) bytes += static_cast<int64_t>(part.size());
+  if (absl::Status made = MakeDurableFolder(PathOf(kCheckpointFolder)); !made.ok()) return made;
+  absl::StatusOr<std::string> sha256 = WriteAndHashFile(PathOf(file), parts);
+  // It may have got its name already, and only the folder could not be synced.
+  std::error_code ignored;
+  if (!sha256.ok()) fs::remove(PathOf(file), ignored);
+  return sha256;
+}
+
+void CheckpointFolder::WriteInto(CheckpointOutcome& outcome, const CheckpointRequest& request) {
+  const std::string file = NewName(request.facts.batch);
+  try {
+    // Beside the writing, as the hash of the file is: it takes as long again.
+    std::future<std::string> state_hash;
+    if (request.state_hash != nullptr) state_hash = std::async(request.state_hash);
+    SavedState state = request.state;
+    // Whoever takes the file for one of parameters asks for it.
+    state.texts["batch"] = absl::StrCat(request.facts.batch);
+    int64_t bytes = 0;
+    absl::StatusOr<std::string> sha256 = WriteFile(file, state, bytes);
+    if (state_hash.valid()) outcome.state_sha256 = state_hash.get();
+    if (!sha256.ok()) {
+      outcome.status = CannotWrite(file, sha256.status().message());
+      return;
+    }
+    outcome.file = file;
+    outcome.sha256 = *std::move(sha256);
+    outcome.bytes = bytes;
+  } catch (const std::exception& error) {
+    // No memory, say: no reason for training to end.
+    outcome.status = CannotWrite(file, absl::StrCat(error.what(), "."));
+  }
+}
+
+CheckpointOutcome CheckpointFolder::Write(CheckpointRequest request) {
+  const auto begin = std::chrono::steady_clock::now();
+  CheckpointOutcome outcome;
+  outcome.facts = request.facts;
+  WriteInto(outcome, request);
+  outcome.writing = std::chrono::steady_clock::now() - begin;
+  if (!outcome.status.ok()) return outcome;
+  names_.insert(outcome.file);
+  items_.push_back({Kept(outcome.facts, /*recorded=*/false), outcome.file, written_++});
+  RemoveUnneeded();
+  return outcome;
+}
+
+void CheckpointFolder::Recorded(int64_t count) {
+  for (Item& item : items_) item.kept.recorded |= item.ordinal >= 0 && item.ordinal < count;
+  RemoveUnneeded();
+}
+
+void CheckpointFolder::RemoveUnneeded() {
+  std::vector<KeptCheckpoint> kept;
+  for (const Item& item : items_) kept.push_back(item.kept);
+  const std::vector<size_t> not_needed = NotNeeded(retention_, kept);
+  // From the last to the first, so that places stay what they were.
+  for (auto place = not_needed.rbegin(); place != not_needed.rend(); ++place) {
+    const auto item = items_.begin() + static_cast<std::ptrdiff_t>(*place);
+    std::error_code error;
+    fs::remove(PathOf(item->file), error);
+    // What could not be removed is tried again the next time.
+    if (!error) items_.erase(item);
+  }
+}
+
+}  // namespace pilothouse::trainer
