@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proto/support/error.h"
+#include "service/rpc/answer_control.h"
 #include "service/rpc/history_query.h"
 #include "service/rpc/list_runs.h"
 #include "service/rpc/read_history.h"
@@ -21,40 +22,6 @@ namespace pilothouse::service {
 namespace {
 
 using google::protobuf::util::TimeUtil;
-
-absl::Status Busy() {
-  return MakeError(v1::ERROR_REASON_SERVICE_BUSY, "", "The service has too much to do just now; try again shortly.");
-}
-
-// Every control: validate, ask the run, answer with the receipt. `ticket`, if the request needs one, is kept until
-// then.
-template <typename Request, typename Response>
-grpc::ServerUnaryReactor* AnswerControl(RunRegistry& runs, const Request& request, Response* response,
-                                        Response (*to_response)(const ControlOutcome&),
-                                        const ByteBudget::Ticket& ticket = nullptr) {
-  auto [reactor, reply] = Reply<Response>::Make(response);
-  absl::StatusOr<v1::Control> control = ToControl(request);
-  if (!control.ok()) {
-    reply->Send(control.status());
-    return reactor;
-  }
-  runs.Control(request.run_id(), *std::move(control),
-               [reply = reply, to_response, ticket](const absl::StatusOr<ControlOutcome>& outcome) {
-                 if (outcome.ok()) {
-                   reply->Send(to_response(*outcome));
-                 } else {
-                   reply->Send(outcome.status());
-                 }
-               });
-  return reactor;
-}
-
-template <typename Response>
-Response WithReceipt(const ControlOutcome& outcome) {
-  Response response;
-  *response.mutable_receipt() = outcome.receipt;
-  return response;
-}
 
 v1::StopResponse StopOutcome(const ControlOutcome& outcome) {
   v1::StopResponse response = WithReceipt<v1::StopResponse>(outcome);
@@ -128,7 +95,7 @@ void ReadHistoryOn(WorkPool& pool, const std::shared_ptr<HistoryRead>& read,
     if (*complete) return reply->Send(read->TakeResponse());
     ReadHistoryOn(pool, read, reply, ticket);
   });
-  if (!queued) reply->Send(Busy());
+  if (!queued) reply->Send(ServiceBusy());
 }
 
 }  // namespace
@@ -143,19 +110,12 @@ grpc::ServerUnaryReactor* TrainingControlService::StartRun(grpc::CallbackServerC
   }
   const ByteBudget::Ticket ticket = budget_.Take(static_cast<int64_t>(request->ByteSizeLong()));
   if (ticket == nullptr) {
-    reply->Send(Busy());
+    reply->Send(ServiceBusy());
     return reactor;
   }
-  const bool queued = pool_.Submit([this, request = *request, reply = reply, ticket] {
-    runs_.Start(request, [reply, ticket](absl::StatusOr<v1::Run> run) {
-      if (!run.ok()) return reply->Send(run.status());
-      v1::StartRunResponse started;
-      *started.mutable_run() = *std::move(run);
-      started.mutable_run()->clear_plugins();
-      reply->Send(std::move(started));
-    });
-  });
-  if (!queued) reply->Send(Busy());
+  const bool queued =
+      pool_.Submit([this, request = *request, answer = AnswerStart(reply, ticket)] { runs_.Start(request, answer); });
+  if (!queued) reply->Send(ServiceBusy());
   return reactor;
 }
 
@@ -208,7 +168,7 @@ grpc::ServerUnaryReactor* TrainingControlService::AttachPlugin(grpc::CallbackSer
   const ByteBudget::Ticket ticket = budget_.Take(static_cast<int64_t>(request->ByteSizeLong()));
   if (ticket == nullptr) {
     auto [reactor, reply] = Reply<v1::AttachPluginResponse>::Make(response);
-    reply->Send(Busy());
+    reply->Send(ServiceBusy());
     return reactor;
   }
   return AnswerControl(runs_, *request, response, &WithReceipt<v1::AttachPluginResponse>, ticket);
@@ -257,7 +217,7 @@ grpc::ServerUnaryReactor* TrainingControlService::ReadHistory(grpc::CallbackServ
   }
   const ByteBudget::Ticket ticket = budget_.Take(HistoryRead::BytesFor(*query));
   if (ticket == nullptr) {
-    reply->Send(Busy());
+    reply->Send(ServiceBusy());
     return reactor;
   }
   const auto read = std::make_shared<HistoryRead>((*run)->place().journal_path(), *std::move(query), thinned_);
@@ -280,7 +240,7 @@ grpc::ServerUnaryReactor* TrainingControlService::Predict(grpc::CallbackServerCo
   }
   const ByteBudget::Ticket ticket = budget_.Take(static_cast<int64_t>(request->ByteSizeLong()));
   if (ticket == nullptr) {
-    reply->Send(Busy());
+    reply->Send(ServiceBusy());
     return reactor;
   }
   auto query = std::make_shared<v1::Query>();

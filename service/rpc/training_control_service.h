@@ -51,6 +51,16 @@ class TrainingControlService final : public v1::TrainingControl::CallbackService
   grpc::ServerUnaryReactor* ListPluginKinds(grpc::CallbackServerContext* context,
                                             const v1::ListPluginKindsRequest* request,
                                             v1::ListPluginKindsResponse* response) override;
+  grpc::ServerUnaryReactor* SaveCheckpoint(grpc::CallbackServerContext* context,
+                                           const v1::SaveCheckpointRequest* request,
+                                           v1::SaveCheckpointResponse* response) override;
+  grpc::ServerUnaryReactor* ListCheckpoints(grpc::CallbackServerContext* context,
+                                            const v1::ListCheckpointsRequest* request,
+                                            v1::ListCheckpointsResponse* response) override;
+  grpc::ServerUnaryReactor* Rewind(grpc::CallbackServerContext* context, const v1::RewindRequest* request,
+                                   v1::RewindResponse* response) override;
+  grpc::ServerUnaryReactor* Fork(grpc::CallbackServerContext* context, const v1::ForkRequest* request,
+                                 v1::ForkResponse* response) override;
   grpc::ServerUnaryReactor* ReadHistory(grpc::CallbackServerContext* context, const v1::ReadHistoryRequest* request,
                                         v1::ReadHistoryResponse* response) override;
   grpc::ServerReadReactor<v1::UploadDatasetRequest>* UploadDataset(grpc::CallbackServerContext* context,

@@ -1,75 +1,18 @@
 #include "service/rpc/validate.h"
 
-#include <algorithm>
 #include <cmath>
-#include <string>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
 #include "proto/support/tensor.h"
-#include "proto/support/text.h"
+#include "service/rpc/validate_parts.h"
 #include "service/rpc/validate_plugin.h"
 #include "service/runs/run_id.h"
 
 namespace pilothouse::service {
 namespace {
-
-constexpr size_t kMaxKnobNameBytes = 64;
-// Of a spec without initial_state, which has its own bound. Names of columns are what could be long.
-constexpr size_t kMaxSpecBytes = 1 << 20;
-
-absl::Status CheckRequestId(const std::string& request_id, absl::string_view field) {
-  const bool printable =
-      std::all_of(request_id.begin(), request_id.end(), [](char c) { return absl::ascii_isprint(c); });
-  // These name the controls that services, trainers and plugins make themselves.
-  const bool reserved = absl::StartsWith(request_id, "service-") || absl::StartsWith(request_id, "trainer-") ||
-                        absl::StartsWith(request_id, "plugin-");
-  if (printable && !reserved && request_id.size() <= kMaxRequestIdBytes) return absl::OkStatus();
-  return MakeError(
-      v1::ERROR_REASON_REQUEST_ID_INVALID, field,
-      absl::StrCat(
-          "A request_id has at most ", kMaxRequestIdBytes,
-          " printable ASCII characters, and begins neither with \"service-\" nor with \"trainer-\" or \"plugin-\"."));
-}
-
-absl::Status CheckText(const std::string& text, size_t limit, absl::string_view field) {
-  const bool clean = std::none_of(text.begin(), text.end(), [](char c) { return absl::ascii_iscntrl(c); });
-  if (clean && text.size() <= limit) return absl::OkStatus();
-  return MakeError(v1::ERROR_REASON_SPEC_INVALID, field,
-                   absl::StrCat(field, " has at most ", limit, " bytes and no control characters."));
-}
-
-absl::Status TargetInvalid(absl::string_view field, int64_t value, absl::string_view least) {
-  return MakeError(v1::ERROR_REASON_TARGET_INVALID, field,
-                   absl::StrCat("The target must be a whole number from ", least, " to 2^53; got ", value, "."),
-                   {{"value", absl::StrCat(value)}});
-}
-
-absl::Status CheckOptions(const v1::ControlOptions& options) {
-  if (absl::Status id = CheckRequestId(options.request_id(), "options.request_id"); !id.ok()) return id;
-  if (absl::Status origin = CheckText(options.origin(), kMaxOriginBytes, "options.origin"); !origin.ok()) return origin;
-  if (absl::Status note = CheckText(options.note(), kMaxNoteBytes, "options.note"); !note.ok()) return note;
-  if (options.has_at_batch() && (options.at_batch() < 0 || options.at_batch() > kMaxTarget)) {
-    return MakeError(v1::ERROR_REASON_SPEC_INVALID, "options.at_batch",
-                     absl::StrCat("at_batch must lie between 0 and 2^53; got ", options.at_batch(), "."));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<v1::Control> WithOptions(v1::Change change, const v1::ControlOptions& options) {
-  if (absl::Status valid = CheckOptions(options); !valid.ok()) return valid;
-  v1::Control control;
-  *control.mutable_change() = std::move(change);
-  control.set_request_id(options.request_id());
-  if (options.has_at_batch()) control.set_at_batch(options.at_batch());
-  control.set_origin(options.origin());
-  control.set_note(options.note());
-  return control;
-}
 
 absl::Status CheckTarget(const v1::TargetChange& target) {
   switch (target.goal_case()) {
@@ -104,18 +47,10 @@ absl::StatusOr<v1::Control> ToControl(const v1::SetEtaRequest& request) {
 }
 
 absl::StatusOr<v1::Control> ToControl(const v1::SetKnobRequest& request) {
-  if (request.name().empty() || request.name().size() > kMaxKnobNameBytes) {
-    return MakeError(v1::ERROR_REASON_KNOB_UNKNOWN, "name", "Name the knob to set; the run's state lists its knobs.",
-                     {{"name", Shortened(request.name(), kMaxKnobNameBytes)}});
-  }
-  if (!std::isfinite(request.value())) {
-    return MakeError(v1::ERROR_REASON_KNOB_OUT_OF_RANGE, "value",
-                     absl::StrCat("The value of ", request.name(), " must be finite; got ", request.value(), "."),
-                     {{"name", request.name()}, {"value", absl::StrCat(request.value())}});
-  }
   v1::Change change;
   change.mutable_knob()->set_name(request.name());
   change.mutable_knob()->set_value(request.value());
+  if (absl::Status knob = CheckKnob(change.knob(), ""); !knob.ok()) return knob;
   return WithOptions(std::move(change), request.options());
 }
 
@@ -184,6 +119,12 @@ absl::Status CheckStartRun(const v1::StartRunRequest& request) {
                      absl::StrCat("The description of a run has at most ", kMaxSpecBytes, " bytes."),
                      {{"limit_bytes", absl::StrCat(kMaxSpecBytes)}});
   }
+  if (request.spec().has_parent()) {
+    return MakeError(v1::ERROR_REASON_SPEC_INVALID, "spec.parent",
+                     "A run that is started anew has no parent; use Fork to begin where another run was.");
+  }
+  if (absl::Status valid = CheckCheckpoints(request.spec().checkpoints(), "spec.checkpoints"); !valid.ok())
+    return valid;
   return CheckPlugins(request.spec().plugins(), "spec.plugins");
 }
 

@@ -19,9 +19,15 @@ absl::StatusOr<v1::Control> ToControl(const v1::StopRequest& request);
 absl::StatusOr<v1::Control> ToControl(const v1::AttachPluginRequest& request);
 absl::StatusOr<v1::Control> ToControl(const v1::DetachPluginRequest& request);
 absl::StatusOr<v1::Control> ToControl(const v1::ReschedulePluginRequest& request);
+absl::StatusOr<v1::Control> ToControl(const v1::SaveCheckpointRequest& request);
+// BATCH_OUT_OF_RANGE besides, and SPEC_INVALID for a branch that cannot be called so.
+absl::StatusOr<v1::Control> ToControl(const v1::RewindRequest& request);
 
-// Names, sizes, the target and plugins; the rest of the spec is the trainer's to check.
+// Names, sizes, the target, plugins and checkpoints; the rest of the spec is the trainer's to check.
 absl::Status CheckStartRun(const v1::StartRunRequest& request);
+
+// Names, sizes, batches, knobs and plugins; what the run that is forked has, its journal and the trainer know.
+absl::Status CheckFork(const v1::ForkRequest& request);
 
 // An array of the right make and at most kMaxPredictBytes.
 absl::Status CheckPredict(const v1::PredictRequest& request);

@@ -1,5 +1,6 @@
 #include "service/runs/pending_controls.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,14 +18,19 @@ absl::Status TooMany(absl::string_view what, size_t limit) {
 
 }  // namespace
 
-absl::Status RequestIdReused(const std::string& request_id) {
-  return MakeError(v1::ERROR_REASON_REQUEST_ID_REUSED, "options.request_id",
+absl::Status RequestIdReused(const std::string& request_id, absl::string_view field) {
+  return MakeError(v1::ERROR_REASON_REQUEST_ID_REUSED, field,
                    absl::StrCat("The request_id \"", request_id,
                                 "\" was used before, for a different change. Use a new one for a new change."),
                    {{"request_id", request_id}});
 }
 
-bool SameChange(const v1::Change& a, const v1::Change& b) { return SameMessage(a, b); }
+bool SameChange(const v1::Change& known, const v1::Change& asked) {
+  if (!known.has_rewind() || !asked.has_rewind() || !asked.rewind().branch().empty()) return SameMessage(known, asked);
+  v1::Change named = asked;
+  named.mutable_rewind()->set_branch(known.rewind().branch());
+  return SameMessage(known, named);
+}
 
 absl::StatusOr<PendingControls::Added> PendingControls::Add(const v1::Control& control, ControlCallback callback) {
   const auto found = controls_.find(control.request_id());
@@ -49,6 +55,11 @@ absl::StatusOr<PendingControls::Added> PendingControls::Add(const v1::Control& c
     oldest(TooMany("askers of one control", kMaxWaitersPerControl));
   }
   return Added::kJoined;
+}
+
+bool PendingControls::NamesBranch(const std::string& branch) const {
+  return std::any_of(controls_.begin(), controls_.end(),
+                     [&](const auto& entry) { return entry.second.change.rewind().branch() == branch; });
 }
 
 void PendingControls::Resolve(const std::string& request_id, const absl::StatusOr<ControlOutcome>& outcome) {

@@ -11,7 +11,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "pilothouse/v1/control.pb.h"
+#include "pilothouse/v1/run.pb.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
 
 namespace pilothouse::service {
@@ -31,14 +33,17 @@ struct ControlOutcome {
   // For a stop: where the run ended.
   int64_t final_batch = 0;
   double final_loss = -1;
+  // For a checkpoint: what was written.
+  v1::Checkpoint checkpoint = {};
 };
 
 using ControlCallback = std::function<void(absl::StatusOr<ControlOutcome>)>;
 using QueryCallback = std::function<void(absl::StatusOr<v1::Answer>)>;
 
-// The error for a request_id that was used for another change.
-absl::Status RequestIdReused(const std::string& request_id);
-bool SameChange(const v1::Change& a, const v1::Change& b);
+// The error for a request_id that was used for another change; `field` is where the request has it.
+absl::Status RequestIdReused(const std::string& request_id, absl::string_view field = "options.request_id");
+// Whether `asked` asks for the change that was made as `known`, where a name was made up for a branch that had none.
+bool SameChange(const v1::Change& known, const v1::Change& asked);
 
 class PendingControls {
  public:
@@ -47,6 +52,11 @@ class PendingControls {
   // Adds a waiter: for a new control (which is then to be sent), or for one under way. REQUEST_ID_REUSED when that one
   // asked for something else, TOO_MANY_CONTROLS when there are too many.
   absl::StatusOr<Added> Add(const v1::Control& control, ControlCallback callback);
+
+  // Somebody waits for the control.
+  bool Contains(const std::string& request_id) const { return controls_.contains(request_id); }
+  // A control under way takes the run back and calls the branch so.
+  bool NamesBranch(const std::string& branch) const;
 
   // Answers everybody who waits for `request_id`. Does nothing if nobody does.
   void Resolve(const std::string& request_id, const absl::StatusOr<ControlOutcome>& outcome);

@@ -130,8 +130,8 @@ void Run::Detach(const TrainerLink* link) {
   Post([link](RunKeeper& keeper, RunKeeper::Time now) { keeper.OnDetach(link, now); }, /*is_request=*/false);
 }
 
-void Run::Kill() {
-  Post([](RunKeeper& keeper, RunKeeper::Time) { keeper.Kill(); }, /*is_request=*/false);
+void Run::End() {
+  Post([](RunKeeper& keeper, RunKeeper::Time) { keeper.End(); }, /*is_request=*/false);
 }
 
 void Run::Abandon() {

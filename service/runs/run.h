@@ -59,7 +59,8 @@ class Run : public std::enable_shared_from_this<Run> {
   void Deliver(const TrainerLink* link, v1::AttachRequest message);
   void Detach(const TrainerLink* link);
 
-  void Kill();
+  // Kills its trainer for good.
+  void End();
   // Lets the trainer go on alone and ends the thread; everybody who waits is told SERVICE_STOPPING. Waits for it.
   void Abandon();
 

@@ -7,18 +7,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "service/runs/death_notice.h"
 #include "service/runs/run_end.h"
 #include "service/runs/run_summary.h"
-#include "service/runs/saved_run.h"
 
 namespace pilothouse::service {
 
-RunKeeper::RunKeeper(RunPlace place, v1::RunSpec spec, std::unique_ptr<Journal> journal, std::shared_ptr<EventHub> hub,
-                     v1::Run run)
-    : place_(std::move(place)),
-      spec_(std::move(spec)),
-      record_(std::move(journal), std::move(hub), std::move(run)),
-      process_(place_) {}
+RunKeeper::RunKeeper(KeptRun kept, std::shared_ptr<EventHub> hub)
+    : place_(std::move(kept.place)),
+      spec_(std::move(kept.spec)),
+      beginning_(std::move(kept.beginning)),
+      record_(std::move(kept.journal), std::move(hub), std::move(kept.run)),
+      process_(place_),
+      restarts_(kept.max_restarts),
+      desk_(place_, record_) {}
 
 RunKeeper::~RunKeeper() { Abandon(); }
 
@@ -31,9 +33,9 @@ void RunKeeper::Launch(StartCallback started, Time now) {
 }
 
 void RunKeeper::AwaitReturn(Time now) {
-  // What it had prepared and reported is in the journal; whether it lives, its lock tells.
-  prepared_ = run().has_facts();
+  // Whether it lives, its lock tells.
   waiting_since_ = now;
+  record_.mutable_run().set_restarts(0);
   Declare(v1::RUN_STATUS_LOST, "The service was started anew and waits for the trainer to attach again.");
 }
 
@@ -49,18 +51,23 @@ void RunKeeper::OnAttach(std::shared_ptr<TrainerLink> link, const v1::Hello& hel
   link_ = std::move(link);
   process_.SetId(hello.process_id());
   backlog_through_ = hello.last_report();
-  prepared_ = prepared_ || hello.prepared();
+  prepared_ = hello.prepared();
+  returned_ = hello.prepared();
+  restart_at_.reset();
+  resume_refusal_ = absl::OkStatus();
   SendWelcome();
   asks_how_it_is_ = false;
-  if (run().status() == v1::RUN_STATUS_LOST) AskHowItIs();
+  AskHowItIs();
   link_->ReadNext();
 }
 
 void RunKeeper::AskHowItIs() {
+  // A trainer that was started anew reports of itself when it is where the run was.
+  if (run().status() != v1::RUN_STATUS_LOST || !returned_ || asks_how_it_is_) return;
   // Whoever sees the run come back may steer it at once, so first everything it had to say is journaled.
   if (record_.last_report() < backlog_through_) return;
   const absl::StatusOr<uint64_t> id =
-      pending_.AddQuery([this](absl::StatusOr<v1::Answer> answer) { OnReturned(std::move(answer)); });
+      desk_.AddQuery([this](absl::StatusOr<v1::Answer> answer) { OnReturned(std::move(answer)); });
   if (!id.ok()) return;
   asks_how_it_is_ = true;
   v1::AttachResponse message;
@@ -80,12 +87,22 @@ void RunKeeper::SendWelcome() {
   welcome.set_inputs_path(place_.data.inputs);
   welcome.set_targets_path(place_.data.targets);
   welcome.set_reports_taken(record_.last_report());
+  // A trainer that never reported anything has left nothing to go on from.
+  welcome.set_resume(record_.last_report() > 0);
+  if (welcome.resume()) {
+    welcome.set_seen_batch(run().batch());
+    welcome.set_data_sha256(run().facts().data_sha256());
+  } else {
+    welcome.MergeFrom(beginning_);
+  }
   link_->Send(std::move(message));
 }
 
 void RunKeeper::OnReturned(absl::StatusOr<v1::Answer> answer) {
   asks_how_it_is_ = false;
   if (!answer.ok() || !answer->has_state() || run().status() != v1::RUN_STATUS_LOST) return;
+  // Its connection broke while it was still on its way back to where the run was.
+  if (answer->state().batch() < run().batch()) return;
   ApplyAnswer(answer->state(), record_.mutable_run());
   Declare(answer->state().status(), "The trainer has attached again.");
 }
@@ -102,8 +119,8 @@ void RunKeeper::OnMessage(const TrainerLink* link, v1::AttachRequest message, Ti
       OnPrepared(message.prepared());
       break;
     case v1::AttachRequest::kSpecRefused:
-      FinishStart(FromError(message.spec_refused()));
-      link_->Close(absl::OkStatus());
+      OnSpecRefused(FromError(message.spec_refused()));
+      if (link_ != nullptr) link_->Close(absl::OkStatus());
       return;
     case v1::AttachRequest::kReports:
       OnReports(message.reports());
@@ -111,7 +128,7 @@ void RunKeeper::OnMessage(const TrainerLink* link, v1::AttachRequest message, Ti
       if (record_.waiting()) return;
       break;
     case v1::AttachRequest::kControlRefused:
-      pending_.Resolve(message.control_refused().request_id(), FromError(message.control_refused().error()));
+      desk_.OnRefused(message.control_refused().request_id(), FromError(message.control_refused().error()));
       break;
     case v1::AttachRequest::kAnswer:
       OnAnswer(std::move(*message.mutable_answer()));
@@ -135,21 +152,32 @@ void RunKeeper::OnPrepared(const v1::Prepared& prepared) {
   record_.Save();
 }
 
+void RunKeeper::OnSpecRefused(const absl::Status& error) {
+  if (started_ != nullptr) return FinishStart(error);
+  if (ended()) return;
+  // It may be that another trainer holds the lock, which shows when this one is gone.
+  if (ReasonOf(error) == v1::ERROR_REASON_TRAINER_FAILED) {
+    resume_refusal_ = error;
+  } else {
+    Declare(v1::RUN_STATUS_FAILED, std::string(error.message()));
+  }
+}
+
 void RunKeeper::OnAnswer(v1::Answer answer) {
   // The newest there is, should nobody be able to ask again.
   if (answer.state().plugins_size() > 0) *record_.mutable_run().mutable_plugins() = answer.state().plugins();
   const uint64_t query_id = answer.query_id();
   if (answer.has_error()) {
-    pending_.ResolveQuery(query_id, FromError(answer.error()));
+    desk_.AnswerQuery(query_id, FromError(answer.error()));
   } else {
-    pending_.ResolveQuery(query_id, std::move(answer));
+    desk_.AnswerQuery(query_id, std::move(answer));
   }
 }
 
 void RunKeeper::OnReports(const v1::Reports& reports) {
   record_.Add(reports);
   CommitReports();
-  if (run().status() == v1::RUN_STATUS_LOST && !asks_how_it_is_) AskHowItIs();
+  AskHowItIs();
 }
 
 void RunKeeper::CommitReports() {
@@ -163,11 +191,8 @@ void RunKeeper::Declare(v1::RunStatus status, const std::string& message) {
 }
 
 void RunKeeper::AfterCommit(const RunRecord::Events& events) {
-  for (const auto& event : events) {
-    if (event->has_control()) ResolveControl(*event);
-    const v1::RunStatus status = event->status().status();
-    if (status == v1::RUN_STATUS_TRAINING || status == v1::RUN_STATUS_IDLE) FinishStart(run());
-  }
+  for (const auto& event : events) OnCommitted(*event);
+  ShowRestarts();
   if (link_ != nullptr) {
     v1::AttachResponse taken;
     taken.mutable_reports_taken()->set_number(record_.last_report());
@@ -176,44 +201,45 @@ void RunKeeper::AfterCommit(const RunRecord::Events& events) {
   CloseIfEnded();
 }
 
-ControlOutcome RunKeeper::OutcomeOf(const v1::Receipt& receipt) const {
-  return {.receipt = receipt, .final_batch = run().batch(), .final_loss = run().loss()};
+void RunKeeper::OnCommitted(const v1::Event& event) {
+  desk_.OnEvent(event);
+  if (event.control().change().has_rewind()) {
+    restarts_.OnTakenBack(static_cast<int64_t>(event.control().value()));
+  } else {
+    restarts_.OnBatch(event.batch());
+  }
+  const v1::RunStatus status = event.status().status();
+  if (event.has_status() && status != v1::RUN_STATUS_LOST) resuming_ = false;
+  if (status == v1::RUN_STATUS_TRAINING || status == v1::RUN_STATUS_IDLE) FinishStart(run());
+  if (IsTerminal(status)) FinishStart(MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", run().status_message()));
 }
 
-void RunKeeper::ResolveControl(const v1::Event& event) {
-  const absl::StatusOr<std::optional<RecordedControl>> recorded = record_.FindControl(event.control().request_id());
-  if (!recorded.ok() || !recorded->has_value()) return;
-  const v1::Receipt& receipt = (*recorded)->receipt;
-  if (event.control().change().has_stop()) {
-    stops_[event.control().request_id()] = receipt;
-  } else {
-    pending_.Resolve(event.control().request_id(), OutcomeOf(receipt));
-  }
+void RunKeeper::ShowRestarts() {
+  if (run().restarts() == restarts_.restarts()) return;
+  record_.mutable_run().set_restarts(restarts_.restarts());
+  record_.Show();
 }
 
 void RunKeeper::CloseIfEnded() {
   if (!IsTerminal(run().status())) return;
-  for (const auto& [request_id, receipt] : std::exchange(stops_, {})) {
-    if (run().status() == v1::RUN_STATUS_FAILED) {
-      pending_.Resolve(request_id, MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", run().status_message()));
-    } else {
-      pending_.Resolve(request_id, OutcomeOf(receipt));
-    }
-  }
-  pending_.FailAll(RunEnded(run()));
+  desk_.FailAll(RunEnded(run()));
   record_.Close();
 }
 
 void RunKeeper::OnHeartbeat(const v1::TrainerHeartbeat& heartbeat) {
-  record_.mutable_run().set_batch(heartbeat.batch());
-  record_.mutable_run().set_loss(heartbeat.loss());
+  // Of a trainer that is on its way to where the run was, only that it lives is told.
+  if (run().status() != v1::RUN_STATUS_LOST && heartbeat.batch() >= run().batch()) {
+    record_.mutable_run().set_batch(heartbeat.batch());
+    record_.mutable_run().set_loss(heartbeat.loss());
+  }
   record_.Show();
 }
 
 absl::Status RunKeeper::Reachable() const {
   if (ended()) return RunEnded(run());
   if (record_.waiting()) return record_.status();
-  if (link_ != nullptr && prepared_ && record_.last_report() >= backlog_through_) return absl::OkStatus();
+  const bool lost = run().status() == v1::RUN_STATUS_LOST;
+  if (link_ != nullptr && prepared_ && !lost && record_.last_report() >= backlog_through_) return absl::OkStatus();
   const std::string status = StatusName(run().status());
   return MakeError(v1::ERROR_REASON_TRAINER_UNAVAILABLE, "run_id",
                    absl::StrCat("The run ", run().run_id(), " has no trainer to ask just now (it is ", status,
@@ -221,32 +247,17 @@ absl::Status RunKeeper::Reachable() const {
                    {{"run_id", run().run_id()}, {"status", status}});
 }
 
-void RunKeeper::AnswerKnownControl(const RecordedControl& known, const v1::Control& control,
-                                   const ControlCallback& callback) {
-  const bool stopping = control.change().has_stop() && !ended();
-  if (!stopping) return callback(OutcomeOfKnown(run(), known, control));
-  // Journaled, but the run has not stopped yet.
-  stops_[control.request_id()] = known.receipt;
-  const absl::StatusOr<PendingControls::Added> added = pending_.Add(control, callback);
-  if (!added.ok()) callback(added.status());
-}
-
 void RunKeeper::OnControl(const v1::Control& control, const ControlCallback& callback) {
-  const absl::StatusOr<std::optional<RecordedControl>> known = record_.FindControl(control.request_id());
-  if (!known.ok()) return callback(known.status());
-  if (known->has_value()) return AnswerKnownControl(**known, control, callback);
-  if (absl::Status reachable = Reachable(); !reachable.ok()) return callback(reachable);
-  const absl::StatusOr<PendingControls::Added> added = pending_.Add(control, callback);
-  if (!added.ok()) return callback(added.status());
-  if (*added == PendingControls::Added::kJoined) return;
-  v1::AttachResponse message;
-  *message.mutable_control() = control;
-  link_->Send(std::move(message));
+  desk_.Ask(control, callback, Reachable(), [this](const v1::Control& complete) {
+    v1::AttachResponse message;
+    *message.mutable_control() = complete;
+    link_->Send(std::move(message));
+  });
 }
 
 void RunKeeper::OnQuery(const v1::Query& query, const QueryCallback& callback) {
   if (absl::Status reachable = Reachable(); !reachable.ok()) return callback(reachable);
-  const absl::StatusOr<uint64_t> id = pending_.AddQuery(callback);
+  const absl::StatusOr<uint64_t> id = desk_.AddQuery(callback);
   if (!id.ok()) return callback(id.status());
   v1::AttachResponse message;
   *message.mutable_query() = query;
@@ -262,19 +273,19 @@ void RunKeeper::OnDetach(const TrainerLink* link, Time now) {
   // Reports that could not be journaled are not acknowledged either: the trainer sends them again.
   record_.ForgetWaiting();
   if (!ended()) {
-    pending_.FailAll(MakeError(v1::ERROR_REASON_TRAINER_UNAVAILABLE, "run_id",
-                               absl::StrCat("The connection to the trainer of ", run().run_id(),
-                                            " broke; the change may or may not take effect. Ask again with the same "
-                                            "request_id."),
-                               {{"run_id", run().run_id()}, {"status", StatusName(run().status())}}));
+    desk_.FailAll(MakeError(v1::ERROR_REASON_TRAINER_UNAVAILABLE, "run_id",
+                            absl::StrCat("The connection to the trainer of ", run().run_id(),
+                                         " broke; the change may or may not take effect. Ask again with the same "
+                                         "request_id."),
+                            {{"run_id", run().run_id()}, {"status", StatusName(run().status())}}));
   }
   OnTick(now);
 }
 
 std::chrono::milliseconds RunKeeper::interval() const {
-  const bool waits_for_end =
-      process_.is_child() && (ended() || link_ == nullptr) && run().status() != v1::RUN_STATUS_LOST;
-  return waits_for_end ? kBusyInterval : kCalmInterval;
+  const bool expects_end = ended() || (link_ == nullptr && (run().status() != v1::RUN_STATUS_LOST || resuming_));
+  const bool busy = restart_at_.has_value() || (process_.is_child() && expects_end);
+  return busy ? kBusyInterval : kCalmInterval;
 }
 
 void RunKeeper::OnTick(Time now) {
@@ -283,7 +294,11 @@ void RunKeeper::OnTick(Time now) {
     if (!record_.waiting() && link_ != nullptr) link_->ReadNext();
   }
   if (link_ == nullptr && !ended()) WatchOverLostTrainer(now);
-  if (link_ != nullptr && run().status() == v1::RUN_STATUS_LOST && !asks_how_it_is_) AskHowItIs();
+  if (link_ != nullptr && run().status() == v1::RUN_STATUS_LOST) AskHowItIs();
+  if (Reachable().ok()) {
+    restarts_.OnWell(now);
+    ShowRestarts();
+  }
   if (ended() && process_.is_child()) {
     if (now - waiting_since_ > kTrainerPatience) Kill();
     process_.Reap();
@@ -291,44 +306,69 @@ void RunKeeper::OnTick(Time now) {
 }
 
 void RunKeeper::WatchOverLostTrainer(Time now) {
-  if (const std::optional<TrainerProcess::End> end = process_.Ended()) {
-    return OnTrainerGone(*end);
+  if (restart_at_.has_value()) {
+    if (now >= *restart_at_) StartAgain(now);
+    return;
   }
-  if (run().status() == v1::RUN_STATUS_STARTING) {
+  if (const std::optional<TrainerProcess::End> end = process_.Ended()) {
+    return OnTrainerGone(*end, now);
+  }
+  // What refused to go on is gone, and another one lives.
+  if (!process_.is_child()) resume_refusal_ = absl::OkStatus();
+  if (run().status() == v1::RUN_STATUS_STARTING || resuming_) {
     if (now - waiting_since_ > kTrainerPatience) Kill();
   } else if (run().status() != v1::RUN_STATUS_LOST && now - waiting_since_ > kLostAfter) {
     Declare(v1::RUN_STATUS_LOST, "The connection to the trainer broke; its process lives and is expected to return.");
   }
 }
 
-void RunKeeper::OnTrainerGone(const TrainerProcess::End& end) {
-  const std::optional<RunEnd> told = ReadRunEnd(place_.directory);
-  if (!told.has_value() || started_ != nullptr) return Fail(end.how);
+void RunKeeper::OnTrainerGone(const TrainerProcess::End& end, Time now) {
   process_.Reap();
+  const std::optional<RunEnd> told = ReadRunEnd(place_.directory);
+  if (!told.has_value() || started_ != nullptr) return OnDeath(end.how, now);
   v1::Run& run = record_.mutable_run();
   run.set_batch(std::max(run.batch(), told->batch));
   run.set_loss(told->loss);
   Declare(told->status, told->message);
 }
 
-void RunKeeper::Fail(const std::string& how) {
-  process_.Reap();
-  const std::string log = LastLines(place_.log_path(), kQuotedLogLines);
-  const std::string message =
-      absl::StrCat("The trainer ended", how.empty() ? " while no service was there to see how" : ": ", how, ".",
-                   log.empty() ? "" : " Its log ends with:\n", log);
-  if (started_ != nullptr) {
-    FinishStart(MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", message, {{"exit", how}, {"log", log}}));
-  } else {
-    Declare(v1::RUN_STATUS_FAILED, message);
-  }
+void RunKeeper::OnDeath(const std::string& how, Time now) {
+  if (!resume_refusal_.ok()) return Declare(v1::RUN_STATUS_FAILED, std::string(resume_refusal_.message()));
+  Death death = {.how = how,
+                 .restarts = restarts_.restarts(),
+                 .most = restarts_.most(),
+                 .log = LastLines(place_.log_path(), kQuotedLogLines)};
+  const bool for_good = started_ != nullptr || ending_;
+  const auto delay = for_good ? std::nullopt : restarts_.OnDeath(run().batch(), now);
+  if (!delay.has_value()) return Fail(death);
+  restart_at_ = now + *delay;
+  prepared_ = false;
+  death.restarts = restarts_.restarts();
+  record_.mutable_run().set_restarts(death.restarts);
+  if (std::exchange(quoted_log_, death.log) == death.log) death.log.clear();
+  Declare(v1::RUN_STATUS_LOST, StartedAgainNotice(death, run()));
+}
+
+void RunKeeper::Fail(const Death& death) {
+  const std::string notice = FailedNotice(death);
+  if (started_ == nullptr) return Declare(v1::RUN_STATUS_FAILED, notice);
+  FinishStart(MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", notice, {{"exit", death.how}, {"log", death.log}}));
+}
+
+void RunKeeper::StartAgain(Time now) {
+  restart_at_.reset();
+  resuming_ = true;
+  waiting_since_ = now;
+  process_.ForgetProbes();
+  desk_.OnNewTrainer();
+  if (absl::Status child = process_.Start(); !child.ok()) OnDeath(std::string(child.message()), now);
 }
 
 void RunKeeper::FinishStart(absl::StatusOr<v1::Run> outcome) {
   if (started_ == nullptr || refused()) return;
   if (outcome.ok()) return std::exchange(started_, nullptr)(std::move(outcome));
   refusal_ = outcome.status();
-  pending_.FailAll(refusal_);
+  desk_.FailAll(refusal_);
   record_.Close();
 }
 
@@ -339,9 +379,15 @@ absl::AnyInvocable<void()> RunKeeper::TakeRefusal() {
 
 void RunKeeper::Kill() { process_.Kill(); }
 
+void RunKeeper::End() {
+  ending_ = true;
+  if (!restart_at_.has_value()) return Kill();
+  Declare(v1::RUN_STATUS_FAILED, "The trainer died, and the service ended before it was started again.");
+}
+
 void RunKeeper::Abandon() {
   const absl::Status stopping = MakeError(v1::ERROR_REASON_SERVICE_STOPPING, "", "The service is shutting down.");
-  pending_.FailAll(stopping);
+  desk_.FailAll(stopping);
   if (link_ != nullptr) link_->Close(absl::OkStatus());
   link_ = nullptr;
   if (started_ != nullptr && !refused()) std::exchange(started_, nullptr)(stopping);

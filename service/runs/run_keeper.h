@@ -10,8 +10,8 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
@@ -20,7 +20,10 @@
 #include "pilothouse/v1/run.pb.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
 #include "service/journal/journal.h"
+#include "service/runs/control_desk.h"
+#include "service/runs/death_notice.h"
 #include "service/runs/pending_controls.h"
+#include "service/runs/restart_policy.h"
 #include "service/runs/run_place.h"
 #include "service/runs/run_record.h"
 #include "service/runs/trainer_link.h"
@@ -41,14 +44,25 @@ inline constexpr int kQuotedLogLines = 5;
 
 using StartCallback = std::function<void(absl::StatusOr<v1::Run>)>;
 
+// What a keeper begins with.
+struct KeptRun {
+  RunPlace place;
+  // Complete, with all values of its initial state.
+  v1::RunSpec spec;
+  std::unique_ptr<Journal> journal;
+  // As the journal says.
+  v1::Run run;
+  // What the first trainer of a fork is told besides: `fork` and `data_sha256`.
+  v1::Welcome beginning = {};
+  int max_restarts = kMaxRestarts;
+};
+
 // Used by one thread. `now` is passed in, so that tests need no clock.
 class RunKeeper {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // `spec` is complete, with all values of its initial state.
-  RunKeeper(RunPlace place, v1::RunSpec spec, std::unique_ptr<Journal> journal, std::shared_ptr<EventHub> hub,
-            v1::Run run);
+  RunKeeper(KeptRun kept, std::shared_ptr<EventHub> hub);
   ~RunKeeper();
   RunKeeper(const RunKeeper&) = delete;
   RunKeeper& operator=(const RunKeeper&) = delete;
@@ -57,7 +71,8 @@ class RunKeeper {
   // IDLE. If it never gets there, the run is refused(): it is to be forgotten first, and TakeRefusal called then, so
   // that its name is free when the client learns of the error.
   void Launch(StartCallback started, Time now);
-  // For a run that a former service left alive: LOST until its trainer returns.
+  // For a run that a former service left alive: LOST until its trainer returns, or, if that has died, another one has
+  // brought the run back to where it was.
   void AwaitReturn(Time now);
 
   void OnAttach(std::shared_ptr<TrainerLink> link, const v1::Hello& hello, Time now);
@@ -70,8 +85,10 @@ class RunKeeper {
   void OnTick(Time now);
   std::chrono::milliseconds interval() const;
 
-  // Kills the trainer.
+  // Kills the trainer. That of a run that had started is started again.
   void Kill();
+  // Kills the trainer for good: the run ends.
+  void End();
   // Answers everybody who waits, and lets the trainer go on alone: the service is going away.
   void Abandon();
 
@@ -85,6 +102,7 @@ class RunKeeper {
 
  private:
   void OnPrepared(const v1::Prepared& prepared);
+  void OnSpecRefused(const absl::Status& error);
   void OnAnswer(v1::Answer answer);
   void OnReports(const v1::Reports& reports);
   void OnHeartbeat(const v1::TrainerHeartbeat& heartbeat);
@@ -96,22 +114,26 @@ class RunKeeper {
   void CommitReports();
   void Declare(v1::RunStatus status, const std::string& message);
   void AfterCommit(const RunRecord::Events& events);
-  void ResolveControl(const v1::Event& event);
+  void OnCommitted(const v1::Event& event);
   void FinishStart(absl::StatusOr<v1::Run> outcome);
   void CloseIfEnded();
-  void AnswerKnownControl(const RecordedControl& known, const v1::Control& control, const ControlCallback& callback);
-  ControlOutcome OutcomeOf(const v1::Receipt& receipt) const;
   // Why the trainer cannot be asked just now; OK if it can.
   absl::Status Reachable() const;
   void SendWelcome();
-  // The trainer is gone, and its last reports have not come: what it left behind says how the run ended.
-  void OnTrainerGone(const TrainerProcess::End& end);
-  // It left nothing behind: that is a failure. `how` is as in TrainerProcess::End.
-  void Fail(const std::string& how);
   void WatchOverLostTrainer(Time now);
+  // The trainer is gone, and its last reports have not come: what it left behind says how the run ended.
+  void OnTrainerGone(const TrainerProcess::End& end, Time now);
+  // It left nothing behind, so it died: it is started again soon, or the run has failed. `how` is as in
+  // TrainerProcess::End.
+  void OnDeath(const std::string& how, Time now);
+  void StartAgain(Time now);
+  void Fail(const Death& death);
+  // The policy's count, for whoever looks at the run.
+  void ShowRestarts();
 
   const RunPlace place_;
   v1::RunSpec spec_;
+  const v1::Welcome beginning_;
   RunRecord record_;
   StartCallback started_;
   absl::Status refusal_;
@@ -120,15 +142,27 @@ class RunKeeper {
   std::shared_ptr<TrainerLink> link_;
   // The trainer said Prepared, in this connection or an earlier one.
   bool prepared_ = false;
+  // It had said so before this connection: it is no new process, and has trained.
+  bool returned_ = false;
   // Reports up to this number were made before the trainer attached; until they are journaled no control is forwarded.
   uint64_t backlog_through_ = 0;
   // Since when there has been no connection (or, after the end, since when the process is expected to go).
   Time waiting_since_;
   bool asks_how_it_is_ = false;
 
-  PendingControls pending_;
-  // Receipts of journaled stops, which are answered when the run has stopped.
-  std::map<std::string, v1::Receipt> stops_;
+  RestartPolicy restarts_;
+  // When a trainer that died is to be started again.
+  std::optional<Time> restart_at_;
+  // It was started again, and the run is not yet back where it was.
+  bool resuming_ = false;
+  // Why a trainer that was started again refused to go on, where its end is to show what to make of that.
+  absl::Status resume_refusal_;
+  // The run is to end, whatever its trainer does.
+  bool ending_ = false;
+  // What was quoted of the trainer's log last.
+  std::string quoted_log_;
+
+  ControlDesk desk_;
 };
 
 }  // namespace pilothouse::service

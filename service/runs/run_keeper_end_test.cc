@@ -28,6 +28,7 @@ TEST_F(RunKeeperTest, ARunThatEndedTakesNoMoreControls) {
 
 TEST_F(RunKeeperTest, ATrainerThatIsKilledFailsItsRunWithTheReasonAndTheEndOfItsLog) {
   place_.trainer_command = {"/bin/sh", "-c", "echo out of luck; exec sleep 600"};
+  max_restarts_ = 0;
   keeper_ = nullptr;
   Make(*Journal::Open(place_.journal_path()));
   auto link = Begin();
@@ -109,7 +110,8 @@ TEST_F(RunKeeperTest, ABrokenConnectionMakesTheRunLostOnlyAfterAWhileAndItsRetur
   EXPECT_EQ(Events().back()->batch(), 44);
 }
 
-TEST_F(RunKeeperTest, ALostRunWhoseTrainerIsDeadHasFailed) {
+TEST_F(RunKeeperTest, ALostRunWhoseTrainerIsDeadHasFailedWhereNoneIsStartedAgain) {
+  max_restarts_ = 0;
   auto link = Begin();
   Restart();
   EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST);
@@ -162,6 +164,7 @@ TEST_F(RunKeeperTest, AnEndThatNobodySawIsReadFromWhatTheTrainerLeftBehind) {
 }
 
 TEST_F(RunKeeperTest, AnEndThatNobodySawAndThatLeftNothingLegibleBehindIsAFailure) {
+  max_restarts_ = 0;
   auto link = Begin();
   Restart();
   // Parameters may be a plugin's: they say nothing of the end.

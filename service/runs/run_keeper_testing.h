@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -87,7 +88,13 @@ class RunKeeperTest : public testing::Test {
   void Make(std::unique_ptr<Journal> journal) {
     v1::Run run = *journal->LoadRun();
     hub_ = std::make_shared<EventHub>("r");
-    keeper_ = std::make_unique<RunKeeper>(place_, v1::RunSpec(), std::move(journal), hub_, std::move(run));
+    keeper_ = std::make_unique<RunKeeper>(KeptRun{.place = place_,
+                                                  .spec = run.spec(),
+                                                  .journal = std::move(journal),
+                                                  .run = run,
+                                                  .beginning = beginning_,
+                                                  .max_restarts = max_restarts_},
+                                          hub_);
   }
   // A new service on the same journal.
   void Restart() {
@@ -164,14 +171,33 @@ class RunKeeperTest : public testing::Test {
   }
   std::vector<std::shared_ptr<const v1::Event>> Events() const { return hub_->After(0, 1000).events; }
   // A killed child is gone a moment later; polled for a minute at most.
-  void TickUntilEnded() {
-    for (int i = 0; i < 60'000 && !keeper_->ended(); ++i) {
+  void TickUntil(const std::function<bool()>& done) {
+    for (int i = 0; i < 60'000 && !done(); ++i) {
       keeper_->OnTick(now_);
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
+  void TickUntilEnded() {
+    TickUntil([this] { return keeper_->ended(); });
+  }
+  // The trainer is killed, and the keeper has taken note of it: the run is LOST, or has ended.
+  void Die(const FakeLink& link) {
+    const uint64_t before = keeper_->run().last_sequence();
+    keeper_->Kill();
+    keeper_->OnDetach(&link, now_);
+    TickUntil([&] { return keeper_->run().last_sequence() > before; });
+  }
+  // A new trainer is started, however long the keeper waits before it does that, and attaches.
+  std::shared_ptr<FakeLink> ComeAgain() {
+    now_ += kLongestRestartDelay;
+    keeper_->OnTick(now_);
+    return Attach(0, false);
+  }
+  const v1::Welcome& WelcomeOf(const FakeLink& link) const { return link.sent.at(0).welcome(); }
 
   RunPlace place_;
+  v1::Welcome beginning_;
+  int max_restarts_ = kMaxRestarts;
   std::shared_ptr<EventHub> hub_;
   std::unique_ptr<RunKeeper> keeper_;
   RunKeeper::Time now_ = std::chrono::steady_clock::now();

@@ -16,10 +16,11 @@ namespace {
 
 using google::protobuf::util::TimeUtil;
 
-// Whatever somebody may act on; losses, periodic states and outputs of plugins come again.
+// Whatever somebody may act on; losses, periodic states and outputs of plugins come again. Once a checkpoint is
+// recorded its trainer removes older ones, so the record has to last.
 bool NeedsSync(const JournalEntry& entry) {
   const v1::Event& event = entry.event;
-  return event.has_control() || event.has_status() || event.plugin().has_failure();
+  return event.has_control() || event.has_status() || event.has_checkpoint() || event.plugin().has_failure();
 }
 
 }  // namespace

@@ -52,6 +52,9 @@ class RunRecord {
   absl::StatusOr<std::optional<RecordedControl>> FindControl(const std::string& request_id) const {
     return journal_->FindControl(request_id);
   }
+  // As in Journal.
+  absl::StatusOr<std::optional<std::string>> Meta(const std::string& key) const { return journal_->Meta(key); }
+  absl::Status SetMeta(const std::string& key, const std::string& value) { return journal_->SetMeta(key, value); }
 
   // No event will follow.
   void Close() { hub_->Close(); }

@@ -50,6 +50,16 @@ std::shared_ptr<Run> MakeEnded(RunPlace place, const v1::Run& last) {
   return std::make_shared<Run>(last.run_id(), std::move(place), std::move(hub));
 }
 
+// Whether the run `now`, which lives there, is what `asked` asks for.
+absl::StatusOr<bool> WasAskedFor(const RunToStart& asked, const RunPlace& place, const v1::Run& now) {
+  const absl::StatusOr<std::optional<v1::ForkRequest>> fork = RunStore::LoadForkRequest(place);
+  if (!fork.ok()) return fork.status();
+  if (asked.fork.has_value() && fork->has_value()) return SameMessage(*asked.fork, **fork);
+  v1::RunSpec spec = asked.spec;
+  DropLargeValues(spec);
+  return !asked.fork.has_value() && !fork->has_value() && SameMessage(spec, now.spec());
+}
+
 }  // namespace
 
 RunRegistry::RunRegistry(RegistryOptions options, const DatasetStore& datasets, WorkPool& pool, WorkPool& saved_pool)
@@ -96,8 +106,13 @@ std::shared_ptr<Run> RunRegistry::Reopen(StoredRun stored) {
 std::shared_ptr<Run> RunRegistry::MakeLive(StoredRun stored, const StartCallback& started) {
   const std::string run_id = stored.run.run_id();
   auto hub = std::make_shared<EventHub>(run_id);
-  auto keeper = std::make_unique<RunKeeper>(stored.place, std::move(stored.spec), std::move(stored.journal), hub,
-                                            std::move(stored.run));
+  auto keeper = std::make_unique<RunKeeper>(KeptRun{.place = stored.place,
+                                                    .spec = std::move(stored.spec),
+                                                    .journal = std::move(stored.journal),
+                                                    .run = std::move(stored.run),
+                                                    .beginning = std::move(stored.beginning),
+                                                    .max_restarts = options_.max_restarts},
+                                            hub);
   std::function<void(RunKeeper&)> begin;
   if (started != nullptr) {
     begin = [started](RunKeeper& own) { own.Launch(started, std::chrono::steady_clock::now()); };
@@ -109,10 +124,10 @@ std::shared_ptr<Run> RunRegistry::MakeLive(StoredRun stored, const StartCallback
                                [this](Run& ended, bool refused) { OnEnd(ended, refused); });
 }
 
-absl::StatusOr<RunRegistry::Reservation> RunRegistry::Reserve(const v1::StartRunRequest& request) {
+absl::StatusOr<RunRegistry::Reservation> RunRegistry::Reserve(const RunToStart& run) {
   MutexLock lock(mutex_);
   if (stopping_) return Stopping();
-  if (const auto known = starts_.find(request.request_id()); known != starts_.end()) {
+  if (const auto known = starts_.find(run.request_id); known != starts_.end()) {
     return Reservation{.run_id = known->second, .repeated = true};
   }
   const auto lives = [](const auto& entry) { return entry.second == nullptr || entry.second->alive(); };
@@ -122,15 +137,16 @@ absl::StatusOr<RunRegistry::Reservation> RunRegistry::Reserve(const v1::StartRun
         absl::StrCat("This service keeps at most ", options_.max_live_runs, " runs alive; stop one first."),
         {{"limit", absl::StrCat(options_.max_live_runs)}});
   }
-  std::string run_id = request.run_id();
-  if (!run_id.empty() && runs_.contains(run_id)) return RunAlreadyExists(run_id);
+  std::string run_id = run.run_id;
+  if (!run_id.empty() && runs_.contains(run_id)) return RunAlreadyExists(run_id, run.run_id_field);
   for (int draw = 0; run_id.empty() && draw < kMaxNameDraws; ++draw) {
     const std::string drawn = MakeRunId(RandomNumber());
     if (!runs_.contains(drawn)) run_id = drawn;
   }
-  if (run_id.empty()) return MakeError(v1::ERROR_REASON_INTERNAL, "run_id", "No free name was found; give one.");
+  if (run_id.empty())
+    return MakeError(v1::ERROR_REASON_INTERNAL, run.run_id_field, "No free name was found; give one.");
   runs_[run_id] = nullptr;
-  if (!request.request_id().empty()) starts_[request.request_id()] = run_id;
+  if (!run.request_id.empty()) starts_[run.request_id] = run_id;
   return Reservation{.run_id = run_id, .repeated = false};
 }
 
@@ -141,53 +157,74 @@ void RunRegistry::Release(const std::string& run_id, const std::string& request_
     starts_.erase(start);
 }
 
-void RunRegistry::AnswerRepeatedStart(const v1::StartRunRequest& request, const std::string& run_id,
+bool RunRegistry::AnswerIfRepeated(const RunToStart& run, const StartCallback& callback) {
+  std::string run_id;
+  {
+    MutexLock lock(mutex_);
+    const auto known = starts_.find(run.request_id);
+    if (known == starts_.end()) return false;
+    run_id = known->second;
+  }
+  AnswerRepeatedStart(run, run_id, callback);
+  return true;
+}
+
+void RunRegistry::AnswerRepeatedStart(const RunToStart& asked, const std::string& run_id,
                                       const StartCallback& callback) {
   const absl::StatusOr<std::shared_ptr<Run>> run = Find(run_id);
-  v1::RunSpec spec = request.spec();
-  DropLargeValues(spec);
   // Not found: its name is taken, but it is not there yet.
   const v1::Run now = run.ok() ? (*run)->Now() : v1::Run();
-  if (run.ok() && !SameMessage(spec, now.spec())) {
-    return callback(RequestIdReused(request.request_id()));
+  if (run.ok()) {
+    const absl::StatusOr<bool> same = WasAskedFor(asked, (*run)->place(), now);
+    if (!same.ok()) return callback(same.status());
+    if (!*same) return callback(RequestIdReused(asked.request_id, "request_id"));
+    if (now.status() != v1::RUN_STATUS_STARTING) return callback(now);
   }
-  if (run.ok() && now.status() != v1::RUN_STATUS_STARTING) return callback(now);
   callback(MakeError(v1::ERROR_REASON_TRAINER_UNAVAILABLE, "request_id",
                      absl::StrCat("The run ", run_id, " is being started; ask again shortly."),
                      {{"run_id", run_id}, {"status", "STARTING"}}));
 }
 
-void RunRegistry::Start(const v1::StartRunRequest& request, const StartCallback& callback) {
+void RunRegistry::JoinEnding() {
   std::vector<std::shared_ptr<Run>> ending;
-  {
-    MutexLock lock(mutex_);
-    ending.swap(ending_);
-  }
-  ending.clear();
+  MutexLock lock(mutex_);
+  ending.swap(ending_);
+}
+
+void RunRegistry::Start(const v1::StartRunRequest& request, const StartCallback& callback) {
   absl::StatusOr<DataPaths> data = datasets_.Find(request.spec().data());
   if (!data.ok()) return callback(WithFieldPrefix(data.status(), "spec.data"));
-  const absl::StatusOr<Reservation> reservation = Reserve(request);
+  RunToStart run;
+  run.run_id = request.run_id();
+  run.request_id = request.request_id();
+  run.spec = request.spec();
+  run.target = request.target();
+  run.data = *std::move(data);
+  Start(std::move(run), callback);
+}
+
+void RunRegistry::Start(RunToStart run, const StartCallback& callback) {
+  JoinEnding();
+  const absl::StatusOr<Reservation> reservation = Reserve(run);
   if (!reservation.ok()) return callback(reservation.status());
-  const std::string& run_id = reservation->run_id;
-  if (reservation->repeated) return AnswerRepeatedStart(request, run_id, callback);
-  if (absl::Status created = Create(request, run_id, *std::move(data), callback); !created.ok()) {
-    Release(run_id, request.request_id());
+  if (reservation->repeated) return AnswerRepeatedStart(run, reservation->run_id, callback);
+  run.run_id = reservation->run_id;
+  if (absl::Status created = Create(run, callback); !created.ok()) {
+    Release(run.run_id, run.request_id);
     return callback(created);
   }
 }
 
-absl::Status RunRegistry::Create(const v1::StartRunRequest& request, const std::string& run_id, DataPaths data,
-                                 const StartCallback& callback) {
-  absl::StatusOr<StoredRun> stored = store_.Create(request, run_id, std::move(data));
+absl::Status RunRegistry::Create(const RunToStart& run, const StartCallback& callback) {
+  absl::StatusOr<StoredRun> stored = store_.Create(run);
   if (!stored.ok()) return stored.status();
-  stored->run.set_target(request.target());
   MutexLock lock(mutex_);
   if (stopping_) {
     RunStore::Remove(stored->place);
     return Stopping();
   }
   // The run is started on its own thread; its trainer finds it by its name, which waits for this lock.
-  runs_[run_id] = MakeLive(*std::move(stored), callback);
+  runs_[run.run_id] = MakeLive(*std::move(stored), callback);
   return absl::OkStatus();
 }
 
@@ -333,7 +370,7 @@ void RunRegistry::StopAll(std::chrono::seconds patience) {
     all_ended = AwaitNoneAlive(std::min(deadline, std::chrono::steady_clock::now() + kAskAgainAfter));
   }
   if (all_ended) return;
-  for (const std::shared_ptr<Run>& run : LiveRuns()) run->Kill();
+  for (const std::shared_ptr<Run>& run : LiveRuns()) run->End();
   AwaitNoneAlive(std::chrono::steady_clock::now() + kDeathPatience);
 }
 

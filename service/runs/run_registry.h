@@ -39,6 +39,8 @@ struct RegistryOptions {
   size_t max_live_runs = kMaxLiveRuns;
   // How long a trainer goes on without any service before it saves its parameters and ends.
   absl::Duration orphan_timeout = kOrphanTimeout;
+  // How often in a row a trainer that died is started again without its run having come further.
+  int max_restarts = kMaxRestarts;
 };
 
 // Thread-safe. Callbacks as in Run.
@@ -55,6 +57,11 @@ class RunRegistry {
   // Errors: of DataSpec's fields, RUN_ALREADY_EXISTS, TOO_MANY_RUNS, REQUEST_ID_REUSED, SERVICE_STOPPING, and whatever
   // the trainer finds wrong. May block on the disk for a moment.
   void Start(const v1::StartRunRequest& request, const StartCallback& callback);
+  // The same for a run that was thought out already. An empty run_id: a name is made up.
+  void Start(RunToStart run, const StartCallback& callback);
+  // Whether an earlier request had this id; then it is answered as it was, or REQUEST_ID_REUSED if that request was
+  // another. `run` need not be complete. May block on the disk for a moment.
+  bool AnswerIfRepeated(const RunToStart& run, const StartCallback& callback);
 
   // RUN_NOT_FOUND, blaming "run_id".
   absl::StatusOr<std::shared_ptr<Run>> Find(const std::string& run_id) const;
@@ -85,12 +92,11 @@ class RunRegistry {
     std::string run_id;
     bool repeated = false;
   };
-  absl::StatusOr<Reservation> Reserve(const v1::StartRunRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Reservation> Reserve(const RunToStart& run) ABSL_LOCKS_EXCLUDED(mutex_);
   void Release(const std::string& run_id, const std::string& request_id) ABSL_LOCKS_EXCLUDED(mutex_);
-  void AnswerRepeatedStart(const v1::StartRunRequest& request, const std::string& run_id,
-                           const StartCallback& callback);
-  absl::Status Create(const v1::StartRunRequest& request, const std::string& run_id, DataPaths data,
-                      const StartCallback& callback);
+  void AnswerRepeatedStart(const RunToStart& run, const std::string& run_id, const StartCallback& callback);
+  absl::Status Create(const RunToStart& run, const StartCallback& callback);
+  void JoinEnding() ABSL_LOCKS_EXCLUDED(mutex_);
   // With `started`, a new run, whose trainer is started; without, one whose trainer is expected to return.
   std::shared_ptr<Run> MakeLive(StoredRun stored, const StartCallback& started);
   void AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query, const QueryCallback& callback);

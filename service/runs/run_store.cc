@@ -25,6 +25,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kMetaToken[] = "trainer_token";
+// Of a fork: a ForkRequest, and a Welcome with what its first trainer is told besides.
+constexpr char kMetaForkRequest[] = "fork_request";
+constexpr char kMetaBeginning[] = "fork_beginning";
 
 // Makes a new entry of the directory durable; the journal has synced everything below it.
 void SyncDirectory(const std::string& directory) {
@@ -42,6 +45,11 @@ absl::Status LoadFrom(std::unique_ptr<Journal> journal, StoredRun& stored) {
   stored.spec = run->spec();
   stored.run = *std::move(run);
   stored.run.set_directory(stored.place.directory);
+  if (stored.spec.has_parent()) {
+    *stored.run.mutable_parent() = stored.spec.parent();
+    // That is where it is, also before it has said so.
+    if (stored.run.last_sequence() == 0) stored.run.set_batch(stored.spec.parent().batch());
+  }
   DropLargeValues(*stored.run.mutable_spec());
   return absl::OkStatus();
 }
@@ -49,6 +57,15 @@ absl::Status LoadFrom(std::unique_ptr<Journal> journal, StoredRun& stored) {
 std::string MetaOr(const Journal& journal, const char* key, std::string otherwise) {
   absl::StatusOr<std::optional<std::string>> value = journal.Meta(key);
   return value.ok() && value->has_value() ? **std::move(value) : std::move(otherwise);
+}
+
+// What a later service has to know besides, so as to go on with the run.
+absl::Status NoteBeginning(Journal& journal, const RunPlace& place, const RunToStart& run) {
+  absl::Status noted = journal.SetMeta(kMetaToken, place.token);
+  if (!noted.ok() || !run.fork.has_value()) return noted;
+  noted = journal.SetMeta(kMetaForkRequest, run.fork->SerializeAsString());
+  if (noted.ok()) noted = journal.SetMeta(kMetaBeginning, run.beginning.SerializeAsString());
+  return noted;
 }
 
 }  // namespace
@@ -66,8 +83,8 @@ uint64_t RandomNumber() {
   return number;
 }
 
-absl::Status RunAlreadyExists(const std::string& run_id) {
-  return MakeError(v1::ERROR_REASON_RUN_ALREADY_EXISTS, "run_id",
+absl::Status RunAlreadyExists(const std::string& run_id, const std::string& field) {
+  return MakeError(v1::ERROR_REASON_RUN_ALREADY_EXISTS, field,
                    absl::StrCat("There is a run ", run_id, " already; choose another name."), {{"run_id", run_id}});
 }
 
@@ -86,31 +103,47 @@ RunPlace RunStore::PlaceOf(const std::string& run_id, std::string token, DataPat
           .data = std::move(data)};
 }
 
-absl::StatusOr<StoredRun> RunStore::Create(const v1::StartRunRequest& request, const std::string& run_id,
-                                           DataPaths data) const {
+absl::StatusOr<StoredRun> RunStore::Create(const RunToStart& run) const {
   StoredRun stored;
-  stored.place = PlaceOf(run_id, absl::BytesToHexString(RandomBytes(kTokenBytes)), std::move(data));
-  stored.start_request_id = request.request_id();
+  stored.place = PlaceOf(run.run_id, absl::BytesToHexString(RandomBytes(kTokenBytes)), run.data);
+  stored.start_request_id = run.request_id;
+  stored.beginning = run.beginning;
   const RunPlace& place = stored.place;
   std::error_code error;
   if (!fs::create_directory(place.directory, error)) {
-    if (!error) return RunAlreadyExists(run_id);
+    if (!error) return RunAlreadyExists(run.run_id, run.run_id_field);
     return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
                      absl::StrCat("Could not make the run's directory ", place.directory, ": ", error.message(), "."),
                      {{"cause", error.message()}});
   }
   const NewRun description{
-      .run_id = run_id, .start_request_id = request.request_id(), .create_time = absl::Now(), .spec = request.spec()};
+      .run_id = run.run_id, .start_request_id = run.request_id, .create_time = absl::Now(), .spec = run.spec};
   absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Create(place.journal_path(), description);
   absl::Status made = journal.status();
-  if (made.ok()) made = (*journal)->SetMeta(kMetaToken, place.token);
+  if (made.ok()) made = NoteBeginning(**journal, place, run);
   if (made.ok()) made = LoadFrom(*std::move(journal), stored);
   if (!made.ok()) {
     Remove(place);
     return made;
   }
+  stored.run.set_target(run.target);
+  // Should the service die before the first event, the next one knows the target.
+  if (absl::Status noted = stored.journal->SetRun(stored.run, Durability::kUnsynced); !noted.ok()) {
+    Remove(place);
+    return noted;
+  }
   SyncDirectory(options_.directory);
   return stored;
+}
+
+absl::StatusOr<std::optional<v1::ForkRequest>> RunStore::LoadForkRequest(const RunPlace& place) {
+  const absl::StatusOr<std::unique_ptr<JournalReader>> reader = JournalReader::Open(place.journal_path());
+  if (!reader.ok()) return reader.status();
+  const absl::StatusOr<std::optional<std::string>> noted = (*reader)->Meta(kMetaForkRequest);
+  if (!noted.ok()) return noted.status();
+  v1::ForkRequest request;
+  if (!noted->has_value() || !request.ParseFromString(**noted)) return std::nullopt;
+  return request;
 }
 
 std::vector<std::string> RunStore::RunIds() const {
@@ -131,6 +164,7 @@ absl::StatusOr<StoredRun> RunStore::Load(const std::string& run_id) const {
   if (absl::Status loaded = LoadFrom(*std::move(journal), stored); !loaded.ok()) return loaded;
   stored.start_request_id = MetaOr(*stored.journal, kMetaStartRequestId, "");
   stored.place.token = MetaOr(*stored.journal, kMetaToken, "");
+  stored.beginning.ParseFromString(MetaOr(*stored.journal, kMetaBeginning, ""));
   if (absl::StatusOr<DataPaths> data = datasets_.Find(stored.spec.data()); data.ok()) {
     stored.place.data = *std::move(data);
   }

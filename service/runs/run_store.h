@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "pilothouse/v1/run.pb.h"
+#include "pilothouse/v1/trainer_channel.pb.h"
 #include "pilothouse/v1/training_control.pb.h"
 #include "service/journal/journal.h"
 #include "service/runs/dataset_store.h"
@@ -37,6 +39,22 @@ struct StoreOptions {
   absl::Duration orphan_timeout;
 };
 
+// A run to be made.
+struct RunToStart {
+  std::string run_id;
+  // What a request calls that name.
+  std::string run_id_field = "run_id";
+  // Of the request. May be empty.
+  std::string request_id;
+  v1::RunSpec spec;
+  // To train up to at once.
+  int64_t target = 0;
+  DataPaths data;
+  // Of a fork: what was asked for, and what its first trainer is told besides.
+  std::optional<v1::ForkRequest> fork;
+  v1::Welcome beginning;
+};
+
 struct StoredRun {
   RunPlace place;
   // Complete.
@@ -44,8 +62,10 @@ struct StoredRun {
   // As the journal says, with its directory, and without the large values of its spec.
   v1::Run run;
   std::unique_ptr<Journal> journal;
-  // Of the StartRun. May be empty.
+  // Of the StartRun or Fork. May be empty.
   std::string start_request_id;
+  // As in RunToStart.
+  v1::Welcome beginning;
 };
 
 // Thread-safe: it holds nothing but options. Blocks on the disk.
@@ -58,7 +78,9 @@ class RunStore {
   absl::Status Prepare() const;
 
   // Makes a new run's directory and journal. RUN_ALREADY_EXISTS, JOURNAL_FAILED.
-  absl::StatusOr<StoredRun> Create(const v1::StartRunRequest& request, const std::string& run_id, DataPaths data) const;
+  absl::StatusOr<StoredRun> Create(const RunToStart& run) const;
+  // The request that the run came from, if it is a fork. JOURNAL_FAILED.
+  static absl::StatusOr<std::optional<v1::ForkRequest>> LoadForkRequest(const RunPlace& place);
 
   // The names of all runs there are.
   std::vector<std::string> RunIds() const;
@@ -79,8 +101,8 @@ class RunStore {
   const DatasetStore& datasets_;
 };
 
-// RUN_ALREADY_EXISTS.
-absl::Status RunAlreadyExists(const std::string& run_id);
+// RUN_ALREADY_EXISTS, blaming `field`.
+absl::Status RunAlreadyExists(const std::string& run_id, const std::string& field);
 
 }  // namespace pilothouse::service
 

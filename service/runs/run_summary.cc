@@ -28,6 +28,24 @@ void ApplyStatus(const v1::Event& event, v1::Run& run) {
   if (IsTerminal(report.status())) *run.mutable_end_time() = event.time();
 }
 
+// The event's batch is where the run was before it was taken back.
+void ApplyRewind(const v1::Event& event, v1::Run& run) {
+  const auto batch = static_cast<int64_t>(event.control().value());
+  v1::Branch& branch = *run.add_branches();
+  branch.set_name(event.control().branch());
+  branch.set_from_batch(batch);
+  branch.set_through_batch(static_cast<int64_t>(event.control().previous_value()));
+  *branch.mutable_time() = event.time();
+  run.set_batch(batch);
+  run.set_target(batch);
+}
+
+void ApplyControl(const v1::Event& event, v1::Run& run) {
+  const v1::Change& change = event.control().change();
+  if (change.has_target()) run.set_target(static_cast<int64_t>(event.control().value()));
+  if (change.has_rewind()) ApplyRewind(event, run);
+}
+
 }  // namespace
 
 bool IsTerminal(v1::RunStatus status) {
@@ -49,11 +67,16 @@ void ApplyEvent(const v1::Event& event, v1::Run& run) {
       ApplyStatus(event, run);
       break;
     case v1::Event::kControl:
-      if (event.control().change().has_target()) run.set_target(static_cast<int64_t>(event.control().value()));
+      ApplyControl(event, run);
+      break;
+    case v1::Event::kCheckpoint:
+      if (event.checkpoint().error().empty()) {
+        run.set_checkpoint_batch(event.checkpoint().batch());
+        *run.mutable_checkpoint_time() = event.time();
+      }
       break;
     case v1::Event::kState:
     case v1::Event::kPlugin:
-    case v1::Event::kCheckpoint:
     case v1::Event::KIND_NOT_SET:
       break;
   }
@@ -76,12 +99,16 @@ void ApplyAnswer(const v1::StateAnswer& answer, v1::Run& run) {
   *run.mutable_plugins() = answer.plugins();
 }
 
-absl::Status RunEnded(const v1::Run& run) {
+absl::Status RunEnded(const v1::Run& run, absl::string_view instead) {
   const std::string status = StatusName(run.status());
   return MakeError(v1::ERROR_REASON_RUN_ENDED, "run_id",
                    absl::StrCat("The run ", run.run_id(), " has ended (", status, " at batch ", run.batch(),
-                                ") and takes no more controls."),
+                                ") and takes no more controls.", instead.empty() ? "" : " ", instead),
                    {{"run_id", run.run_id()}, {"status", status}});
+}
+
+absl::Status RunEnded(const v1::Run& run, const v1::Change& change) {
+  return RunEnded(run, change.has_rewind() ? "Fork it from that batch instead." : "");
 }
 
 void DropLargeValues(v1::RunSpec& spec) {

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "pilothouse/v1/control.pb.h"
 #include "pilothouse/v1/event.pb.h"
 #include "pilothouse/v1/run.pb.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
@@ -17,8 +19,9 @@ bool IsTerminal(v1::RunStatus status);
 // The name without its prefix: "STOPPED".
 std::string StatusName(v1::RunStatus status);
 
-// RUN_ENDED, for a control that comes too late.
-absl::Status RunEnded(const v1::Run& run);
+// RUN_ENDED, for a control that comes too late; `instead` says what else can be done, and may be empty.
+absl::Status RunEnded(const v1::Run& run, absl::string_view instead = "");
+absl::Status RunEnded(const v1::Run& run, const v1::Change& change);
 
 // Changes `run` by what `event`, with its sequence, says happened.
 void ApplyEvent(const v1::Event& event, v1::Run& run);

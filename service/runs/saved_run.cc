@@ -1,15 +1,11 @@
 #include "service/runs/saved_run.h"
 
-#include <filesystem>
 #include <memory>
 #include <optional>
-#include <system_error>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "proto/support/error.h"
 #include "service/journal/journal.h"
+#include "service/runs/checkpoint_events.h"
 #include "service/runs/run_summary.h"
 #include "service/runs/trainer_query.h"
 
@@ -27,21 +23,15 @@ void Complete(const v1::Run& run, v1::StateAnswer& answer) {
   *answer.mutable_plugins() = run.plugins();
 }
 
-}  // namespace
-
-std::optional<SavedParameters> NewestCheckpoint(const std::string& directory) {
-  std::optional<SavedParameters> newest;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory + "/checkpoints", error)) {
-    const std::string name = entry.path().filename().string();
-    absl::string_view number = name;
-    int64_t batch = 0;
-    const bool checkpoint = absl::ConsumePrefix(&number, "batch-") && absl::ConsumeSuffix(&number, ".safetensors") &&
-                            absl::SimpleAtoi(number, &batch);
-    if (checkpoint && (!newest.has_value() || batch > newest->batch)) newest = {entry.path().string(), batch};
-  }
-  return newest;
+absl::StatusOr<ControlOutcome> OutcomeOfKnownCheckpoint(const RunPlace& place, const RecordedControl& known,
+                                                        const v1::Control& control) {
+  if (!SameChange(known.report.change(), control.change())) return RequestIdReused(control.request_id());
+  const absl::StatusOr<std::optional<v1::Event>> written = FindCheckpoint(place, known.receipt);
+  if (!written.ok()) return written.status();
+  return written->has_value() ? OutcomeOfCheckpoint(known.receipt, **written) : CheckpointForgotten();
 }
+
+}  // namespace
 
 absl::StatusOr<ControlOutcome> OutcomeOfKnown(const v1::Run& run, const RecordedControl& known,
                                               const v1::Control& control) {
@@ -57,18 +47,21 @@ absl::StatusOr<ControlOutcome> AnswerEndedControl(const RunPlace& place, const v
   const absl::StatusOr<std::unique_ptr<JournalReader>> reader = JournalReader::Open(place.journal_path());
   if (reader.ok()) {
     const absl::StatusOr<std::optional<RecordedControl>> known = (*reader)->FindControl(control.request_id());
-    if (known.ok() && known->has_value()) return OutcomeOfKnown(run, **known, control);
+    if (known.ok() && known->has_value()) {
+      return control.change().has_checkpoint() ? OutcomeOfKnownCheckpoint(place, **known, control)
+                                               : OutcomeOfKnown(run, **known, control);
+    }
   }
-  return RunEnded(run);
+  return RunEnded(run, control.change());
 }
 
 absl::StatusOr<v1::Answer> AnswerEndedQuery(const RunPlace& place, const v1::Run& run,
                                             const std::string& trainer_program, const v1::Query& query,
                                             const std::function<bool()>& given_up) {
-  const std::optional<SavedParameters> parameters = NewestCheckpoint(place.directory);
+  const std::optional<SavedParameters> parameters = NewestCheckpoint(place, run);
   if (!parameters.has_value()) {
     return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "run_id",
-                     "The run ended without saving its parameters. Stop a run to keep them.");
+                     "The run ended without a checkpoint, so its parameters are lost. Stop a run to keep them.");
   }
   v1::SavedQuery saved;
   saved.set_checkpoint_path(parameters->path);

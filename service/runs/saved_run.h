@@ -2,9 +2,7 @@
 #ifndef PILOTHOUSE_SERVICE_RUNS_SAVED_RUN_H_
 #define PILOTHOUSE_SERVICE_RUNS_SAVED_RUN_H_
 
-#include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -16,18 +14,9 @@
 
 namespace pilothouse::service {
 
-struct SavedParameters {
-  std::string path;
-  // The batch after which they stood so.
-  int64_t batch = 0;
-};
-
-// The newest of the checkpoints in a run's directory; nullopt if there is none.
-std::optional<SavedParameters> NewestCheckpoint(const std::string& directory);
-
 // What a control that is in the journal came to, now that it is asked for again: its receipt, or TRAINER_FAILED for a
-// stop of a run that FAILED before it had stopped, or REQUEST_ID_REUSED if it was another change. REQUIRES: if it is a
-// stop, `run` has ended.
+// stop of a run that FAILED before it had stopped, or REQUEST_ID_REUSED if it was another change. REQUIRES: it is no
+// checkpoint; if it is a stop, `run` has ended.
 absl::StatusOr<ControlOutcome> OutcomeOfKnown(const v1::Run& run, const RecordedControl& known,
                                               const v1::Control& control);
 
@@ -36,8 +25,8 @@ absl::StatusOr<ControlOutcome> OutcomeOfKnown(const v1::Run& run, const Recorded
 absl::StatusOr<ControlOutcome> AnswerEndedControl(const RunPlace& place, const v1::Run& run,
                                                   const v1::Control& control);
 
-// Asks a trainer process that lives only for this question, with the parameters the run saved last. NO_PARAMETERS if it
-// saved none. Blocks on the process.
+// Asks a trainer process that lives only for this question, with the newest parameters of the run's present line.
+// NO_PARAMETERS if it saved none. Blocks on the process.
 // The answer to a state query says of the run what `run`, its last state, says. Given up, with CANCELLED, once
 // `given_up` is true.
 absl::StatusOr<v1::Answer> AnswerEndedQuery(const RunPlace& place, const v1::Run& run,

@@ -28,7 +28,10 @@ std::optional<TrainerProcess::End> TrainerProcess::Ended() {
   if (child_.has_value()) {
     std::optional<std::string> how = child_->Ended();
     if (!how.has_value()) return std::nullopt;
-    return End{*std::move(how)};
+    if (!IsLocked(place_.lock_path())) return End{*std::move(how)};
+    // Another process is the run's trainer: this one had to give way.
+    child_.reset();
+    return std::nullopt;
   }
   unlocked_probes_ = IsLocked(place_.lock_path()) ? 0 : unlocked_probes_ + 1;
   if (unlocked_probes_ < kProbes) return std::nullopt;

@@ -30,8 +30,8 @@ class TrainerProcess {
 
   // A child that was not seen to end yet.
   bool is_child() const { return child_.has_value(); }
-  // For a child: whether it has ended, and how. Otherwise: whether its lock was free at this call and at the one
-  // before it. ForgetProbes begins anew.
+  // For a child: whether it has ended, and how. Otherwise, and for a child that found another process at work: whether
+  // the trainer's lock was free at this call and at the one before it. ForgetProbes begins anew.
   std::optional<End> Ended();
   void ForgetProbes() { unlocked_probes_ = 0; }
   // Forgets a child that has ended.

@@ -178,7 +178,8 @@ absl::Status Server::Listen() {
                                                                          .trainer_program = options_.trainer_program,
                                                                          .trainer_address = trainer_address,
                                                                          .max_live_runs = options_.max_live_runs,
-                                                                         .orphan_timeout = options_.orphan_timeout},
+                                                                         .orphan_timeout = options_.orphan_timeout,
+                                                                         .max_restarts = options_.max_restarts},
                                                                         *datasets_, *pool_, *saved_pool_);
   if (!runs.ok()) return runs.status();
   runs_ = *std::move(runs);

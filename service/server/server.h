@@ -40,6 +40,8 @@ struct ServerOptions {
   int64_t max_dataset_bytes = kDefaultMaxDatasetBytes;
   size_t max_live_runs = kMaxLiveRuns;
   absl::Duration orphan_timeout = kOrphanTimeout;
+  // As in RegistryOptions.
+  int max_restarts = kMaxRestarts;
 };
 
 // OK if `listen` is reachable from this machine only; otherwise a sentence that says why and what to do instead.

@@ -1,0 +1,51 @@
+// The checkpoints of a run, as its journal and its folder know them. Blocks on the disk; pure otherwise, and
+// thread-safe.
+#ifndef PILOTHOUSE_SERVICE_RUNS_CHECKPOINT_EVENTS_H_
+#define PILOTHOUSE_SERVICE_RUNS_CHECKPOINT_EVENTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "google/protobuf/repeated_field.h"
+#include "pilothouse/v1/event.pb.h"
+#include "pilothouse/v1/run.pb.h"
+#include "proto/journal/journal_reader.h"
+#include "service/runs/pending_controls.h"
+#include "service/runs/run_place.h"
+
+namespace pilothouse::service {
+
+// Checkpoints that are listed at most; of more, the newest.
+inline constexpr size_t kMaxListedCheckpoints = 10'000;
+
+// The name of the branch that a checkpoint belongs to; empty: the present line. `branches` are the run's, the oldest
+// first: the n-th of them ended the n-th line, counted from 0.
+std::string BranchOf(const v1::CheckpointReport& report,
+                     const google::protobuf::RepeatedPtrField<v1::Branch>& branches);
+
+// The checkpoints of `run` whose files are there: by batch, the newest first; those of branches after those of the
+// present line. JOURNAL_FAILED.
+absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(const RunPlace& place, const v1::Run& run);
+
+struct SavedParameters {
+  std::string path;
+  // The batch after which they stood so.
+  int64_t batch = 0;
+};
+// The newest checkpoint on the present line of a run that has ended; nullopt if there is none.
+std::optional<SavedParameters> NewestCheckpoint(const RunPlace& place, const v1::Run& run);
+
+// What became of the checkpoint that the control with this receipt asked for: nullopt if that is not journaled yet.
+// JOURNAL_FAILED.
+absl::StatusOr<std::optional<v1::Event>> FindCheckpoint(const RunPlace& place, const v1::Receipt& receipt);
+// The outcome that `event` is to that control: its checkpoint, or SAVE_FAILED.
+absl::StatusOr<ControlOutcome> OutcomeOfCheckpoint(const v1::Receipt& receipt, const v1::Event& event);
+// SAVE_FAILED, for one that nothing will be heard of any more.
+absl::Status CheckpointForgotten();
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_RUNS_CHECKPOINT_EVENTS_H_
