@@ -72,11 +72,12 @@ absl::StatusOr<ForkParent> ReadForkParent(const RunPlace& place) {
   absl::StatusOr<v1::Run> run = (*reader)->LoadRun();
   if (!run.ok()) return run.status();
   ForkParent parent{.directory = place.directory, .run = *std::move(run)};
-  parent.last_batch = parent.run.spec().parent().batch();
+  parent.last_batch = parent.run.batch();
   if (parent.run.last_sequence() == 0) return parent;
   const absl::StatusOr<JournalPage> newest =
       (*reader)->Read(parent.run.last_sequence() - 1, EventKindSet::All(), 1, kAnyEventBytes);
   if (!newest.ok()) return newest.status();
+  // It is damaged: what the run was last known to be must do.
   if (newest->events.empty()) return parent;
   const v1::Event& event = *newest->events.front();
   const bool taken_back = event.control().change().has_rewind();
