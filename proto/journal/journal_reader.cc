@@ -173,6 +173,17 @@ absl::StatusOr<JournalPage> JournalReader::ReadSequences(absl::Span<const uint64
   return page;
 }
 
+absl::StatusOr<std::vector<uint64_t>> JournalReader::ControlIds() const {
+  Statement select(*database_, "SELECT control_id FROM controls ORDER BY control_id");
+  std::vector<uint64_t> ids;
+  for (;;) {
+    const absl::StatusOr<bool> row = select.Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return ids;
+    ids.push_back(static_cast<uint64_t>(select.Integer(0)));
+  }
+}
+
 absl::StatusOr<std::vector<RewindMark>> JournalReader::Rewinds() const { return LoadRewinds(*database_); }
 
 absl::StatusOr<uint64_t> JournalReader::LastSequence() const { return NewestSequence(*database_); }

@@ -133,6 +133,8 @@ class JournalReader {
   // `through` is the last one's.
   absl::StatusOr<JournalPage> ReadSequences(absl::Span<const uint64_t> sequences) const;
 
+  // The sequences of all controls, ascending, whether or not their events can be read.
+  absl::StatusOr<std::vector<uint64_t>> ControlIds() const;
   // Where the run was taken back, oldest first.
   absl::StatusOr<std::vector<RewindMark>> Rewinds() const;
   // The newest event's sequence.

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -35,6 +37,8 @@ class JournalFixture {
         Database::Open(absl::StrCat(directory_, "/", kJournalFile), Database::Mode::kCreate);
     EXPECT_TRUE(created.ok()) << created.status();
     database_ = *std::move(created);
+    // No test outlives the machine.
+    Execute("PRAGMA synchronous = OFF");
     EXPECT_TRUE(CreateSchema(*database_).ok());
     Store();
   }
@@ -53,7 +57,17 @@ class JournalFixture {
     event.set_sequence(++sequence_);
     EXPECT_TRUE(EventInserter(*database_).Insert({event, sequence_}).ok());
     EXPECT_TRUE(StorePosition(*database_, sequence_, sequence_).ok());
+    events_[sequence_] = std::move(event);
     return sequence_;
+  }
+  // Puts another event in the place of one, as whoever wants to deceive would.
+  void Rewrite(uint64_t sequence, const std::function<void(v1::Event&)>& change) {
+    v1::Event& event = events_.at(sequence);
+    change(event);
+    Execute(absl::StrCat("DELETE FROM controls WHERE control_id = ", sequence));
+    Execute(absl::StrCat("DELETE FROM checkpoints WHERE sequence = ", sequence));
+    Execute(absl::StrCat("DELETE FROM events WHERE sequence = ", sequence));
+    EXPECT_TRUE(EventInserter(*database_).Insert({event, sequence}).ok());
   }
   // After run() was changed.
   void Store() {
@@ -67,6 +81,7 @@ class JournalFixture {
   v1::Run run_;
   std::unique_ptr<Database> database_;
   uint64_t sequence_ = 0;
+  std::map<uint64_t, v1::Event> events_;
 };
 
 }  // namespace pilothouse::trainer

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "proto/journal/event_scan.h"
 #include "trainer/channel/run_history.h"
 
 namespace pilothouse::trainer {
@@ -20,13 +21,17 @@ bool IsOfTheTrainer(const v1::Event& event) {
 }  // namespace
 
 absl::Status ScanJournal(const JournalReader& reader, EventKindSet kinds, uint64_t last_sequence,
+                         std::vector<SequenceRange>& damaged,
                          const std::function<absl::Status(const v1::Event& event)>& take) {
   uint64_t through = 0;
   while (through < last_sequence) {
-    const absl::StatusOr<JournalPage> page = reader.Read(through, kinds, kScanPageEvents, kScanPageBytes);
+    EventFilter filter;
+    filter.kinds = kinds;
+    filter.last_sequence = last_sequence;
+    const absl::StatusOr<JournalPage> page = reader.Read(through, filter, kScanPageEvents, kScanPageBytes);
     if (!page.ok()) return page.status();
+    for (const SequenceRange& range : page->damaged) AddDamage(damaged, range);
     for (const std::shared_ptr<const v1::Event>& event : page->events) {
-      if (event->sequence() > last_sequence) return absl::OkStatus();
       if (absl::Status taken = take(*event); !taken.ok()) return taken;
     }
     // A journal whose position is behind its events would keep this from ending.
@@ -41,18 +46,18 @@ WallTime ToWallTime(const google::protobuf::Timestamp& timestamp) {
   return WallTime(std::chrono::duration_cast<WallTime::duration>(since_epoch));
 }
 
-PositionScan::PositionScan(const std::vector<KnownRewind>& rewinds, int64_t first_batch)
-    : rewinds_(rewinds),
-      present_(rewinds, static_cast<int64_t>(rewinds.size())),
-      last_batch_(rewinds.empty() ? first_batch : rewinds.back().to_batch) {}
+PositionScan::PositionScan(const std::vector<RewindMark>& rewinds, int64_t first_batch)
+    : present_(Line::Present(rewinds)),
+      last_rewind_(rewinds.empty() ? 0 : rewinds.back().sequence),
+      last_batch_(rewinds.empty() ? first_batch : rewinds.back().batch) {}
 
 void PositionScan::Take(const v1::Event& event) {
-  if (!IsOfTheTrainer(event)) return;
-  const int64_t stretch = StretchOf(rewinds_, event.sequence());
+  // A rewind is told at the batch that it leaves.
+  if (!IsOfTheTrainer(event) || event.control().change().has_rewind()) return;
   const int64_t batch = event.batch();
-  Mark(stretch, event);
-  if (!present_.Holds(stretch, batch)) return;
-  if (stretch == present_.line()) {
+  Mark(event);
+  if (!present_.Contains(event.sequence(), batch)) return;
+  if (event.sequence() > last_rewind_) {
     moved_ = true;
     if (batch > last_batch_) {
       last_batch_ = batch;
@@ -64,7 +69,7 @@ void PositionScan::Take(const v1::Event& event) {
   if (batch == last_batch_) Count(event);
 }
 
-void PositionScan::Mark(int64_t stretch, const v1::Event& event) {
+void PositionScan::Mark(const v1::Event& event) {
   if (marks_.size() == kMaxTimeMarks) {
     size_t kept = 0;
     const size_t half = marks_.size() / 2;
@@ -73,7 +78,7 @@ void PositionScan::Mark(int64_t stretch, const v1::Event& event) {
     }
     marks_.resize(kept);
   }
-  marks_.push_back({stretch, event.batch(), ToWallTime(event.time())});
+  marks_.push_back({event.sequence(), event.batch(), ToWallTime(event.time())});
 }
 
 void PositionScan::Count(const v1::Event& event) {

@@ -17,7 +17,6 @@
 #include "proto/support/error.h"
 #include "trainer/channel/journal_scan.h"
 #include "trainer/channel/messages.h"
-#include "trainer/channel/run_lines.h"
 #include "trainer/checkpoint/checkpoint_store.h"
 
 namespace pilothouse::trainer {
@@ -25,16 +24,18 @@ namespace pilothouse::trainer {
 struct RunHistory::Content {
   // An event of a control or a checkpoint, in order of sequence.
   void Take(const v1::Event& event);
-  void ReadPositions(const JournalReader& reader, uint64_t last_sequence);
+  // JOURNAL_FAILED if it lacks one that the journal holds.
+  absl::Status CheckControls(const JournalReader& reader) const;
+  absl::Status ReadPositions(const JournalReader& reader);
 
   int64_t first_batch() const { return spec.has_parent() ? spec.parent().batch() : 0; }
   std::string FileOf(const KnownCheckpoint& known) const { return absl::StrCat(directory, "/", known.report.file()); }
 
   // The nearest checkpoint to come to `batch` of a line from, and its content. Null: the beginning of the run.
-  absl::StatusOr<const KnownCheckpoint*> FindBase(const RunLine& line, int64_t batch, std::vector<std::string>& damaged,
+  absl::StatusOr<const KnownCheckpoint*> FindBase(const Line& line, int64_t batch, std::vector<std::string>& damaged,
                                                   std::shared_ptr<const SavedState>& state) const;
   // What a state that contains the first `contained` of all controls lacks up to a batch of a line.
-  absl::Status AddControls(const RunLine& line, int64_t contained, int64_t through,
+  absl::Status AddControls(const Line& line, int64_t contained, int64_t through,
                            std::vector<AppliedControl>& applied) const;
 
   std::string directory;
@@ -42,9 +43,11 @@ struct RunHistory::Content {
   std::string run_id;
   std::vector<KnownControl> controls;
   std::vector<KnownCheckpoint> checkpoints;
-  std::vector<KnownRewind> rewinds;
+  std::vector<RewindMark> rewinds;
   std::vector<v1::Branch> branches;
-  // Refers to `rewinds`.
+  std::string data_sha256;
+  // What is journaled after it, by a run that trains on, belongs to a later history.
+  uint64_t last_sequence = 0;
   std::unique_ptr<const PositionScan> position;
 };
 
@@ -136,15 +139,18 @@ absl::StatusOr<RunHistory> RunHistory::Read(const std::string& directory) {
   content->directory = directory;
   content->spec = run->spec();
   content->run_id = run->run_id();
-  // What is journaled meanwhile, by a parent that trains on, belongs to a later history.
-  const uint64_t last_sequence = run->last_sequence();
-  absl::Status scanned = ScanJournal(**reader, {v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_CHECKPOINT}, last_sequence,
-                                     [&](const v1::Event& event) {
+  content->data_sha256 = run->facts().data_sha256();
+  content->last_sequence = run->last_sequence();
+  // A damaged checkpoint is one less to go on from; a damaged control cannot be done without.
+  std::vector<SequenceRange> damaged;
+  absl::Status scanned = ScanJournal(**reader, {v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_CHECKPOINT},
+                                     content->last_sequence, damaged, [&](const v1::Event& event) {
                                        content->Take(event);
                                        return absl::OkStatus();
                                      });
+  if (scanned.ok() && !damaged.empty()) scanned = content->CheckControls(**reader);
+  if (scanned.ok()) scanned = content->ReadPositions(**reader);
   if (!scanned.ok()) return scanned;
-  content->ReadPositions(**reader, last_sequence);
   return RunHistory(std::move(content));
 }
 
@@ -157,7 +163,7 @@ void RunHistory::Content::Take(const v1::Event& event) {
   controls.push_back({event.control(), event.batch(), event.sequence()});
   if (!event.control().change().has_rewind()) return;
   const auto to_batch = static_cast<int64_t>(event.control().value());
-  rewinds.push_back({event.sequence(), event.batch(), to_batch});
+  rewinds.push_back({event.sequence(), to_batch, event.control().branch()});
   v1::Branch& branch = branches.emplace_back();
   branch.set_name(event.control().branch());
   branch.set_from_batch(to_batch);
@@ -165,49 +171,63 @@ void RunHistory::Content::Take(const v1::Event& event) {
   *branch.mutable_time() = event.time();
 }
 
-void RunHistory::Content::ReadPositions(const JournalReader& reader, uint64_t last_sequence) {
-  const EventKindSet without_losses = {v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_STATE,
-                                       v1::EVENT_KIND_PLUGIN, v1::EVENT_KIND_CHECKPOINT};
-  const EventKindSet essential = {v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_CHECKPOINT};
-  for (const EventKindSet& kinds : {EventKindSet::All(), without_losses, essential}) {
-    auto scan = std::make_unique<PositionScan>(rewinds, first_batch());
-    const absl::Status scanned = ScanJournal(reader, kinds, last_sequence, [&](const v1::Event& event) {
-      scan->Take(event);
-      return absl::OkStatus();
-    });
-    position = std::move(scan);
-    if (scanned.ok()) return;
+absl::Status RunHistory::Content::CheckControls(const JournalReader& reader) const {
+  const absl::StatusOr<std::vector<uint64_t>> ids = reader.ControlIds();
+  if (!ids.ok()) return ids.status();
+  std::vector<uint64_t> read;
+  for (const KnownControl& control : controls) read.push_back(control.sequence);
+  for (const uint64_t id : *ids) {
+    if (id > last_sequence || std::binary_search(read.begin(), read.end(), id)) continue;
+    return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
+                     absl::StrCat("The journal in ", directory, " is damaged: the control with sequence ", id,
+                                  " cannot be read, so what came after it cannot be done again."),
+                     {{"file", absl::StrCat(directory, "/", kJournalFile)}, {"sequence", absl::StrCat(id)}});
   }
+  return absl::OkStatus();
+}
+
+absl::Status RunHistory::Content::ReadPositions(const JournalReader& reader) {
+  auto scan = std::make_unique<PositionScan>(rewinds, first_batch());
+  std::vector<SequenceRange> damaged;
+  absl::Status scanned = ScanJournal(reader, EventKindSet::All(), last_sequence, damaged, [&](const v1::Event& event) {
+    scan->Take(event);
+    return absl::OkStatus();
+  });
+  position = std::move(scan);
+  return scanned;
 }
 
 const v1::RunSpec& RunHistory::spec() const { return content_->spec; }
 const std::string& RunHistory::run_id() const { return content_->run_id; }
+const std::string& RunHistory::data_sha256() const { return content_->data_sha256; }
 int64_t RunHistory::first_batch() const { return content_->first_batch(); }
 const std::vector<v1::Branch>& RunHistory::branches() const { return content_->branches; }
 const std::vector<RunHistory::KnownCheckpoint>& RunHistory::checkpoints() const { return content_->checkpoints; }
 const std::vector<RunHistory::KnownControl>& RunHistory::controls() const { return content_->controls; }
 
-absl::StatusOr<int64_t> RunHistory::LineOf(const std::string& branch) const {
+absl::StatusOr<int64_t> RunHistory::LastBatch(const std::string& branch) const {
+  if (branch.empty()) return content_->position->last_batch();
   const std::vector<v1::Branch>& branches = content_->branches;
-  if (branch.empty()) return static_cast<int64_t>(branches.size());
   const auto found =
       std::find_if(branches.begin(), branches.end(), [&](const v1::Branch& one) { return one.name() == branch; });
   if (found == branches.end()) return BranchNotFound(branch, branches);
-  return found - branches.begin();
+  return found->through_batch();
 }
 
-absl::StatusOr<int64_t> RunHistory::LastBatch(const std::string& branch) const {
-  const absl::StatusOr<int64_t> line = LineOf(branch);
-  if (!line.ok()) return line.status();
-  if (branch.empty()) return content_->position->last_batch();
-  return content_->branches[static_cast<size_t>(*line)].through_batch();
+absl::Status RunHistory::Scan(EventKindSet kinds, std::vector<SequenceRange>& damaged,
+                              const std::function<absl::Status(const v1::Event& event)>& take) const {
+  const absl::StatusOr<std::unique_ptr<JournalReader>> reader =
+      JournalReader::Open(absl::StrCat(content_->directory, "/", kJournalFile));
+  if (!reader.ok()) return reader.status();
+  return ScanJournal(**reader, kinds, content_->last_sequence, damaged, take);
 }
 
 absl::StatusOr<ResumePlan> RunHistory::PlanResume(int64_t seen_batch, std::vector<std::string>& damaged) const {
   const PositionScan& position = *content_->position;
   // Whoever saw the run before it was taken back saw another line.
   const int64_t through = position.just_rewound() ? position.last_batch() : std::max(position.last_batch(), seen_batch);
-  absl::StatusOr<ResumePlan> plan = PlanLine(static_cast<int64_t>(content_->rewinds.size()), through, damaged);
+  absl::StatusOr<ResumePlan> plan =
+      PlanLine(Line::Present(content_->rewinds), static_cast<int64_t>(content_->rewinds.size()), through, damaged);
   if (!plan.ok()) return plan;
   if (through == position.last_batch()) {
     plan->loss_reported = position.loss_reported();
@@ -220,12 +240,15 @@ absl::StatusOr<ResumePlan> RunHistory::PlanResume(int64_t seen_batch, std::vecto
 
 absl::StatusOr<ResumePlan> RunHistory::PlanVisit(int64_t batch, const std::string& branch,
                                                  std::vector<std::string>& damaged) const {
-  const absl::StatusOr<int64_t> line = LineOf(branch);
-  if (!line.ok()) return line.status();
   const absl::StatusOr<int64_t> last = LastBatch(branch);
   if (!last.ok()) return last.status();
   if (batch < first_batch() || (batch > *last && !branch.empty())) return BatchOutOfRange(batch, first_batch(), *last);
-  absl::StatusOr<ResumePlan> plan = PlanLine(*line, batch, damaged);
+  const std::vector<RewindMark>& rewinds = content_->rewinds;
+  const auto end = branch.empty() ? rewinds.end()
+                                  : std::find_if(rewinds.begin(), rewinds.end(),
+                                                 [&](const RewindMark& one) { return one.branch == branch; });
+  const Line line = branch.empty() ? Line::Present(rewinds) : *Line::OfBranch(rewinds, branch);
+  absl::StatusOr<ResumePlan> plan = PlanLine(line, end - rewinds.begin(), batch, damaged);
   if (!plan.ok()) return plan;
   std::vector<AppliedControl>& controls = plan->controls;
   controls.erase(std::remove_if(controls.begin(), controls.end(),
@@ -236,35 +259,36 @@ absl::StatusOr<ResumePlan> RunHistory::PlanVisit(int64_t batch, const std::strin
   return plan;
 }
 
-absl::StatusOr<ResumePlan> RunHistory::PlanLine(int64_t line_number, int64_t batch,
+absl::StatusOr<ResumePlan> RunHistory::PlanLine(const Line& line, int64_t rewinds, int64_t batch,
                                                 std::vector<std::string>& damaged) const {
-  const RunLine line(content_->rewinds, line_number);
   ResumePlan plan;
   absl::StatusOr<const KnownCheckpoint*> base = content_->FindBase(line, batch, damaged, plan.checkpoint);
   if (!base.ok()) return base.status();
   const int64_t contained = *base == nullptr ? 0 : (*base)->report.controls();
   if (absl::Status added = content_->AddControls(line, contained, batch, plan.controls); !added.ok()) return added;
   const int64_t from_batch = *base == nullptr ? first_batch() : (*base)->report.batch();
-  for (const StretchMark& mark : content_->position->marks()) {
-    const bool wanted = mark.batch >= from_batch && mark.batch <= batch && line.Holds(mark.stretch, mark.batch);
+  for (const SequenceMark& mark : content_->position->marks()) {
+    const bool wanted = mark.batch >= from_batch && mark.batch <= batch && line.Contains(mark.sequence, mark.batch);
     if (wanted) plan.marks.push_back({mark.batch, mark.time});
   }
   for (const KnownCheckpoint& known : content_->checkpoints) {
     if (IsFile(content_->FileOf(known))) plan.recorded.push_back(ToRecorded(known.report));
   }
   plan.through_batch = batch;
-  plan.line = line_number;
+  plan.line = rewinds;
   plan.controls_recorded = static_cast<int64_t>(content_->controls.size());
   return plan;
 }
 
 absl::StatusOr<const RunHistory::KnownCheckpoint*> RunHistory::Content::FindBase(
-    const RunLine& line, int64_t batch, std::vector<std::string>& damaged,
+    const Line& line, int64_t batch, std::vector<std::string>& damaged,
     std::shared_ptr<const SavedState>& state) const {
   std::vector<const KnownCheckpoint*> candidates;
   for (const KnownCheckpoint& known : checkpoints) {
-    const bool usable = known.report.batch() <= batch && line.Holds(known.report.line(), known.report.batch());
-    if (usable) candidates.push_back(&known);
+    v1::Event event;
+    event.set_sequence(known.sequence);
+    *event.mutable_checkpoint() = known.report;
+    if (known.report.batch() <= batch && line.Contains(event)) candidates.push_back(&known);
   }
   const auto place = [](const KnownCheckpoint* known) {
     return std::tuple(known->report.batch(), known->report.controls(), known->sequence);
@@ -289,19 +313,14 @@ absl::StatusOr<const RunHistory::KnownCheckpoint*> RunHistory::Content::FindBase
                    {{"file", absl::StrCat(directory, "/", kCheckpointFolder)}, {"cause", cause}});
 }
 
-absl::Status RunHistory::Content::AddControls(const RunLine& line, int64_t contained, int64_t through,
+absl::Status RunHistory::Content::AddControls(const Line& line, int64_t contained, int64_t through,
                                               std::vector<AppliedControl>& applied) const {
   for (size_t i = static_cast<size_t>(contained); i < controls.size(); ++i) {
     const KnownControl& known = controls[i];
     if (known.report.change().has_checkpoint()) continue;
-    int64_t stretch = StretchOf(rewinds, known.sequence);
-    int64_t batch = known.batch;
-    if (known.report.change().has_rewind()) {
-      // It begins a stretch with a pause where the run was taken back to.
-      batch = rewinds[static_cast<size_t>(stretch)].to_batch;
-      ++stretch;
-    }
-    if (batch > through || !line.Holds(stretch, batch)) continue;
+    // What a rewind begins begins with a pause where the run was taken back to.
+    const int64_t batch = known.report.change().has_rewind() ? static_cast<int64_t>(known.report.value()) : known.batch;
+    if (batch > through || !line.Contains(known.sequence, batch)) continue;
     absl::StatusOr<AppliedControl> one = ToApplied(known.report, batch);
     if (!one.ok()) return one.status();
     applied.push_back(*std::move(one));

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +13,9 @@
 #include "absl/status/statusor.h"
 #include "pilothouse/v1/event.pb.h"
 #include "pilothouse/v1/run.pb.h"
+#include "proto/journal/event_kind.h"
+#include "proto/journal/journal_reader.h"
+#include "proto/journal/line.h"
 #include "trainer/loop/resume.h"
 
 namespace pilothouse::trainer {
@@ -30,12 +34,14 @@ inline constexpr size_t kMaxTimeMarks = 100'000;
 // thread-safe.
 class RunHistory {
  public:
-  // `directory` is the run's. JOURNAL_FAILED if its journal cannot be read, or a control or a checkpoint in it is
-  // damaged. Where another event cannot be read, the run is known to have come only as far as the rest tells.
+  // `directory` is the run's. JOURNAL_FAILED if its journal cannot be read, or a control in it is damaged. What else is
+  // damaged is passed over: the run is known to have come as far as the rest tells.
   static absl::StatusOr<RunHistory> Read(const std::string& directory);
 
   const v1::RunSpec& spec() const;
   const std::string& run_id() const;
+  // Of the data that the run was started with. Empty: not known.
+  const std::string& data_sha256() const;
   // The first batch of the run: 0, or where it was forked.
   int64_t first_batch() const;
   // The last batch of a line (empty: the present one) that anything was reported of. BRANCH_NOT_FOUND.
@@ -56,6 +62,11 @@ class RunHistory {
   };
   const std::vector<KnownControl>& controls() const;
 
+  // Hands over all events of these kinds that the history is about, in order, until one is refused; adds what is
+  // damaged to `damaged`. JOURNAL_FAILED, and what `take` returned.
+  absl::Status Scan(EventKindSet kinds, std::vector<SequenceRange>& damaged,
+                    const std::function<absl::Status(const v1::Event& event)>& take) const;
+
   // How to come to the end of the present line, `seen_batch` at least, as after a crash. Right after a rewind that is
   // the batch it went to, wherever the run was seen before. Reads checkpoints, the newest first, until one is as it was
   // written; of each that is not, a sentence is added to `damaged`. Where none is left, the run begins anew;
@@ -72,8 +83,9 @@ class RunHistory {
   struct Content;
   explicit RunHistory(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
 
-  absl::StatusOr<int64_t> LineOf(const std::string& branch) const;
-  absl::StatusOr<ResumePlan> PlanLine(int64_t line, int64_t batch, std::vector<std::string>& damaged) const;
+  // `rewinds` led to the line.
+  absl::StatusOr<ResumePlan> PlanLine(const Line& line, int64_t rewinds, int64_t batch,
+                                      std::vector<std::string>& damaged) const;
 
   std::shared_ptr<const Content> content_;
 };

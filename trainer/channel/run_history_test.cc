@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "trainer/channel/journal_fixture.h"
-#include "trainer/channel/run_lines.h"
+#include "trainer/channel/journal_scan.h"
 #include "trainer/checkpoint/checkpoint_store.h"
 #include "trainer/checkpoint/file_hash.h"
 
@@ -340,18 +340,23 @@ TEST_F(RunHistoryTest, MarksTellWhenTheLineWasWhereSinceTheCheckpoint) {
   EXPECT_EQ(plan->marks[0].time.time_since_epoch(), std::chrono::seconds(2));
 }
 
-TEST_F(RunHistoryTest, OfManyMarksTheNewestStayComplete) {
-  journal_.Execute("BEGIN");
+TEST(PositionScanTest, OfManyMarksTheNewestStayComplete) {
+  PositionScan scan({}, 0);
   const auto count = static_cast<int64_t>(kMaxTimeMarks) + 10;
-  for (int64_t batch = 1; batch <= count; ++batch) Loss(batch);
-  journal_.Execute("COMMIT");
-  const absl::StatusOr<ResumePlan> plan = Read().PlanResume(0, damaged_);
-  ASSERT_TRUE(plan.ok());
-  EXPECT_EQ(plan->marks.size(), kMaxTimeMarks * 3 / 4 + 10);
-  EXPECT_EQ(plan->marks[0].batch, 1);
-  EXPECT_EQ(plan->marks[1].batch, 3);
-  EXPECT_EQ(plan->marks[plan->marks.size() - 2].batch, count - 1);
-  EXPECT_EQ(plan->marks.back().batch, count);
+  for (int64_t batch = 1; batch <= count; ++batch) {
+    v1::Event event;
+    event.set_batch(batch);
+    event.set_sequence(static_cast<uint64_t>(batch));
+    event.mutable_loss();
+    scan.Take(event);
+  }
+  const std::vector<SequenceMark>& marks = scan.marks();
+  EXPECT_EQ(marks.size(), kMaxTimeMarks * 3 / 4 + 10);
+  EXPECT_EQ(marks[0].batch, 1);
+  EXPECT_EQ(marks[1].batch, 3);
+  EXPECT_EQ(marks[marks.size() - 2].batch, count - 1);
+  EXPECT_EQ(marks.back().batch, count);
+  EXPECT_EQ(scan.last_batch(), count);
 }
 
 TEST_F(RunHistoryTest, RefusesBranchesAndBatchesThatThereAreNot) {

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <functional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
-#include "trainer/checkpoint/buffer_pool.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/batch_source.h"
 #include "trainer/data/split.h"
@@ -57,8 +55,7 @@ class SupervisedLearner final : public Learner {
         network_(frame_->plan, facts_.batch_size),
         initial_parameters_(std::move(initial_parameters)),
         parameters_(std::move(parameters)),
-        gradient_(Vector<T>::Zero(parameters_.size())),
-        copies_(BytesOf(parameters_)) {}
+        gradient_(Vector<T>::Zero(parameters_.size())) {}
 
   void Reset() override {
     parameters_ = initial_parameters_();
@@ -68,9 +65,8 @@ class SupervisedLearner final : public Learner {
 
   void Save(SavedState& state) const override {
     // The training thread waits for this copy.
-    const std::shared_ptr<char> copy = copies_.Take();
-    std::memcpy(copy.get(), parameters_.data(), BytesOf(parameters_));
-    AddModel(frame_, reinterpret_cast<const T*>(copy.get()), copy, state);
+    const auto copy = std::make_shared<const Vector<T>>(parameters_);
+    AddModel(frame_, copy->data(), copy, state);
     rule_.Save(state);
   }
 
@@ -123,7 +119,6 @@ class SupervisedLearner final : public Learner {
   const LearnerFacts& facts() const override { return facts_; }
 
  private:
-  static size_t BytesOf(const Vector<T>& vector) { return static_cast<size_t>(vector.size()) * sizeof(T); }
   // Nothing was computed yet.
   void ForgetLastBatch() {
     gradient_.setZero();
@@ -141,7 +136,6 @@ class SupervisedLearner final : public Learner {
   const InitialParameters initial_parameters_;
   Vector<T> parameters_;
   Vector<T> gradient_;
-  mutable BufferPool copies_;
   GradientDescent<T> rule_;
 };
 

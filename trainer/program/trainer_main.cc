@@ -23,6 +23,7 @@
 #include "trainer/channel/run_host.h"
 #include "trainer/channel/run_spec.h"
 #include "trainer/channel/saved_query.h"
+#include "trainer/program/replay_command.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -39,17 +40,22 @@ constexpr char kHelp[] =
 Usage:
   pilothouse-trainer --service ADDRESS --run RUN_ID [--orphan-timeout 24h]
   pilothouse-trainer --saved-query
+  pilothouse-trainer --replay DIRECTORY [--data FILE]... [--data-dir DIRECTORY] [--through N] [--json]
 
   --service ADDRESS         where the service waits for trainers: unix:/path/to/socket
   --run RUN_ID              the run to train. Its description, data and folder come from the service
   --orphan-timeout DURATION without a service for so long, stop and save the parameters (default: 24h)
   --saved-query             read a SavedQuery message from standard input, write an Answer to standard output
-  --help, --version
+)";
+
+constexpr char kMoreHelp[] =
+    R"(  --help, --version
 
 The environment variable PILOTHOUSE_TRAINER_TOKEN holds what the trainer identifies itself with.
 The log goes to standard error. SIGTERM stops the run and saves its parameters; SIGINT and SIGHUP are ignored.
 
-Exit codes: 0 the run has ended, 1 no service takes this trainer, 2 usage, 3 the run cannot be built.
+Exit codes: 0 the run has ended, 1 no service takes this trainer, 2 usage, 3 the run cannot be built. Of --replay: 0 the
+run is identical, 1 it is not, 2 usage, 3 it cannot be gone through.
 )";
 
 struct Arguments {
@@ -175,7 +181,7 @@ int Main(const std::vector<std::string>& words, PluginKinds plugin_kinds) {
   const auto kinds = std::make_shared<const PluginKinds>(std::move(plugin_kinds));
   for (const std::string& word : words) {
     if (word == "--help") {
-      std::cout << kHelp;
+      std::cout << kHelp << kReplayHelp << kMoreHelp;
       return 0;
     }
     if (word == "--version") {
@@ -183,6 +189,7 @@ int Main(const std::vector<std::string>& words, PluginKinds plugin_kinds) {
       return 0;
     }
   }
+  if (!words.empty() && words[0] == kReplayOption) return ReplayCommand(words, std::cout, std::cerr);
   Arguments arguments;
   if (const std::optional<std::string> error = Parse(words, arguments)) return UsageError(*error);
   return arguments.saved_query ? AnswerSavedQuery(*kinds) : Train(arguments, kinds);

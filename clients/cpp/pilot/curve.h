@@ -20,10 +20,8 @@ class LossHistory {
  public:
   static constexpr size_t kMaxPoints = 4096;
 
-  // A lower batch than the last means that the run was taken back: later points go.
+  // Batches must not decrease.
   void Add(int64_t batch, double loss);
-  // Drops the points of later batches.
-  void GoBackTo(int64_t batch);
   const std::vector<CurvePoint>& points() const { return points_; }
 
  private:

@@ -1,0 +1,112 @@
+#include "trainer/replay/replay.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "proto/journal/event_kind.h"
+#include "proto/support/error.h"
+#include "trainer/channel/journal_scan.h"
+#include "trainer/channel/run_data.h"
+#include "trainer/channel/run_history.h"
+#include "trainer/channel/run_spec.h"
+#include "trainer/checkpoint/checkpoint_store.h"
+#include "trainer/replay/replayer.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string DataDirectory(const ReplayOptions& options) {
+  if (!options.data_directory.empty()) return options.data_directory;
+  std::error_code ignored;
+  const fs::path directory = fs::weakly_canonical(options.directory, ignored);
+  return directory.parent_path().parent_path().string();
+}
+
+absl::StatusOr<DataFiles> DataOf(const ReplayOptions& options, const v1::DataSpec& spec) {
+  switch (options.data.size()) {
+    case 0:
+      return FindData(spec, DataDirectory(options));
+    case 1:
+      return DataFiles{options.data[0], "", ""};
+    case 2:
+      return DataFiles{"", options.data[0], options.data[1]};
+    default:
+      return MakeError(v1::ERROR_REASON_SPEC_INVALID, "data",
+                       "A run's data are one file, a table, or two, inputs and targets.");
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Learner>> LearnerOf(const ReplayOptions& options, const RunPlan& plan,
+                                                   const v1::DataSpec& spec, const std::string& data_sha256) {
+  const absl::StatusOr<DataFiles> files = DataOf(options, spec);
+  if (!files.ok()) return files.status();
+  if (!data_sha256.empty()) {
+    const absl::StatusOr<std::string> found = HashOfData(*files);
+    if (!found.ok()) return found.status();
+    if (absl::Status same = CheckDataHash(data_sha256, *found); !same.ok()) return same;
+  }
+  return BuildLearner(plan, *files);
+}
+
+// The checkpoint that a fork began with. Null: it has none.
+const RunHistory::KnownCheckpoint* BaseOf(const RunHistory& history) {
+  const std::vector<RunHistory::KnownCheckpoint>& all = history.checkpoints();
+  const auto base = std::find_if(all.begin(), all.end(), [&](const RunHistory::KnownCheckpoint& known) {
+    return known.report.batch() == history.first_batch() && known.report.controls() == 0 && known.report.line() == 0;
+  });
+  return base == all.end() ? nullptr : &*base;
+}
+
+absl::Status BeginFork(const std::string& directory, const RunHistory& history, Learner& learner,
+                       LearningPosition& begin, std::string& file) {
+  const RunHistory::KnownCheckpoint* base = BaseOf(history);
+  if (base == nullptr) {
+    return MakeError(v1::ERROR_REASON_CHECKPOINT_DAMAGED, "",
+                     "The journal does not name the checkpoint that the fork began with.",
+                     {{"file", directory}, {"cause", "not in the journal"}});
+  }
+  file = base->report.file();
+  const absl::StatusOr<SavedState> saved = ReadCheckpoint(absl::StrCat(directory, "/", file), base->report.sha256());
+  if (!saved.ok()) return saved.status();
+  begin.batch = base->report.batch();
+  return learner.Restore(*saved);
+}
+
+}  // namespace
+
+absl::StatusOr<ReplayResult> Replay(const ReplayOptions& options) {
+  const absl::StatusOr<RunHistory> history = RunHistory::Read(options.directory);
+  if (!history.ok()) return history.status();
+  const absl::StatusOr<RunPlan> plan = PlanRun(history->spec());
+  if (!plan.ok()) return plan.status();
+  const absl::StatusOr<std::unique_ptr<Learner>> learner =
+      LearnerOf(options, *plan, history->spec().data(), history->data_sha256());
+  if (!learner.ok()) return learner.status();
+  LearningPosition begin{.batch = 0, .eta = plan->knobs.eta, .loss = std::nullopt};
+  std::string base;
+  if (history->spec().has_parent()) {
+    absl::Status begun = BeginFork(options.directory, *history, **learner, begin, base);
+    if (!begun.ok()) return begun;
+  }
+  Replayer replayer(options.directory, *history, **learner, begin, options.through);
+  std::vector<SequenceRange> damaged;
+  absl::Status scanned = history->Scan(EventKindSet::All(), damaged, [&replayer](const v1::Event& event) {
+    if (replayer.differs()) return absl::CancelledError();
+    return replayer.Take(event);
+  });
+  if (!scanned.ok() && !replayer.differs()) return scanned;
+  ReplayResult result = replayer.TakeResult();
+  result.parent = history->spec().parent().run_id();
+  result.base = std::move(base);
+  result.damaged = std::move(damaged);
+  return result;
+}
+
+}  // namespace pilothouse::trainer
