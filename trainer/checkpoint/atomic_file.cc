@@ -22,6 +22,8 @@ namespace {
 // Less the umask.
 constexpr mode_t kMode = 0666;
 constexpr mode_t kFolderMode = 0777;
+// What is handed to the system at once.
+constexpr size_t kPieceBytes = size_t{8} << 20;
 
 // To be called before anything else changes errno.
 absl::Status RefuseErrno(absl::string_view what, const std::string& path) {
@@ -46,8 +48,17 @@ absl::Status WriteAll(int descriptor, absl::string_view part, const std::string&
 }
 
 absl::Status WriteAndSync(int descriptor, absl::Span<const absl::string_view> parts, const std::string& path) {
-  for (const absl::string_view part : parts) {
-    if (absl::Status status = WriteAll(descriptor, part, path); !status.ok()) return status;
+  off_t written = 0;
+  for (absl::string_view part : parts) {
+    while (!part.empty()) {
+      const absl::string_view piece = part.substr(0, kPieceBytes);
+      if (absl::Status status = WriteAll(descriptor, piece, path); !status.ok()) return status;
+      const auto bytes = static_cast<off_t>(piece.size());
+      // The disk begins with it while the next is copied. Only a hint: fsync says whether it came to pass.
+      if (piece.size() == kPieceBytes) sync_file_range(descriptor, written, bytes, SYNC_FILE_RANGE_WRITE);
+      written += bytes;
+      part.remove_prefix(piece.size());
+    }
   }
   return fsync(descriptor) == 0 ? absl::OkStatus() : RefuseErrno("Syncing", path);
 }

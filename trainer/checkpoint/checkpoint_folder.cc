@@ -138,16 +138,14 @@ CheckpointOutcome CheckpointFolder::Write(CheckpointRequest request) {
   if (!outcome.status.ok()) return outcome;
   names_.insert(outcome.file);
   items_.push_back({Kept(outcome.facts, /*recorded=*/false), outcome.file, written_++});
-  RemoveUnneeded();
   return outcome;
 }
 
 void CheckpointFolder::Recorded(int64_t count) {
   for (Item& item : items_) item.kept.recorded |= item.ordinal >= 0 && item.ordinal < count;
-  RemoveUnneeded();
 }
 
-void CheckpointFolder::RemoveUnneeded() {
+void CheckpointFolder::Tidy() {
   std::vector<KeptCheckpoint> kept;
   for (const Item& item : items_) kept.push_back(item.kept);
   const std::vector<size_t> not_needed = NotNeeded(retention_, kept);

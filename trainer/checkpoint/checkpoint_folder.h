@@ -19,10 +19,11 @@ class CheckpointFolder {
   // As CheckpointStore's.
   CheckpointFolder(std::string run_directory, CheckpointRetention retention, std::vector<RecordedCheckpoint> recorded);
 
-  // Writes a checkpoint, and removes what is not needed any more.
   CheckpointOutcome Write(CheckpointRequest request);
   // As CheckpointStore::Recorded.
   void Recorded(int64_t count);
+  // Removes what is not needed any more.
+  void Tidy();
 
  private:
   struct Item {
@@ -40,7 +41,6 @@ class CheckpointFolder {
   void WriteInto(CheckpointOutcome& outcome, const CheckpointRequest& request);
   // A name that no checkpoint of the run has or had: the journal knows its files by name and content.
   std::string NewName(int64_t batch) const;
-  void RemoveUnneeded();
 
   const std::string run_directory_;
   const CheckpointRetention retention_;

@@ -40,6 +40,11 @@ class CheckpointStore::Writer {
     return true;
   }
 
+  bool CanTake() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    return waiting_.size() < kMaxWaitingCheckpoints;
+  }
+
   CheckpointOutcome WriteNow(CheckpointRequest request) ABSL_LOCKS_EXCLUDED(mutex_) {
     {
       const MutexLock lock(mutex_);
@@ -47,6 +52,7 @@ class CheckpointStore::Writer {
       busy_ = true;
     }
     CheckpointOutcome outcome = folder_.Write(std::move(request));
+    folder_.Tidy();
     Rest();
     return outcome;
   }
@@ -65,8 +71,15 @@ class CheckpointStore::Writer {
 
   void WorkOn() ABSL_LOCKS_EXCLUDED(mutex_) {
     while (std::optional<Work> work = Next()) {
+      // First what is recorded, so that there is room; what the next one replaces, once that has been told.
       folder_.Recorded(work->recorded);
-      if (work->request.has_value()) done_(folder_.Write(*std::move(work->request)));
+      folder_.Tidy();
+      if (work->request.has_value()) {
+        // The copy of the state has gone by the time that Done is told: the next one may take its place.
+        CheckpointOutcome outcome = folder_.Write(*std::move(work->request));
+        done_(std::move(outcome));
+        folder_.Tidy();
+      }
       Rest();
     }
   }
@@ -115,6 +128,8 @@ CheckpointStore::CheckpointStore(std::string run_directory, CheckpointRetention 
 CheckpointStore::~CheckpointStore() = default;
 
 bool CheckpointStore::Submit(CheckpointRequest request) { return writer_->Submit(std::move(request)); }
+
+bool CheckpointStore::CanTake() const { return writer_->CanTake(); }
 
 CheckpointOutcome CheckpointStore::WriteNow(CheckpointRequest request) { return writer_->WriteNow(std::move(request)); }
 

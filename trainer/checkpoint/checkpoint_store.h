@@ -74,7 +74,7 @@ struct RecordedCheckpoint {
 // them. One that is pinned is never removed. What is not needed any more is removed after the next one was written or
 // recorded.
 //
-// Submit, WriteNow and Recorded are for one thread at a time.
+// CanTake, Submit, WriteNow and Recorded are for one thread at a time.
 class CheckpointStore {
  public:
   // Called on the store's thread when a submitted checkpoint has been written, or could not be.
@@ -90,6 +90,8 @@ class CheckpointStore {
   CheckpointStore(const CheckpointStore&) = delete;
   CheckpointStore& operator=(const CheckpointStore&) = delete;
 
+  // Whether Submit would take one now: whoever asks first need not copy the state in vain.
+  bool CanTake() const;
   // Takes a checkpoint to be written on the store's thread. False, without having taken it, while
   // kMaxWaitingCheckpoints wait.
   bool Submit(CheckpointRequest request);

@@ -156,7 +156,9 @@ TEST_F(CheckpointStoreTest, TakesNoMoreThanMayWaitAndNeverHoldsUpWhoeverSubmits)
   };
   EXPECT_TRUE(store_->Submit(std::move(slow)));
   begun.get_future().wait();
+  EXPECT_TRUE(store_->CanTake());
   for (int i = 0; i < kMaxWaitingCheckpoints; ++i) EXPECT_TRUE(store_->Submit(At(2 + i)));
+  EXPECT_FALSE(store_->CanTake());
   EXPECT_FALSE(store_->Submit(At(100)));
   store_->Recorded(0);
   go_on.set_value();
@@ -164,7 +166,7 @@ TEST_F(CheckpointStoreTest, TakesNoMoreThanMayWaitAndNeverHoldsUpWhoeverSubmits)
   EXPECT_EQ(NextOutcome().facts.batch, 2);
   EXPECT_TRUE(store_->Submit(At(3)));
   EXPECT_EQ(NextOutcome().facts.batch, 3);
-  EXPECT_EQ(Files().count(Name(100)), 0u);
+  EXPECT_EQ(Files().count(Name(100)), 0U);
 }
 
 TEST_F(CheckpointStoreTest, WhatIsWrittenAtOnceComesAfterWhatWasSubmitted) {
@@ -302,6 +304,8 @@ TEST_F(CheckpointStoreTest, ADamagedOneIsToldWithItsFileAndCause) {
   std::ifstream stream(path, std::ios::binary);
   const std::string good{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   const auto read_as = [&](const std::string& content, const std::string& sha256) {
+    // Not written over: some file systems sync what is.
+    fs::remove(path);
     std::ofstream(path, std::ios::binary) << content;
     const absl::Status status = ReadCheckpoint(path, sha256).status();
     if (!status.ok()) {

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/checkpoint/buffer_pool.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/batch_source.h"
 #include "trainer/data/split.h"
@@ -55,7 +57,8 @@ class SupervisedLearner final : public Learner {
         network_(frame_->plan, facts_.batch_size),
         initial_parameters_(std::move(initial_parameters)),
         parameters_(std::move(parameters)),
-        gradient_(Vector<T>::Zero(parameters_.size())) {}
+        gradient_(Vector<T>::Zero(parameters_.size())),
+        copies_(BytesOf(parameters_)) {}
 
   void Reset() override {
     parameters_ = initial_parameters_();
@@ -65,8 +68,9 @@ class SupervisedLearner final : public Learner {
 
   void Save(SavedState& state) const override {
     // The training thread waits for this copy.
-    const auto copy = std::make_shared<const Vector<T>>(parameters_);
-    AddModel(frame_, copy->data(), copy, state);
+    const std::shared_ptr<char> copy = copies_.Take();
+    std::memcpy(copy.get(), parameters_.data(), BytesOf(parameters_));
+    AddModel(frame_, reinterpret_cast<const T*>(copy.get()), copy, state);
     rule_.Save(state);
   }
 
@@ -119,6 +123,7 @@ class SupervisedLearner final : public Learner {
   const LearnerFacts& facts() const override { return facts_; }
 
  private:
+  static size_t BytesOf(const Vector<T>& vector) { return static_cast<size_t>(vector.size()) * sizeof(T); }
   // Nothing was computed yet.
   void ForgetLastBatch() {
     gradient_.setZero();
@@ -136,6 +141,7 @@ class SupervisedLearner final : public Learner {
   const InitialParameters initial_parameters_;
   Vector<T> parameters_;
   Vector<T> gradient_;
+  mutable BufferPool copies_;
   GradientDescent<T> rule_;
 };
 

@@ -28,6 +28,13 @@ enum class Command {
   kPause,
   kResume,
   kStop,
+  kCheckpoint,
+  kCheckpoints,
+  kRewind,
+  kFork,
+  kReplay,
+  kHistory,
+  kExport,
   kPluginAdd,
   kPluginRemove,
   kPluginSchedule,
@@ -76,14 +83,51 @@ struct StartArguments {
   std::optional<absl::Duration> loss_interval;
   int64_t loss_every = 0;
   int64_t state_every = 0;
+  // All but the interval.
+  v1::CheckpointSpec checkpoints;
+  std::optional<absl::Duration> checkpoint_interval;
   std::vector<v1::PluginSpec> plugins;
   std::optional<int64_t> batch_to;
   std::string name;
   bool watch = false;
 };
 
+struct ForkArguments {
+  // All but the run.
+  v1::ForkRequest request;
+  bool watch = false;
+};
+
+// Which events of a run; of `history` and `export`.
+struct HistoryArguments {
+  std::vector<v1::EventKind> kinds;
+  std::optional<int64_t> from;
+  std::optional<int64_t> to;
+  // Losses are thinned to so many. 0: not thinned.
+  int32_t points = 0;
+  // As in ReadHistoryRequest.
+  std::string branch;
+};
+
+struct ExportArguments {
+  // "-": standard output.
+  std::string file;
+  // Never kUnspecified in what ParseCommandLine returns.
+  ExportFormat format = ExportFormat::kUnspecified;
+};
+
+struct ReplayArguments {
+  // A run or a directory.
+  std::string what;
+  std::optional<int64_t> through;
+  std::vector<std::string> data;
+  std::string data_folder;
+};
+
 struct ChangeArguments {
   v1::Change change;
+  // Of `rewind`: what to call what came after.
+  std::string branch;
   ChangeOptions options;
 };
 
@@ -102,8 +146,13 @@ struct Arguments {
   StartArguments start;
   WatchArguments watch;
   ChangeArguments change;
+  ForkArguments fork;
+  HistoryArguments history;
+  ExportArguments export_to;
+  ReplayArguments replay;
   PredictArguments predict;
   bool all_runs = false;
+  bool run_tree = false;
   bool state_vector = false;
   // Of `plugin kinds`. Empty: all.
   std::string plugin_kind;

@@ -3,43 +3,17 @@
 #include <stdlib.h>
 
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_split.h"
 #include "clients/cpp/pilot/command_line.h"
-#include "clients/cpp/pilot/exit_code.h"
+#include "clients/cpp/pilot/parse_line.h"
 #include "clients/cpp/pilot/requests.h"
 #include "clients/cpp/pilot/values.h"
 #include "proto/support/tensor.h"
 
 namespace pilothouse::client {
 namespace {
-
-Arguments Parse(const std::string& line) {
-  const auto parsed = ParseCommandLine(absl::StrSplit(line, ' ', absl::SkipEmpty()));
-  if (const auto* const arguments = std::get_if<Arguments>(&parsed)) return *arguments;
-  ADD_FAILURE() << line << ": " << std::get<ParseExit>(parsed).text;
-  return {};
-}
-
-// The sentence with which the line is refused as wrong usage.
-std::string Refusal(const std::string& line) {
-  const auto parsed = ParseCommandLine(absl::StrSplit(line, ' ', absl::SkipEmpty()));
-  const auto* const exit = std::get_if<ParseExit>(&parsed);
-  if (exit == nullptr || exit->exit_code != kExitUsage) {
-    ADD_FAILURE() << line << " was not refused";
-    return "";
-  }
-  return exit->text;
-}
-
-std::string Help(const std::string& line) {
-  const auto parsed = ParseCommandLine(absl::StrSplit(line, ' ', absl::SkipEmpty()));
-  const auto* const exit = std::get_if<ParseExit>(&parsed);
-  return exit != nullptr && exit->exit_code == kExitSuccess ? exit->text : "";
-}
 
 TEST(StartArguments, BecomeARequest) {
   const Arguments arguments = Parse(
@@ -190,7 +164,7 @@ TEST(WatchArguments, BecomeOptions) {
   EXPECT_EQ(options.min_interval, absl::Seconds(2));
   EXPECT_EQ(options.give_up_after, absl::Minutes(1));
   Refusal("watch --after-sequence 7 --from-start");
-  EXPECT_TRUE(absl::StrContains(Refusal("watch --kinds losses"), "loss, status, control, state, plugin"));
+  EXPECT_TRUE(absl::StrContains(Refusal("watch --kinds losses"), "loss, status, control, state, plugin, checkpoint"));
 }
 
 TEST(PredictArguments, NeedOneSourceOfInputs) {

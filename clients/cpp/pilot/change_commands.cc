@@ -5,6 +5,7 @@
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/exit_code.h"
 #include "clients/cpp/pilot/json_output.h"
+#include "clients/cpp/pilot/lineage_output.h"
 #include "clients/cpp/pilot/text.h"
 
 namespace pilothouse::client {
@@ -26,6 +27,8 @@ absl::StatusOr<v1::Receipt> Ask(const Client& client, Command command, const std
       const v1::ReschedulePluginChange& change = given.change.reschedule_plugin();
       return client.ReschedulePlugin(run_id, change.name(), change.schedule(), change.timeline(), given.options);
     }
+    case Command::kRewind:
+      return client.Rewind(run_id, given.change.rewind().batch(), given.branch, given.options);
     default:
       return client.BatchTo(run_id, given.change.target(), given.options);
   }
@@ -49,6 +52,8 @@ int RunChange(const Session& session, const Arguments& arguments) {
   if (!receipt.ok()) return session.Fail(receipt.status());
   if (session.json()) {
     session.Print(ReceiptJson(*run_id, *receipt));
+  } else if (arguments.command == Command::kRewind) {
+    session.Print(RewoundText(*run_id, *receipt));
   } else {
     // Whoever did not name the run learns which it was.
     session.Print(absl::StrCat(arguments.run.empty() ? absl::StrCat(Printable(*run_id), ": ") : "",

@@ -31,6 +31,18 @@ std::string WhatIsWrongWithPlugin(const Arguments& arguments) {
   return "";
 }
 
+std::string WhatIsWrongWithExport(const ExportArguments& given) {
+  if (given.file.empty()) return "export needs the file to write, or - for standard output. See pilot export --help.";
+  if (given.format == ExportFormat::kUnspecified) {
+    return absl::StrCat("the name ", given.file,
+                        " does not say which format to write; say --format csv, jsonl, jsons or tensorboard.");
+  }
+  if (given.file == "-" && given.format == ExportFormat::kTensorBoard) {
+    return "tensorboard is written to a folder, not to standard output; say which folder.";
+  }
+  return "";
+}
+
 // What options alone cannot express.
 std::string WhatIsWrong(const Arguments& arguments) {
   const bool no_change = arguments.change.change.kind_case() == v1::Change::KIND_NOT_SET;
@@ -40,7 +52,11 @@ std::string WhatIsWrong(const Arguments& arguments) {
   if (arguments.command == Command::kBatchTo && no_change) {
     return "batch-to needs the batch to train up to. See pilot batch-to --help.";
   }
+  if (arguments.command == Command::kRewind && no_change) {
+    return "rewind needs the batch to go back to. See pilot rewind --help.";
+  }
   if (const std::string wrong = WhatIsWrongWithPlugin(arguments); !wrong.empty()) return wrong;
+  if (arguments.command == Command::kExport) return WhatIsWrongWithExport(arguments.export_to);
   const StartArguments& start = arguments.start;
   const int sources = !start.data.empty() + !start.inputs.empty() + !start.dataset.empty() + !start.server_file.empty();
   if (arguments.command == Command::kStart && sources != 1) {
@@ -121,6 +137,8 @@ std::variant<Arguments, ParseExit> ParseCommandLine(const std::vector<std::strin
     if (!absl::EndsWith(sentence, ".")) sentence += ".";
     return ParseExit{kExitUsage, absl::StrCat(sentence, " See ", HelpCommand(grammar.app()), ".")};
   }
+  ExportArguments& export_to = arguments.export_to;
+  if (export_to.format == ExportFormat::kUnspecified) export_to.format = FormatOfFile(export_to.file);
   const std::string wrong = WhatIsWrong(arguments);
   if (!wrong.empty()) return ParseExit{kExitUsage, wrong};
   if (arguments.global.address.empty()) {

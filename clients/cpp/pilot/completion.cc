@@ -62,10 +62,12 @@ const std::map<std::string, std::vector<std::string>>& OptionValues() {
       {"--precision", {"float32", "float64"}},
       {"--initializer", {"scaled", "normal"}},
       {"--batch-size", {"full"}},
-      {"--kinds", {"loss", "status", "control", "state", "plugin"}},
+      {"--kinds", {"loss", "status", "control", "state", "plugin", "checkpoint"}},
       {"--timeline", {"batches", "examples", "epochs", "wall_time", "training_time"}},
       {"--point", {"start", "before_batch", "after_batch", "after_validation", "before_stop", "end"}},
+      {"--format", {"csv", "jsonl", "jsons", "tensorboard"}},
       {"--data", {kCompleteFiles}},
+      {"--data-dir", {kCompleteFiles}},
       {"--inputs", {kCompleteFiles}},
       {"--targets", {kCompleteFiles}},
       {"--output", {kCompleteFiles}},
@@ -147,10 +149,13 @@ std::vector<std::string> Complete(const std::vector<std::string>& words,
     return Beginning(typed, commands);
   }
   if (before.command == "completion") return Beginning(typed, {"bash", "zsh", "fish"});
+  // A file stands alone or after the run.
+  if (before.command == "export" && before.positionals == 1) return {kCompleteFiles};
   std::vector<std::string> candidates;
   if (TakesRun(before.command) && before.positionals == 0) candidates = run_ids(before.address);
   if (before.command == "set" && before.positionals <= 1) {
-    candidates.insert(candidates.end(), {"eta", "loss_interval", "loss_every", "state_every"});
+    candidates.insert(candidates.end(),
+                      {"eta", "loss_interval", "loss_every", "state_every", "checkpoint_interval", "checkpoint_every"});
   }
   return Beginning(typed, candidates);
 }

@@ -47,7 +47,14 @@ double Height(double value, const Curve& curve) {
 
 }  // namespace
 
+void LossHistory::GoBackTo(int64_t batch) {
+  while (!points_.empty() && points_.back().batch > batch) points_.pop_back();
+  // The newest that is left stays, and later ones are taken at the same spacing.
+  added_ = points_.empty() ? 0 : 1;
+}
+
 void LossHistory::Add(int64_t batch, double loss) {
+  if (!points_.empty() && batch < points_.back().batch) GoBackTo(batch);
   // The newest point stands last whether or not it is to stay.
   if (!points_.empty() && (added_ - 1) % stride_ != 0) points_.pop_back();
   points_.push_back({batch, loss});

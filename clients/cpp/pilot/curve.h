@@ -20,8 +20,10 @@ class LossHistory {
  public:
   static constexpr size_t kMaxPoints = 4096;
 
-  // Batches must not decrease.
+  // A lower batch than the last means that the run was taken back: later points go.
   void Add(int64_t batch, double loss);
+  // Drops the points of later batches.
+  void GoBackTo(int64_t batch);
   const std::vector<CurvePoint>& points() const { return points_; }
 
  private:

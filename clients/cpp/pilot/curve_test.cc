@@ -74,5 +74,26 @@ TEST(LossHistory, StaysBoundedAndKeepsItsEnds) {
   EXPECT_GT(history.points().size(), LossHistory::kMaxPoints / 4);
 }
 
+TEST(LossHistory, GoesBackWithTheRun) {
+  LossHistory history;
+  // More than are kept, so that every other one was dropped.
+  for (int64_t batch = 1; batch <= 5000; ++batch) history.Add(batch, 1);
+  history.GoBackTo(1000);
+  ASSERT_FALSE(history.points().empty());
+  EXPECT_LE(history.points().back().batch, 1000);
+  EXPECT_GE(history.points().back().batch, 998);
+  history.Add(1001, 2);
+  EXPECT_EQ(history.points().back().batch, 1001);
+  // Without having been told.
+  history.Add(500, 3);
+  EXPECT_EQ(history.points().back().batch, 500);
+  EXPECT_EQ(history.points().back().loss, 3);
+  for (size_t i = 1; i < history.points().size(); ++i) {
+    EXPECT_LT(history.points()[i - 1].batch, history.points()[i].batch);
+  }
+  history.GoBackTo(-1);
+  EXPECT_TRUE(history.points().empty());
+}
+
 }  // namespace
 }  // namespace pilothouse::client

@@ -2,11 +2,13 @@
 
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "clients/cpp/pilot/lineage_output.h"
 #include "clients/cpp/pilot/plugin_output.h"
 #include "clients/cpp/pilot/text.h"
 
@@ -67,6 +69,7 @@ std::string ControlText(const v1::ControlReport& control) {
     return absl::StrCat(Printable(change.knob().name()), " ", FormatNumber(control.previous_value()), " → ",
                         FormatNumber(control.value()));
   }
+  if (change.has_checkpoint() || change.has_rewind()) return LineageControlText(control);
   if (!change.has_target()) return PluginControlText(control);
   if (change.target().has_pause()) return "pause";
   if (change.target().has_resume()) return absl::StrCat("resume to ", Count(control.value()));
@@ -89,6 +92,8 @@ std::string EventLine(const v1::Event& event) {
                           event.state().state().shape_size() > 0 ? event.state().state().shape(0) : 0, " parameters");
     case v1::Event::kPlugin:
       return begin + ReportLine(event.plugin());
+    case v1::Event::kCheckpoint:
+      return begin + CheckpointEventText(event.checkpoint());
     default:
       return absl::StrCat(begin, "something this pilot is too old to know");
   }
@@ -131,7 +136,7 @@ std::string RunTable(const std::vector<v1::Run>& runs) {
   return FormatTable(rows, {false, false, true, true, true, true, false}, "");
 }
 
-std::string RunPage(const v1::Run& run) {
+std::string RunPage(const v1::Run& run, absl::Time now) {
   std::vector<std::vector<std::string>> rows = {
       {"run", Printable(run.run_id())},
       {"status", StatusText(run.status(), run.idle_reason())},
@@ -154,6 +159,7 @@ std::string RunPage(const v1::Run& run) {
                               " inputs, ", FormatCount(facts.batches_per_epoch()), " batches per epoch")});
   }
   if (const std::string plugins = PluginNames(run); !plugins.empty()) rows.push_back({"plugins", plugins});
+  for (std::vector<std::string>& row : LineageRows(run, now)) rows.push_back(std::move(row));
   if (!run.directory().empty()) rows.push_back({"directory", Printable(run.directory())});
   std::string page = FormatTable(rows, {false, false}, "");
   if (facts.layers_size() > 0) absl::StrAppend(&page, "\n", LayerTable(facts));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "pilothouse/v1/control.pb.h"
 #include "pilothouse/v1/event.pb.h"
 #include "pilothouse/v1/run.pb.h"
@@ -30,7 +31,8 @@ std::string StopLine(const std::string& run_id, const v1::StopResponse& response
 // Tables and paragraphs, each line ended.
 std::string LayerTable(const v1::RunFacts& facts);
 std::string RunTable(const std::vector<v1::Run>& runs);
-std::string RunPage(const v1::Run& run);
+// `now`: by the service's clock, as far as it is known.
+std::string RunPage(const v1::Run& run, absl::Time now);
 
 }  // namespace pilothouse::client
 

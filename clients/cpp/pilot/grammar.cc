@@ -34,12 +34,6 @@ absl::StatusOr<std::optional<int64_t>> ParseBatchSize(const std::string& text) {
   return absl::InvalidArgumentError(absl::StrCat("expected a whole number from 1 on, or full; got \"", text, "\"."));
 }
 
-absl::StatusOr<uint64_t> ParseSeed(const std::string& text) {
-  uint64_t seed = 0;
-  if (absl::SimpleAtoi(text, &seed)) return seed;
-  return absl::InvalidArgumentError(absl::StrCat("expected a whole number from 0 to 2^64 - 1; got \"", text, "\"."));
-}
-
 absl::StatusOr<uint64_t> ParseSequence(const std::string& text) {
   uint64_t sequence = 0;
   if (absl::SimpleAtoi(text, &sequence)) return sequence;
@@ -81,8 +75,10 @@ Grammar::Grammar(Arguments& arguments) : arguments_(arguments), app_(kMainText, 
   AddStart();
   AddLooking();
   AddWatch();
+  AddHistory();
   AddSteering();
   AddPlugins();
+  AddLineage();
   AddOther();
 }
 
@@ -127,10 +123,9 @@ void Grammar::AddWords(CLI::App* app, size_t count, std::function<void(const std
       ->group("");
 }
 
-void Grammar::AddChangeOptions(CLI::App* app) {
+void Grammar::AddChangeOptions(CLI::App* app, const std::string& at) {
   ChangeOptions& options = arguments_.change.options;
-  AddValue(app, "--at-batch", ParseBatch, &options.at_batch, "N",
-           "Take effect after batch N, exactly; the answer comes then");
+  AddValue(app, at, ParseBatch, &options.at_batch, "N", "Take effect after batch N, exactly; the answer comes then");
   AddText(app, "--note", &options.note, "TEXT", "Why, for the journal");
   AddText(app, "--request-id", &options.request_id, "ID",
           "Asking again with the same id gives the same receipt, not a second change");
@@ -142,6 +137,7 @@ void Grammar::AddStart() {
   AddStartData(start);
   AddStartTraining(start);
   AddStartPlugins(start);
+  AddStartCheckpoints(start);
   start->add_flag("--watch", arguments_.start.watch, "Watch the run once it has started")->group("Then");
   AddText(start, "--name", &arguments_.start.name, "RUN",
           "The run's id: lower-case letters, digits and -, at most 63 (default: the service chooses)")
@@ -228,8 +224,9 @@ void Grammar::AddWatchOptions(CLI::App* app) {
   AddValue(app, "--after-sequence", ParseSequence, &given.after_sequence, "N",
            "Begin after the event of this sequence (default: now)")
       ->excludes(from_start);
-  AddValue(app, "--kinds", ParseKinds, &given.kinds, "KINDS",
-           "Only these: loss, status, control, state, plugin, separated by commas (default: all but state)");
+  AddValue(
+      app, "--kinds", ParseKinds, &given.kinds, "KINDS",
+      "Only these: loss, status, control, state, plugin, checkpoint, separated by commas (default: all but state)");
   AddValue(app, "--min-interval", ParseDuration, &given.min_interval, "TIME",
            "Leave out losses that follow faster than this (default 50ms)");
   AddValue(app, "--give-up", ParseDuration, &given.give_up, "TIME",
@@ -239,6 +236,7 @@ void Grammar::AddWatchOptions(CLI::App* app) {
 void Grammar::AddLooking() {
   CLI::App* const runs = AddCommand("runs", Command::kRuns, "Watching", kRunsText, "pilot runs [OPTIONS]", "");
   runs->add_flag("--all", arguments_.all_runs, "All runs, not only the newest 20");
+  runs->add_flag("--tree", arguments_.run_tree, "All runs as a tree: what was forked from what, and kept branches");
   CLI::App* const state =
       AddCommand("state", Command::kState, "Watching", kStateText, "pilot state [RUN] [OPTIONS]", kStateFooter);
   AddRun(state);

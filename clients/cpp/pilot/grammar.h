@@ -48,17 +48,30 @@ class Grammar {
   void AddSteering();
   // --validation and --plugin.
   void AddStartPlugins(CLI::App* start);
+  void AddStartCheckpoints(CLI::App* start);
+  CLI::Option* AddPluginSpecs(CLI::App* app, std::function<void(v1::PluginSpec)> take);
   void AddPlugins();
   CLI::App* AddPluginCommand(CLI::App* plugin, const std::string& name, Command command, const std::string& text,
                              const std::string& usage, const std::string& footer);
   void AddPluginAdd(CLI::App* plugin);
   void AddPluginOptions(CLI::App* add);
   void AddPluginSchedule(CLI::App* plugin);
+  // checkpoint, checkpoints, rewind, fork and replay.
+  void AddLineage();
+  void AddCheckpoint();
+  void AddRewind();
+  void AddFork();
+  void AddForkChanges(CLI::App* fork);
+  void AddReplay();
+  // history and export.
+  void AddHistory();
+  void AddHistoryOptions(CLI::App* app, const std::string& usual_kinds);
   void AddOther();
   void AddRun(CLI::App* app);
   // [RUN] followed by `count` words, which `use` gets.
   void AddWords(CLI::App* app, size_t count, std::function<void(const std::vector<std::string>&)> use);
-  void AddChangeOptions(CLI::App* app);
+  // `at`: the names of the option for the batch at which to take effect.
+  void AddChangeOptions(CLI::App* app, const std::string& at = "--at-batch");
 
   Arguments& arguments_;
   std::shared_ptr<HelpFormatter> formatter_ = std::make_shared<HelpFormatter>();

@@ -22,10 +22,12 @@ RUN may be left out where exactly one run is alive.
 
 Environment:
   PILOTHOUSE_ADDRESS   where the service is, unless --address says so
+  PILOTHOUSE_TRAINER   the program pilothouse-trainer, for pilot replay (default: beside pilot, or in PATH)
+  PILOTHOUSE_PYTHON    the Python that has the package pilothouse, for pilot export (default: python3)
   NO_COLOR             no colours
 
 Exit codes: 0 success, 1 refused by the service, 2 wrong usage, 3 service unreachable, 4 the watched run FAILED,
-130 interrupted. Errors go to standard error as "pilot: sentence [REASON, field]"; with --json as
+130 interrupted. `pilot replay` has those of pilothouse-trainer. Errors go to standard error as "pilot: sentence [REASON, field]"; with --json as
 {"error": {"message": …, "reason": …, "field": …, "metadata": {…}, "exit_code": …}}.
 
 pilot COMMAND --help explains a command.)";
@@ -54,7 +56,8 @@ inline constexpr char kStartFooter[] = R"(Examples:
 
 inline constexpr char kRunsText[] =
     R"(List the runs
-The newest first, with status, batch and target, last loss and eta. The newest 20 are shown unless --all is given.)";
+The newest first, with status, batch and target, last loss and eta. The newest 20 are shown unless --all is given.
+--tree shows all of them, each below the run it was forked from, and what rewinds have left as kept branches.)";
 
 inline constexpr char kStateText[] =
     R"(Show a run as it is now
@@ -83,11 +86,14 @@ JSON lines have a "type", and by type these fields (times are RFC 3339; NaN and 
   status      sequence, batch, time, status, idle_reason, message, target, loss
   control     sequence, batch, time, control, name, value, previous_value, origin, note, request_id, at_batch
               (control: knob, target, stop, attach_plugin with spec, detach_plugin, reschedule_plugin with schedule and
-              timeline, or parameters with file, sha256, from_run_id and from_batch; name: of the knob or the plugin;
-              at_batch: null, or the batch asked for)
+              timeline, parameters with file, sha256, from_run_id and from_batch, checkpoint with pin, or rewind with the
+              branch it leaves, whose batch is where the run was and whose value is where it is now; name: of the knob
+              or the plugin; at_batch: null, or the batch asked for)
   state       sequence, batch, time, state: [numbers], eta, loss, asked
   plugin      sequence, batch, time, plugin, kind, values: {name: number}, histograms: [{name, minimum, maximum,
               counts}], message, failure: null or {message, failures_in_a_row, detached, paused}
+  checkpoint  sequence, batch, time, checkpoint_batch, file, sha256, bytes, state_sha256, controls, line, pinned,
+              request_id, error (empty, or why it was not written), held_up_seconds, writing_seconds, validation_loss
   gap         first, last: sequences between which events were left out, since this watcher did not keep up
   heartbeat   status, batch, loss, time, training_thread_seen_time
   connection  lost: true, message, retry_in_seconds)";
@@ -102,8 +108,8 @@ inline constexpr char kSetEtaFooter[] = R"(Examples:
 
 inline constexpr char kSetText[] =
     R"(Change any knob of a run
-Knobs are the settings a run has declared, with their bounds: `pilot state` lists them. eta, loss_interval (seconds),
-loss_every and state_every (batches; 0 is off) are knobs of every run.)";
+Knobs are the settings a run has declared, with their bounds: `pilot state` lists them. eta, loss_interval and
+checkpoint_interval (seconds), loss_every, state_every and checkpoint_every (batches; 0 is off) are knobs of every run.)";
 
 inline constexpr char kSetFooter[] = R"(Examples:
   pilot set digits loss_interval 0.5

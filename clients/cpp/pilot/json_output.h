@@ -25,6 +25,11 @@ std::string ErrorJson(const absl::Status& status, int exit_code);
 // Every part of the item as a line, each ended: see `pilot watch --help`.
 std::string WatchLines(const WatchItem& item);
 
+// A page of history as lines, each ended: see `pilot history --help`.
+std::string HistoryLines(const v1::ReadHistoryResponse& page);
+// {"run_id": …, "file": …, "events": …}.
+std::string ExportJson(const std::string& run_id, const std::string& file, int64_t events);
+
 // A prediction's rows.
 struct Prediction {
   std::string run_id;

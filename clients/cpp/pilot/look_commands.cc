@@ -3,10 +3,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "clients/cpp/pilot/commands.h"
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/exit_code.h"
 #include "clients/cpp/pilot/json_output.h"
+#include "clients/cpp/pilot/run_tree.h"
+#include "clients/cpp/pilot/terminal.h"
 #include "clients/cpp/pilot/text.h"
 #include "proto/support/tensor.h"
 
@@ -15,6 +18,7 @@ namespace {
 
 constexpr size_t kNewestRuns = 20;
 constexpr size_t kAllRuns = 1000000;
+constexpr char kNoRuns[] = "no runs yet; pilot start --help says how to start one";
 
 std::string WithoutLastNewline(const std::string& text) { return std::string(absl::StripSuffix(text, "\n")); }
 
@@ -26,9 +30,21 @@ std::string VectorText(const v1::Tensor& state) {
   return text;
 }
 
+int RunTree(const Session& session) {
+  const absl::StatusOr<std::vector<v1::Run>> runs = session.ListRuns(kAllRuns);
+  if (!runs.ok()) return session.Fail(runs.status());
+  if (!session.json() && runs->empty()) {
+    session.Print(kNoRuns);
+  } else {
+    session.Print(session.json() ? TreeJson(*runs) : WithoutLastNewline(TreeText(*runs, TerminalStyle().unicode)));
+  }
+  return kExitSuccess;
+}
+
 }  // namespace
 
 int RunRuns(const Session& session, const Arguments& arguments) {
+  if (arguments.run_tree) return RunTree(session);
   // One more than is shown tells whether there are more.
   const size_t limit = arguments.all_runs ? kAllRuns : kNewestRuns + 1;
   absl::StatusOr<std::vector<v1::Run>> runs = session.ListRuns(limit);
@@ -38,7 +54,7 @@ int RunRuns(const Session& session, const Arguments& arguments) {
   if (session.json()) {
     session.Print(RunsJson(*runs));
   } else if (runs->empty()) {
-    session.Print("no runs yet; pilot start --help says how to start one");
+    session.Print(kNoRuns);
   } else {
     session.Print(absl::StrCat(WithoutLastNewline(RunTable(*runs)), more ? "\nolder ones: pilot runs --all" : ""));
   }
@@ -60,7 +76,7 @@ int RunState(const Session& session, const Arguments& arguments) {
     session.Print(StateJson(state));
   } else {
     session.Print(WithoutLastNewline(
-        absl::StrCat(RunPage(state.run()), arguments.state_vector ? VectorText(state.state()) : "")));
+        absl::StrCat(RunPage(state.run(), absl::Now()), arguments.state_vector ? VectorText(state.state()) : "")));
   }
   return kExitSuccess;
 }

@@ -27,6 +27,7 @@ int PrintCompletions(std::vector<std::string> words) {
 
 int Run(const Arguments& arguments) {
   if (arguments.command == Command::kCompletion) return PrintText(CompletionScript(arguments.shell));
+  if (arguments.command == Command::kReplay) return RunReplay(arguments);
   const absl::StatusOr<Session> session = Session::Open(arguments.global);
   if (!session.ok()) return PrintError(session.status(), ExitCodeOf(session.status()), arguments.global.json);
   switch (arguments.command) {
@@ -38,6 +39,16 @@ int Run(const Arguments& arguments) {
       return RunState(*session, arguments);
     case Command::kWatch:
       return RunWatch(*session, arguments);
+    case Command::kCheckpoint:
+      return RunCheckpoint(*session, arguments);
+    case Command::kCheckpoints:
+      return RunCheckpoints(*session, arguments);
+    case Command::kFork:
+      return RunFork(*session, arguments);
+    case Command::kHistory:
+      return RunHistory(*session, arguments);
+    case Command::kExport:
+      return RunExport(*session, arguments);
     case Command::kPluginList:
       return RunPluginList(*session, arguments);
     case Command::kPluginKinds:

@@ -106,6 +106,9 @@ void AddTitle(const RunView& view, absl::Time now, Page& page) {
   for (const absl::string_view line : absl::StrSplit(run.status_message(), '\n', absl::SkipWhitespace())) {
     page.Flow({{Printable(line), kPlain}});
   }
+  if (!view.checkpoint_error().empty()) {
+    page.Flow({{absl::StrCat("the last checkpoint FAILED: ", PrintableLines(view.checkpoint_error(), " ")), kRed}});
+  }
 }
 
 void AddProgress(const RunView& view, const PanelStyle& style, Page& page) {
@@ -127,6 +130,9 @@ void AddProgress(const RunView& view, const PanelStyle& style, Page& page) {
   }
   if (const auto left = view.TimeToTarget(); left.has_value()) {
     pieces.push_back({absl::StrCat(FormatSpan(*left), " left"), kPlain});
+  }
+  if (run.has_checkpoint_batch()) {
+    pieces.push_back({absl::StrCat("checkpoint at ", FormatCount(run.checkpoint_batch())), kDim});
   }
   page.Flow(pieces);
   page.Flow({{absl::StrCat("loss ", FormatLoss(run.loss())), kBold},

@@ -206,6 +206,49 @@ TEST_F(PanelTest, ShowsTheNewestReportOfUpToThreePlugins) {
   EXPECT_TRUE(absl::StrContains(Panel(), "detach third")) << Panel();
 }
 
+TEST_F(PanelTest, ShowsTheNewestCheckpointAndThatOneFailed) {
+  EXPECT_FALSE(absl::StrContains(Panel(), "checkpoint")) << Panel();
+  const auto add = [this](int64_t batch, const std::string& error) {
+    WatchItem item;
+    v1::CheckpointReport& report = *NewEvent(item, 600, absl::Seconds(3)).mutable_checkpoint();
+    report.set_batch(batch);
+    report.set_error(error);
+    view_.Apply(item, kNow);
+  };
+  add(550, "");
+  EXPECT_TRUE(absl::StrContains(Panel(), "checkpoint at 550")) << Panel();
+  add(590, "the disk is full");
+  EXPECT_TRUE(absl::StrContains(Panel(), "checkpoint at 550")) << Panel();
+  EXPECT_TRUE(absl::StrContains(Panel(), "the last checkpoint FAILED: the disk is full")) << Panel();
+  add(595, "");
+  EXPECT_FALSE(absl::StrContains(Panel(), "FAILED")) << Panel();
+}
+
+TEST_F(PanelTest, GoesBackWithARewind) {
+  AddEta(0.01, "");
+  WatchItem item;
+  v1::ControlReport& control = *NewEvent(item, 600, absl::Seconds(4)).mutable_control();
+  control.mutable_change()->mutable_rewind()->set_batch(200);
+  control.set_value(200);
+  control.set_branch("rewind-1");
+  view_.Apply(item, kNow);
+  EXPECT_EQ(view_.run().batch(), 200);
+  EXPECT_EQ(view_.losses().points().back().batch, 200);
+  EXPECT_TRUE(absl::StrContains(Panel(), "rewind to 200, what came after is rewind-1")) << Panel();
+  EXPECT_FALSE(view_.wants_knobs());
+  WatchItem there;
+  v1::StatusReport& status = *NewEvent(there, 200, absl::Seconds(5)).mutable_status();
+  status.set_status(v1::RUN_STATUS_IDLE);
+  status.set_idle_reason(v1::IDLE_REASON_PAUSED);
+  view_.Apply(there, kNow);
+  EXPECT_TRUE(view_.wants_knobs());
+  v1::Run asked;
+  asked.set_eta(0.1);
+  view_.SetKnobs(asked);
+  EXPECT_FALSE(view_.wants_knobs());
+  EXPECT_TRUE(absl::StrContains(Panel(), "eta 0.1")) << Panel();
+}
+
 TEST(Panel, SaysThatItIsConnecting) { EXPECT_EQ(absl::StrJoin(RenderPanel(RunView(), kNow, {}), "\n"), "connecting"); }
 
 TEST(RunView, TakesEventsBeforeTheSnapshotAsHistory) {

@@ -20,21 +20,13 @@ void Grammar::AddStartPlugins(CLI::App* start) {
   AddValue(start, "--validation", ParseValidation, &given.validation, "PART",
            "Hold examples out, for plugins to validate on: 20% or 0.2 of them, or so many, such as 300 (default: none)")
       ->group("Data, how to use it");
-  start
-      ->add_option_function<std::vector<std::string>>(
-          "--plugin",
-          [&given](const std::vector<std::string>& specs) {
-            for (const std::string& text : specs) {
-              absl::StatusOr<v1::PluginSpec> spec = ParsePluginSpec(text);
-              if (!spec.ok()) Refuse("--plugin", spec.status());
-              given.plugins.push_back(*std::move(spec));
-            }
-          },
-          "Attach a plugin: '[SCHEDULE] KIND [name=value …]', as pilot plugin --help explains; may be repeated")
-      ->type_name("SPEC")
-      ->expected(1)
-      ->take_all()
-      ->group("Plugins");
+  AddPluginSpecs(start, [&given](v1::PluginSpec spec) { given.plugins.push_back(std::move(spec)); })->group("Plugins");
+}
+
+CLI::Option* Grammar::AddPluginSpecs(CLI::App* app, std::function<void(v1::PluginSpec)> take) {
+  return AddValuesTo(
+      app, "--plugin", ParsePluginSpec, std::move(take), "SPEC",
+      "Attach a plugin: '[SCHEDULE] KIND [name=value …]', as pilot plugin --help explains; may be repeated");
 }
 
 CLI::App* Grammar::AddPluginCommand(CLI::App* plugin, const std::string& name, Command command, const std::string& text,

@@ -273,11 +273,11 @@ TEST(RunPage, TellsHeldOutExamplesAndPlugins) {
   v1::PluginStatus own = Plugin("report-loss", "", v1::TIMELINE_BATCHES);
   own.set_built_in(true);
   *run.add_plugins() = own;
-  const std::string page = RunPage(run);
+  const std::string page = RunPage(run, absl::UnixEpoch());
   EXPECT_TRUE(absl::StrContains(page, "1,200 examples and 300 held out")) << page;
   EXPECT_TRUE(absl::StrContains(page, "plugins  validate, notify (failed 1 time)\n")) << page;
   for (int i = 0; i < 10; ++i) *run.add_plugins() = failing;
-  EXPECT_TRUE(absl::StrContains(RunPage(run), ", 4 more\n")) << RunPage(run);
+  EXPECT_TRUE(absl::StrContains(RunPage(run, absl::UnixEpoch()), ", 4 more\n")) << RunPage(run, absl::UnixEpoch());
 }
 
 TEST(Errors, PointIntoASchedule) {

@@ -32,9 +32,9 @@ class Program : public testing::Test {
   std::unique_ptr<ChildProcess> Begin(std::vector<std::string> command,
                                       ChildProcess::Output output = ChildProcess::Output::kPipe) const {
     command.insert(command.begin(), PILOT_BINARY);
-    return std::make_unique<ChildProcess>(
-        command, std::vector<std::string>{"PILOTHOUSE_ADDRESS=" + folder_.Address(), "TERM=xterm", "LC_ALL=C.UTF-8"},
-        output);
+    std::vector<std::string> variables = {"PILOTHOUSE_ADDRESS=" + folder_.Address(), "TERM=xterm", "LC_ALL=C.UTF-8"};
+    variables.insert(variables.end(), variables_.begin(), variables_.end());
+    return std::make_unique<ChildProcess>(command, variables, output);
   }
 
   // A line is split at its spaces.
@@ -47,6 +47,8 @@ class Program : public testing::Test {
   }
 
   TestFolder folder_;
+  // "NAME=value": the program's environment, besides what it always gets.
+  std::vector<std::string> variables_;
   FakeHouse house_;
   std::optional<FakeServer> server_{std::in_place, house_, folder_.Address()};
 };

@@ -3,6 +3,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "clients/cpp/pilot/run_view.h"
 #include "proto/support/tensor.h"
@@ -12,6 +13,7 @@ namespace {
 
 // How much of a living run's past a panel begins with: some minutes of losses at the usual interval.
 constexpr uint64_t kPanelHistoryEvents = 5000;
+constexpr int32_t kHistoryPage = 5000;
 
 void FillData(const StartArguments& arguments, const std::string& dataset_id, v1::DataSpec& data) {
   if (!arguments.server_file.empty()) {
@@ -23,6 +25,13 @@ void FillData(const StartArguments& arguments, const std::string& dataset_id, v1
   data.set_standardize(arguments.standardize);
   if (arguments.validation.fraction.has_value()) data.set_validation_fraction(*arguments.validation.fraction);
   if (arguments.validation.examples.has_value()) data.set_validation_examples(*arguments.validation.examples);
+}
+
+// `field` makes the message, so that it is not there where nothing was given.
+template <typename Field>
+void SetSpan(const std::optional<absl::Duration>& span, Field field) {
+  if (!span.has_value()) return;
+  *field() = google::protobuf::util::TimeUtil::NanosecondsToDuration(absl::ToInt64Nanoseconds(*span));
 }
 
 }  // namespace
@@ -48,12 +57,24 @@ v1::StartRunRequest BuildStartRequest(const StartArguments& arguments, const std
   spec.set_seed(arguments.seed);
   spec.mutable_plugins()->Assign(arguments.plugins.begin(), arguments.plugins.end());
   v1::ReportSpec& report = *spec.mutable_report();
-  if (arguments.loss_interval.has_value()) {
-    *report.mutable_loss_interval() =
-        google::protobuf::util::TimeUtil::NanosecondsToDuration(absl::ToInt64Nanoseconds(*arguments.loss_interval));
-  }
+  SetSpan(arguments.loss_interval, [&report] { return report.mutable_loss_interval(); });
   report.set_loss_every(arguments.loss_every);
   report.set_state_every(arguments.state_every);
+  v1::CheckpointSpec& checkpoints = *spec.mutable_checkpoints();
+  checkpoints = arguments.checkpoints;
+  SetSpan(arguments.checkpoint_interval, [&checkpoints] { return checkpoints.mutable_interval(); });
+  return request;
+}
+
+v1::ReadHistoryRequest BuildHistoryRequest(const HistoryArguments& arguments, const std::string& run_id) {
+  v1::ReadHistoryRequest request;
+  request.set_run_id(run_id);
+  for (const v1::EventKind kind : arguments.kinds) request.add_kinds(kind);
+  if (arguments.from.has_value()) request.set_first_batch(*arguments.from);
+  if (arguments.to.has_value()) request.set_last_batch(*arguments.to);
+  request.set_branch(arguments.branch);
+  request.set_max_points(arguments.points);
+  request.set_page_size(kHistoryPage);
   return request;
 }
 

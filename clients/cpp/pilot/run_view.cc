@@ -1,6 +1,7 @@
 #include "clients/cpp/pilot/run_view.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "clients/cpp/pilot/text.h"
 
@@ -49,6 +50,7 @@ void RunView::ApplyEvent(const v1::Event& event) {
   }
   if (event.has_control()) ApplyControl(event);
   if (event.has_plugin()) ApplyReport(event);
+  if (event.has_checkpoint()) ApplyCheckpoint(event);
   if (event.has_status()) {
     // A pause belongs to no speed.
     progress_.clear();
@@ -58,9 +60,11 @@ void RunView::ApplyEvent(const v1::Event& event) {
       run_.set_status_message(event.status().message());
       run_.set_target(event.status().target());
       run_.set_loss(event.status().loss());
+      wants_knobs_ = wants_knobs_ || std::exchange(going_back_, false);
     }
   }
   if (!is_history) run_.set_batch(event.batch());
+  if (event.control().change().has_rewind()) ApplyRewind(event);
 }
 
 void RunView::ApplyControl(const v1::Event& event) {
@@ -100,6 +104,28 @@ void RunView::ApplyReport(const v1::Event& event) {
     }));
   }
   reports_.push_back(event);
+}
+
+void RunView::ApplyCheckpoint(const v1::Event& event) {
+  checkpoint_error_ = event.checkpoint().error();
+  if (!checkpoint_error_.empty() || event.sequence() <= snapshot_sequence_) return;
+  run_.set_checkpoint_batch(event.checkpoint().batch());
+  *run_.mutable_checkpoint_time() = event.time();
+}
+
+void RunView::ApplyRewind(const v1::Event& event) {
+  const auto batch = static_cast<int64_t>(event.control().value());
+  losses_.GoBackTo(batch);
+  progress_.clear();
+  if (event.sequence() <= snapshot_sequence_) return;
+  run_.set_batch(batch);
+  going_back_ = true;
+}
+
+void RunView::SetKnobs(const v1::Run& run) {
+  wants_knobs_ = false;
+  run_.set_eta(run.eta());
+  *run_.mutable_knobs() = run.knobs();
 }
 
 void RunView::ApplyHeartbeat(const v1::Heartbeat& heartbeat) {

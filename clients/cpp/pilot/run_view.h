@@ -38,6 +38,13 @@ class RunView {
   const std::deque<v1::Event>& controls() const { return controls_; }
   // The newest report of each of the plugins that reported last, in an order that stays while they do.
   const std::vector<v1::Event>& reports() const { return reports_; }
+  // Why the last checkpoint could not be written. Empty: it was.
+  const std::string& checkpoint_error() const { return checkpoint_error_; }
+  // The run was taken back and is there: its knobs may be other ones than this view knows, and SetKnobs should tell
+  // them.
+  bool wants_knobs() const { return wants_knobs_; }
+  // Takes eta and the other knobs of a run that was asked for now.
+  void SetKnobs(const v1::Run& run);
   bool ended() const { return HasEnded(run_.status()); }
   bool has_snapshot() const { return has_snapshot_; }
 
@@ -64,6 +71,9 @@ class RunView {
   void ApplyEvent(const v1::Event& event);
   void ApplyControl(const v1::Event& event);
   void ApplyReport(const v1::Event& event);
+  void ApplyCheckpoint(const v1::Event& event);
+  // The run goes on from an earlier batch.
+  void ApplyRewind(const v1::Event& event);
   void ApplyHeartbeat(const v1::Heartbeat& heartbeat);
   // The run was at `batch` at `time`, by the trainer's clock.
   void NoteProgress(absl::Time time, int64_t batch);
@@ -75,6 +85,10 @@ class RunView {
   LossHistory losses_;
   std::deque<v1::Event> controls_;
   std::vector<v1::Event> reports_;
+  std::string checkpoint_error_;
+  // A rewind was seen, but not yet that the run is there.
+  bool going_back_ = false;
+  bool wants_knobs_ = false;
   std::deque<Progress> progress_;
   uint64_t events_left_out_ = 0;
   // How long the trainer had been silent when the last item came, and when that was.

@@ -75,6 +75,19 @@ std::string FormatCount(int64_t count) {
   return digits;
 }
 
+std::string FormatBytes(int64_t bytes) {
+  if (bytes < 1000) return absl::StrCat(bytes, " B");
+  double value = static_cast<double>(bytes);
+  const char* unit = "";
+  for (const char* const larger : {"kB", "MB", "GB", "TB"}) {
+    // What would be rounded to 1000 belongs to the next unit.
+    if (value < 999.95) break;
+    value /= 1000;
+    unit = larger;
+  }
+  return absl::StrFormat("%.1f %s", value, unit);
+}
+
 std::string FormatSpan(absl::Duration span) {
   span = std::max(span, absl::ZeroDuration());
   if (span == absl::InfiniteDuration()) return "for ever";

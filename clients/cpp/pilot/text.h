@@ -19,6 +19,8 @@ std::string FormatNumber(double value, int digits = 6);
 std::string FormatLoss(double loss);
 // "1,234,567".
 std::string FormatCount(int64_t count);
+// "950 B", "1.2 MB": powers of 1,000.
+std::string FormatBytes(int64_t bytes);
 // "0.4 s", "12 s", "3 min 5 s", "2 h 10 min", "3 d 4 h"; never negative.
 std::string FormatSpan(absl::Duration span);
 // The time of day in the local zone, "12:03:41".

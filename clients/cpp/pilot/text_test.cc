@@ -21,6 +21,15 @@ TEST(Numbers, AreShortAndExact) {
   EXPECT_EQ(FormatCount(-123456), "-123,456");
 }
 
+TEST(Sizes, HaveUnits) {
+  EXPECT_EQ(FormatBytes(0), "0 B");
+  EXPECT_EQ(FormatBytes(999), "999 B");
+  EXPECT_EQ(FormatBytes(1000), "1.0 kB");
+  EXPECT_EQ(FormatBytes(999960), "1.0 MB");
+  EXPECT_EQ(FormatBytes(1234567), "1.2 MB");
+  EXPECT_EQ(FormatBytes(5000000000000000), "5000.0 TB");
+}
+
 TEST(Spans, NameTheirTwoLargestUnits) {
   EXPECT_EQ(FormatSpan(absl::Milliseconds(420)), "0.4 s");
   EXPECT_EQ(FormatSpan(absl::Seconds(12)), "12 s");

@@ -199,19 +199,63 @@ absl::StatusOr<int> ParseFailures(const std::string& text) {
   return Expected("a whole number from 1 to 1000", text);
 }
 
+absl::StatusOr<uint64_t> ParseSeed(const std::string& text) {
+  uint64_t seed = 0;
+  if (absl::SimpleAtoi(text, &seed)) return seed;
+  return Expected("a whole number from 0 to 2^64 - 1", text);
+}
+
+absl::StatusOr<v1::KnobChange> ParseKnobChange(const std::string& text) {
+  const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+  if (parts.size() != 2 || parts[0].empty()) return Expected("a knob and its value, such as momentum=0.9", text);
+  const absl::StatusOr<double> value = ParseNumber(parts[1]);
+  if (!value.ok()) return value.status();
+  v1::KnobChange change;
+  change.set_name(parts[0]);
+  change.set_value(*value);
+  return change;
+}
+
+absl::StatusOr<int32_t> ParsePoints(const std::string& text) {
+  constexpr int32_t kMaxPoints = 100000;
+  int32_t points = 0;
+  if (IsDigits(text) && absl::SimpleAtoi(text, &points) && points >= 2 && points <= kMaxPoints) return points;
+  return Expected("a whole number from 2 to 100,000", text);
+}
+
+absl::StatusOr<ExportFormat> ParseExportFormat(const std::string& text) {
+  return ParseName<ExportFormat>(text, {{"csv", ExportFormat::kCsv},
+                                        {"jsonl", ExportFormat::kJsonLines},
+                                        {"jsons", ExportFormat::kJsons},
+                                        {"tensorboard", ExportFormat::kTensorBoard}});
+}
+
+ExportFormat FormatOfFile(const std::string& file) {
+  const size_t point = file.rfind('.');
+  if (point == std::string::npos) return ExportFormat::kUnspecified;
+  const absl::StatusOr<ExportFormat> format = ParseExportFormat(file.substr(point + 1));
+  // Event files of TensorBoard lie in a folder, whose name says nothing.
+  return format.ok() && *format != ExportFormat::kTensorBoard ? *format : ExportFormat::kUnspecified;
+}
+
 absl::StatusOr<std::vector<v1::EventKind>> ParseKinds(const std::string& text) {
   std::vector<v1::EventKind> kinds;
   for (const absl::string_view part : absl::StrSplit(text, ',')) {
-    const absl::StatusOr<v1::EventKind> kind =
-        ParseName<v1::EventKind>(std::string(absl::StripAsciiWhitespace(part)), {{"loss", v1::EVENT_KIND_LOSS},
-                                                                                 {"status", v1::EVENT_KIND_STATUS},
-                                                                                 {"control", v1::EVENT_KIND_CONTROL},
-                                                                                 {"state", v1::EVENT_KIND_STATE},
-                                                                                 {"plugin", v1::EVENT_KIND_PLUGIN}});
+    const absl::StatusOr<v1::EventKind> kind = ParseName<v1::EventKind>(std::string(absl::StripAsciiWhitespace(part)),
+                                                                        {{"loss", v1::EVENT_KIND_LOSS},
+                                                                         {"status", v1::EVENT_KIND_STATUS},
+                                                                         {"control", v1::EVENT_KIND_CONTROL},
+                                                                         {"state", v1::EVENT_KIND_STATE},
+                                                                         {"plugin", v1::EVENT_KIND_PLUGIN},
+                                                                         {"checkpoint", v1::EVENT_KIND_CHECKPOINT}});
     if (!kind.ok()) return kind.status();
     kinds.push_back(*kind);
   }
   return kinds;
+}
+
+std::string KindWord(v1::EventKind kind) {
+  return absl::AsciiStrToLower(absl::StripPrefix(v1::EventKind_Name(kind), "EVENT_KIND_"));
 }
 
 }  // namespace pilothouse::client

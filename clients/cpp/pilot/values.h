@@ -17,6 +17,16 @@
 
 namespace pilothouse::client {
 
+enum class ExportFormat {
+  // As the file's ending says.
+  kUnspecified,
+  kCsv,
+  kJsonLines,
+  // The observatory's log.
+  kJsons,
+  kTensorBoard,
+};
+
 // How many examples are held out; exactly one of the two.
 struct Validation {
   std::optional<double> fraction;
@@ -55,8 +65,20 @@ absl::StatusOr<bool> ParseYesNo(const std::string& text);
 absl::StatusOr<absl::Duration> ParseAllowance(const std::string& text);
 // 1 to 1,000 failures in a row.
 absl::StatusOr<int> ParseFailures(const std::string& text);
+// A whole number from 0 to 2^64 - 1.
+absl::StatusOr<uint64_t> ParseSeed(const std::string& text);
+// "momentum=0.9".
+absl::StatusOr<v1::KnobChange> ParseKnobChange(const std::string& text);
+// How many losses history is thinned to: 2 to 100,000.
+absl::StatusOr<int32_t> ParsePoints(const std::string& text);
+// "csv", "jsonl", "jsons" or "tensorboard".
+absl::StatusOr<ExportFormat> ParseExportFormat(const std::string& text);
+// By the ending of a file's name. kUnspecified: it says nothing.
+ExportFormat FormatOfFile(const std::string& file);
 // "loss,control": kinds of events.
 absl::StatusOr<std::vector<v1::EventKind>> ParseKinds(const std::string& text);
+// "loss".
+std::string KindWord(v1::EventKind kind);
 
 }  // namespace pilothouse::client
 

@@ -109,6 +109,13 @@ int AfterInterrupt(const Session& session, const std::string& run_id) {
   return kExitInterrupted;
 }
 
+// Events do not tell which knobs an earlier batch had. The run is idle there and answers at once; if not, what is shown
+// stays as it was.
+void RefreshKnobs(const Session& session, RunView& view) {
+  const absl::StatusOr<v1::GetStateResponse> state = session.client().GetState(view.run_id(), false);
+  view.SetKnobs(state.ok() ? state->run() : view.run());
+}
+
 }  // namespace
 
 int WatchRun(const Session& session, const v1::Run& run, const WatchArguments& arguments) {
@@ -122,6 +129,7 @@ int WatchRun(const Session& session, const v1::Run& run, const WatchArguments& a
     const absl::Time now = absl::Now();
     if (item.has_value()) {
       view.Apply(*item, now);
+      if (panel && view.wants_knobs()) RefreshKnobs(session, view);
       output->Show(*item, view);
     }
     output->Tick(view, now, signals.TakeSuspendAsked());

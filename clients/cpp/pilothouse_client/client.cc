@@ -105,15 +105,15 @@ absl::StatusOr<Response> Client::Ask(absl::Duration timeout, Method<Request, Res
 }
 
 template <typename Request, typename Response>
-absl::StatusOr<Response> Client::AskForChange(const ChangeOptions& given, Method<Request, Response> method,
-                                              Request& request) const {
+absl::StatusOr<Response> Client::AskForChange(absl::Duration timeout, const ChangeOptions& given,
+                                              Method<Request, Response> method, Request& request) const {
   v1::ControlOptions& options = *request.mutable_options();
   options.set_request_id(given.request_id.empty() ? NewRequestId() : given.request_id);
   options.set_origin(options_.origin);
   options.set_note(given.note);
   if (given.at_batch.has_value()) options.set_at_batch(*given.at_batch);
   absl::StatusOr<Response> response =
-      Ask(given.at_batch.has_value() ? options_.at_batch_timeout : options_.timeout, method, request);
+      Ask(given.at_batch.has_value() ? options_.at_batch_timeout : timeout, method, request);
   if (!absl::IsDeadlineExceeded(response.status())) return response;
   return absl::DeadlineExceededError(absl::StrCat(std::string(response.status().message()),
                                                   " The change may still be made; asking again with the request id ",
@@ -213,6 +213,41 @@ absl::StatusOr<v1::ListPluginsResponse> Client::ListPlugins(const std::string& r
 
 absl::StatusOr<v1::ListPluginKindsResponse> Client::ListPluginKinds() const {
   return Ask(options_.timeout, &Stub::ListPluginKinds, v1::ListPluginKindsRequest());
+}
+
+absl::StatusOr<v1::SaveCheckpointResponse> Client::SaveCheckpoint(const std::string& run_id, bool pin,
+                                                                  const ChangeOptions& options) const {
+  v1::SaveCheckpointRequest request;
+  request.set_run_id(run_id);
+  request.set_pin(pin);
+  // A large network takes a while to write.
+  return AskForChange(options_.data_timeout, options, &Stub::SaveCheckpoint, request);
+}
+
+absl::StatusOr<v1::ListCheckpointsResponse> Client::ListCheckpoints(const std::string& run_id) const {
+  v1::ListCheckpointsRequest request;
+  request.set_run_id(run_id);
+  return Ask(options_.timeout, &Stub::ListCheckpoints, request);
+}
+
+absl::StatusOr<v1::Receipt> Client::Rewind(const std::string& run_id, int64_t batch, const std::string& branch,
+                                           const ChangeOptions& options) const {
+  v1::RewindRequest request;
+  request.set_run_id(run_id);
+  request.set_batch(batch);
+  request.set_branch(branch);
+  return ReceiptOf(AskForChange(options_.at_batch_timeout, options, &Stub::Rewind, request));
+}
+
+absl::StatusOr<v1::Run> Client::Fork(v1::ForkRequest request) const {
+  if (request.request_id().empty()) request.set_request_id(NewRequestId());
+  absl::StatusOr<v1::ForkResponse> response = Ask(options_.at_batch_timeout, &Stub::Fork, request);
+  if (!response.ok()) return response.status();
+  return std::move(*response->mutable_run());
+}
+
+absl::StatusOr<v1::ReadHistoryResponse> Client::ReadHistory(const v1::ReadHistoryRequest& request) const {
+  return Ask(options_.timeout, &Stub::ReadHistory, request);
 }
 
 absl::StatusOr<v1::UploadDatasetResponse> Client::Send(const absl::StatusOr<Upload>& upload) const {

@@ -40,7 +40,8 @@ struct ClientOptions {
   absl::Duration timeout = absl::Seconds(30);
   // The same for StartRun and uploads, which wait for data.
   absl::Duration data_timeout = absl::Minutes(10);
-  // The same for a change with at_batch, which is answered when that batch has been reached.
+  // The same for a change with at_batch, which is answered when that batch has been reached, and for Rewind and Fork,
+  // which train from the checkpoint before a batch to the batch.
   absl::Duration at_batch_timeout = absl::Hours(24);
   // How long a call is repeated while the service or the trainer is away.
   absl::Duration retry_for = absl::Seconds(5);
@@ -94,6 +95,19 @@ class Client {
   // The kinds that can be attached, by name.
   absl::StatusOr<v1::ListPluginKindsResponse> ListPluginKinds() const;
 
+  // Answers when the checkpoint has been written.
+  absl::StatusOr<v1::SaveCheckpointResponse> SaveCheckpoint(const std::string& run_id, bool pin,
+                                                            const ChangeOptions& options) const;
+  // Newest first; those of branches after those of the present line.
+  absl::StatusOr<v1::ListCheckpointsResponse> ListCheckpoints(const std::string& run_id) const;
+  // Answers when the run is there. `branch`: what to call what came after; empty: a name is made up.
+  absl::StatusOr<v1::Receipt> Rewind(const std::string& run_id, int64_t batch, const std::string& branch,
+                                     const ChangeOptions& options) const;
+  // Fills in a request id if there is none.
+  absl::StatusOr<v1::Run> Fork(v1::ForkRequest request) const;
+  // One page.
+  absl::StatusOr<v1::ReadHistoryResponse> ReadHistory(const v1::ReadHistoryRequest& request) const;
+
   // A table of comma-separated numbers, from a local file.
   absl::StatusOr<v1::UploadDatasetResponse> UploadCsvFile(const std::string& path) const;
   // Inputs and targets, from local NPY files.
@@ -118,10 +132,15 @@ class Client {
   absl::Status Call(absl::Duration timeout, const Attempt& attempt) const;
   template <typename Request, typename Response>
   absl::StatusOr<Response> Ask(absl::Duration timeout, Method<Request, Response> method, const Request& request) const;
-  // Fills in the request's options.
+  // Fills in the request's options. `timeout`: where no batch is given to take effect at.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> AskForChange(absl::Duration timeout, const ChangeOptions& given,
+                                        Method<Request, Response> method, Request& request) const;
   template <typename Request, typename Response>
   absl::StatusOr<Response> AskForChange(const ChangeOptions& given, Method<Request, Response> method,
-                                        Request& request) const;
+                                        Request& request) const {
+    return AskForChange(options_.timeout, given, method, request);
+  }
   absl::StatusOr<v1::UploadDatasetResponse> Send(const absl::StatusOr<Upload>& upload) const;
 
   const std::string address_;

@@ -76,10 +76,33 @@ std::string ApplyPluginChange(const v1::Change& change, v1::Run& run) {
   return name;
 }
 
+absl::Status CheckRewind(const v1::Run& run, const v1::RewindChange& change) {
+  if (change.batch() > run.batch()) {
+    return MakeError(v1::ERROR_REASON_BATCH_OUT_OF_RANGE, "batch",
+                     absl::StrCat("the run has come to batch ", run.batch(), "."),
+                     {{"batch", absl::StrCat(change.batch())}, {"last_batch", absl::StrCat(run.batch())}});
+  }
+  const bool taken = std::any_of(run.branches().begin(), run.branches().end(),
+                                 [&change](const v1::Branch& branch) { return branch.name() == change.branch(); });
+  if (!taken) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_BRANCH_ALREADY_EXISTS, "branch",
+                   absl::StrCat("a branch is named ", change.branch(), " already."), {{"branch", change.branch()}});
+}
+
+std::string AddBranch(const v1::RewindChange& change, v1::Run& run) {
+  v1::Branch& branch = *run.add_branches();
+  branch.set_name(change.branch().empty() ? absl::StrCat("rewind-", run.branches_size()) : change.branch());
+  branch.set_from_batch(change.batch());
+  branch.set_through_batch(run.batch());
+  *branch.mutable_time() = run.create_time();
+  return branch.name();
+}
+
 double NewValue(const v1::Run& run, const v1::Change& change) {
   if (change.has_knob()) return change.knob().value();
   if (IsPluginChange(change)) return static_cast<double>(run.plugins_size());
-  if (change.has_stop()) return static_cast<double>(run.batch());
+  if (change.has_rewind()) return static_cast<double>(change.rewind().batch());
+  if (change.has_stop() || change.has_checkpoint()) return static_cast<double>(run.batch());
   switch (change.target().goal_case()) {
     case v1::TargetChange::kBatch:
       return static_cast<double>(change.target().batch());
@@ -107,6 +130,7 @@ absl::Status CheckChange(const v1::Run& run, const v1::Change& change) {
     return MakeError(v1::ERROR_REASON_KNOB_UNKNOWN, "name", "the run has the knobs eta and loss_every.",
                      {{"name", change.knob().name()}});
   }
+  if (change.has_rewind()) return CheckRewind(run, change.rewind());
   return IsPluginChange(change) ? CheckPluginChange(run, change) : absl::OkStatus();
 }
 
@@ -115,6 +139,7 @@ void ApplyChange(const v1::Change& change, v1::Run& run, v1::ControlReport& repo
                             : IsPluginChange(change) ? static_cast<double>(run.plugins_size())
                                                      : static_cast<double>(run.target()));
   if (IsPluginChange(change)) report.set_plugin(ApplyPluginChange(change, run));
+  if (change.has_rewind()) report.set_branch(AddBranch(change.rewind(), run));
   report.set_value(NewValue(run, change));
   if (change.has_knob() && change.knob().name() == "eta") run.set_eta(report.value());
   if (change.has_target()) run.set_target(static_cast<int64_t>(report.value()));

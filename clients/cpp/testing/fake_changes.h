@@ -13,10 +13,11 @@ namespace pilothouse::client {
 
 bool HasEnded(const v1::Run& run);
 
-// RUN_ENDED, KNOB_UNKNOWN, PLUGIN_KIND_UNKNOWN, PLUGIN_ALREADY_EXISTS, PLUGIN_NOT_FOUND, or SCHEDULE_INVALID for a
-// schedule without its last ")".
+// RUN_ENDED, KNOB_UNKNOWN, PLUGIN_KIND_UNKNOWN, PLUGIN_ALREADY_EXISTS, PLUGIN_NOT_FOUND, BATCH_OUT_OF_RANGE,
+// BRANCH_ALREADY_EXISTS, or SCHEDULE_INVALID for a schedule without its last ")".
 absl::Status CheckChange(const v1::Run& run, const v1::Change& change);
-// Fills in the values of the report, and the plugin's name. REQUIRES: the change was checked.
+// Fills in the values of the report, the plugin's name and the branch. A rewind leaves the batch as it is: the event of
+// the control belongs there. REQUIRES: the change was checked.
 void ApplyChange(const v1::Change& change, v1::Run& run, v1::ControlReport& report);
 
 // "notify" and "validate".

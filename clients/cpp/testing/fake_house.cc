@@ -109,6 +109,16 @@ void FakeHouse::AddPluginReport(const std::string& run_id, int64_t batch, const 
   Append(Get(run_id), event);
 }
 
+void FakeHouse::AddEvent(const std::string& run_id, const v1::Event& event) {
+  MutexLock lock(mutex_);
+  Append(Get(run_id), event);
+}
+
+void FakeHouse::Edit(const std::string& run_id, const std::function<void(v1::Run&)>& edit) {
+  MutexLock lock(mutex_);
+  edit(Get(run_id).run);
+}
+
 void FakeHouse::SetPlugins(const std::string& run_id, const std::vector<v1::PluginStatus>& plugins) {
   MutexLock lock(mutex_);
   Get(run_id).run.mutable_plugins()->Assign(plugins.begin(), plugins.end());
@@ -151,6 +161,8 @@ PILOTHOUSE_GETTER(bool, stopping)
 PILOTHOUSE_GETTER(int, changes)
 PILOTHOUSE_GETTER(std::vector<v1::ControlOptions>, asked)
 PILOTHOUSE_GETTER(std::vector<v1::StartRunRequest>, starts)
+PILOTHOUSE_GETTER(std::vector<v1::ForkRequest>, forks)
+PILOTHOUSE_GETTER(std::vector<v1::ReadHistoryRequest>, histories)
 PILOTHOUSE_GETTER(std::vector<v1::WatchTrainingRequest>, watches)
 PILOTHOUSE_GETTER(std::vector<int64_t>, predictions)
 PILOTHOUSE_GETTER(size_t, largest_chunk)

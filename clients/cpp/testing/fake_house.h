@@ -3,10 +3,12 @@
 #define PILOTHOUSE_CLIENTS_CPP_TESTING_FAKE_HOUSE_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "pilothouse/v1/training_control.pb.h"
 #include "proto/support/mutex.h"
 
@@ -25,6 +27,14 @@ class FakeHouse {
   void AddPluginReport(const std::string& run_id, int64_t batch, const v1::PluginReport& report);
   // The plugins of a run, as they are from now on.
   void SetPlugins(const std::string& run_id, const std::vector<v1::PluginStatus>& plugins);
+  // A checkpoint of the run, and the event that says so.
+  void AddCheckpoint(const std::string& run_id, const v1::Checkpoint& checkpoint);
+  // Appends any event. Its batch, where it is not 0, becomes the run's.
+  void AddEvent(const std::string& run_id, const v1::Event& event);
+  // Changes what the run says of itself.
+  void Edit(const std::string& run_id, const std::function<void(v1::Run&)>& edit);
+  // Events whose journal cannot be read; told with the next page of history.
+  void AddDamage(uint64_t first, uint64_t last);
   void SetLoss(const std::string& run_id, v1::LossFunction loss, int64_t inputs, int64_t outputs);
 
   // The next `count` changes are made, and then answered with UNAVAILABLE: as if the connection broke before the
@@ -38,6 +48,8 @@ class FakeHouse {
   // Options of all changes asked for, repetitions included.
   std::vector<v1::ControlOptions> asked() const;
   std::vector<v1::StartRunRequest> starts() const;
+  std::vector<v1::ForkRequest> forks() const;
+  std::vector<v1::ReadHistoryRequest> histories() const;
   std::vector<v1::WatchTrainingRequest> watches() const;
   // Rows of each Predict.
   std::vector<int64_t> predictions() const;
@@ -53,6 +65,8 @@ class FakeHouse {
     v1::Run run;
     std::vector<v1::Event> events;
     std::map<std::string, v1::Receipt> receipts;
+    // Newest first.
+    std::vector<v1::Checkpoint> checkpoints;
   };
 
   // Wakes the watches, which then end.
@@ -61,6 +75,16 @@ class FakeHouse {
   FakeRun& Get(const std::string& run_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(FakeRun& run, v1::Event event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddRunLocked(const std::string& run_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddCheckpointLocked(FakeRun& run, v1::Checkpoint checkpoint) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes a checkpoint of where the run is.
+  v1::Checkpoint SaveLocked(FakeRun& run, bool pin) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // After the control was reported: the run is there, paused.
+  void GoBackLocked(FakeRun& run, int64_t batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status ForkLocked(const v1::ForkRequest& request, v1::ForkResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A page by its kinds, batches and size; branches and points are not looked at.
+  absl::Status ReadLocked(const v1::ReadHistoryRequest& request, v1::ReadHistoryResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
   CondVar changed_;
@@ -71,6 +95,9 @@ class FakeHouse {
   std::vector<v1::Gap> gaps_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::ControlOptions> asked_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::StartRunRequest> starts_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::ForkRequest> forks_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::ReadHistoryRequest> histories_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::Gap> damage_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::WatchTrainingRequest> watches_ ABSL_GUARDED_BY(mutex_);
   std::vector<int64_t> predictions_ ABSL_GUARDED_BY(mutex_);
   std::map<v1::DatasetPart, std::string> uploaded_ ABSL_GUARDED_BY(mutex_);

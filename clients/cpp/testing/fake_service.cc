@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "clients/cpp/testing/fake_changes.h"
+#include "clients/cpp/testing/fake_events.h"
 #include "pilothouse/v1/training_control.grpc.pb.h"
 #include "proto/support/error.h"
 #include "proto/support/grpc_error.h"
@@ -28,25 +29,6 @@ constexpr int64_t kParameters = 9;
 absl::Status NotFound(const std::string& run_id) {
   return MakeError(v1::ERROR_REASON_RUN_NOT_FOUND, "run_id", absl::StrCat("no run is named ", run_id, "."),
                    {{"run_id", run_id}});
-}
-
-bool Wants(const v1::WatchTrainingRequest& request, const v1::Event& event) {
-  const bool is_state = event.kind_case() == v1::Event::kState;
-  if (request.kinds().empty()) return !is_state;
-  return std::any_of(request.kinds().begin(), request.kinds().end(), [&event](int kind) {
-    switch (kind) {
-      case v1::EVENT_KIND_LOSS:
-        return event.has_loss();
-      case v1::EVENT_KIND_STATUS:
-        return event.has_status();
-      case v1::EVENT_KIND_CONTROL:
-        return event.has_control();
-      case v1::EVENT_KIND_PLUGIN:
-        return event.has_plugin();
-      default:
-        return event.has_state();
-    }
-  });
 }
 
 }  // namespace
@@ -181,6 +163,45 @@ class FakeService final : public v1::TrainingControl::Service {
     return Change(request->run_id(), change, request->options(), response->mutable_receipt());
   }
 
+  grpc::Status SaveCheckpoint(grpc::ServerContext*, const v1::SaveCheckpointRequest* request,
+                              v1::SaveCheckpointResponse* response) override {
+    v1::Change change;
+    change.mutable_checkpoint()->set_pin(request->pin());
+    const grpc::Status status = Change(request->run_id(), change, request->options(), response->mutable_receipt());
+    MutexLock lock(house_.mutex_);
+    if (status.ok()) *response->mutable_checkpoint() = house_.Get(request->run_id()).checkpoints.front();
+    return status;
+  }
+
+  grpc::Status ListCheckpoints(grpc::ServerContext*, const v1::ListCheckpointsRequest* request,
+                               v1::ListCheckpointsResponse* response) override {
+    MutexLock lock(house_.mutex_);
+    if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
+    const std::vector<v1::Checkpoint>& checkpoints = house_.Get(request->run_id()).checkpoints;
+    response->mutable_checkpoints()->Assign(checkpoints.begin(), checkpoints.end());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Rewind(grpc::ServerContext*, const v1::RewindRequest* request, v1::RewindResponse* response) override {
+    v1::Change change;
+    change.mutable_rewind()->set_batch(request->batch());
+    change.mutable_rewind()->set_branch(request->branch());
+    return Change(request->run_id(), change, request->options(), response->mutable_receipt());
+  }
+
+  grpc::Status Fork(grpc::ServerContext*, const v1::ForkRequest* request, v1::ForkResponse* response) override {
+    MutexLock lock(house_.mutex_);
+    if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
+    return ToGrpcStatus(house_.ForkLocked(*request, *response));
+  }
+
+  grpc::Status ReadHistory(grpc::ServerContext*, const v1::ReadHistoryRequest* request,
+                           v1::ReadHistoryResponse* response) override {
+    MutexLock lock(house_.mutex_);
+    if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
+    return ToGrpcStatus(house_.ReadLocked(*request, *response));
+  }
+
   grpc::Status ListPlugins(grpc::ServerContext*, const v1::ListPluginsRequest* request,
                            v1::ListPluginsResponse* response) override {
     MutexLock lock(house_.mutex_);
@@ -260,7 +281,7 @@ class FakeService final : public v1::TrainingControl::Service {
     const FakeHouse::FakeRun& run = house_.Get(request.run_id());
     while (true) {
       for (; position < run.events.size(); ++position) {
-        if (Wants(request, run.events[position])) *message.add_events() = run.events[position];
+        if (IsOneOf(request.kinds(), run.events[position])) *message.add_events() = run.events[position];
       }
       for (const v1::Gap& gap : house_.gaps_) *message.add_gaps() = gap;
       house_.gaps_.clear();
@@ -316,12 +337,15 @@ class FakeService final : public v1::TrainingControl::Service {
     receipt.set_applied_batch(run.run.batch());
     receipt.set_value(report.value());
     receipt.set_plugin(report.plugin());
+    receipt.set_branch(report.branch());
     *receipt.mutable_applied_time() = run.events.back().time();
     if (change.has_stop()) {
       v1::Event stopped;
       stopped.mutable_status()->set_status(v1::RUN_STATUS_STOPPED);
       house_.Append(run, stopped);
     }
+    if (change.has_checkpoint()) house_.SaveLocked(run, change.checkpoint().pin());
+    if (change.has_rewind()) house_.GoBackLocked(run, change.rewind().batch());
     return receipt;
   }
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +20,7 @@ from pilothouse.__main__ import main
 @pytest.fixture
 def steered(real_house):
     """Sixty batches whose every loss is reported, with a smaller eta after the thirtieth; ended."""
-    run = start_xor(real_house, loss_every=1, plugins=[pilothouse.Plugin("statistics", "each(20)")])
+    run = start_xor(real_house, loss_every=1, state_every=20, plugins=[pilothouse.Plugin("statistics", "each(20)")])
     for batch, eta in ((30, 0.05), (60, 0.02)):
         run.batch_to(batch)
         run.wait(timeout=PATIENCE)
@@ -61,6 +65,27 @@ def test_a_history_becomes_a_frame(steered):
     assert controls["batch"].tolist() == [30, 60]
     assert [details["note"] for details in controls["details"]] == ["at 30", "at 60"]
     assert len(frame[frame["kind"] == "loss"]) == 60
+
+
+@pytest.mark.parametrize("format_name", ["csv", "jsonl", "jsons"])
+def test_pilot_writes_the_same_files(real_house, steered, tmp_path, format_name):
+    ours, theirs = tmp_path / f"ours.{format_name}", tmp_path / f"theirs.{format_name}"
+    pilot = Path(os.environ["PILOTHOUSE_BIN"]) / "pilot"
+    steered.export(ours)
+    subprocess.run([pilot, "--address", real_house.address, "export", steered.run_id, theirs], check=True)
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_pilot_lets_this_package_write_for_tensorboard(real_house, steered, tmp_path):
+    pilot = Path(os.environ["PILOTHOUSE_BIN"]) / "pilot"
+    command = [pilot, "--address", real_house.address, "export", steered.run_id, tmp_path, "--format", "tensorboard"]
+    options = ["--kinds", "loss,control", "--from", "20", "--to", "40", "--points", "5"]
+    subprocess.run([*command, *options], check=True, env=os.environ | {"PILOTHOUSE_PYTHON": sys.executable})
+    read = EventAccumulator(str(tmp_path), size_guidance={"scalars": 0})
+    read.Reload()
+    steps = [point.step for point in read.Scalars("loss")]
+    assert (min(steps), max(steps), len(steps) <= 5) == (20, 40, True)
+    assert [point.step for point in read.Scalars("knobs/eta")] == [30, 30]
 
 
 def test_the_command_writes_what_tensorboard_reads(real_house, steered, tmp_path, capsys):

@@ -82,7 +82,7 @@ def _replacing(path: Path) -> Iterator[TextIO]:
 
 
 def _write_csv(history: History, file: TextIO) -> int:
-    writer = csv.writer(file)
+    writer = csv.writer(file, lineterminator="\n")
     writer.writerow(Row._fields)
     count = 0
     for count, message in enumerate(history._messages(), start=1):  # noqa: B007 (it is returned)

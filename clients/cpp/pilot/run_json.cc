@@ -1,0 +1,68 @@
+#include "clients/cpp/pilot/run_json.h"
+
+#include <utility>
+
+#include "clients/cpp/pilot/describe.h"
+#include "clients/cpp/pilot/event_json.h"
+#include "clients/cpp/pilot/lineage_json.h"
+
+namespace pilothouse::client {
+namespace {
+
+Json OfKnob(const v1::Knob& knob) {
+  return {{"name", knob.name()},
+          {"value", JsonNumber(knob.value())},
+          {"minimum", JsonNumber(knob.minimum())},
+          {"maximum", JsonNumber(knob.maximum())},
+          {"integer", knob.integer()},
+          {"description", knob.description()}};
+}
+
+Json OfFacts(const v1::RunFacts& facts) {
+  Json layers = Json::array();
+  for (const v1::LayerSummary& layer : facts.layers()) {
+    layers.push_back(
+        {{"description", layer.description()}, {"outputs", layer.outputs()}, {"parameters", layer.parameters()}});
+  }
+  return {{"examples", facts.examples()},       {"validation_examples", facts.validation_examples()},
+          {"inputs", facts.inputs()},           {"outputs", facts.outputs()},
+          {"parameters", facts.parameters()},   {"batches_per_epoch", facts.batches_per_epoch()},
+          {"data_sha256", facts.data_sha256()}, {"layers", std::move(layers)}};
+}
+
+}  // namespace
+
+Json RunAsJson(const v1::Run& run) {
+  Json knobs = Json::array();
+  for (const v1::Knob& knob : run.knobs()) knobs.push_back(OfKnob(knob));
+  Json json = {{"run_id", run.run_id()},
+               {"status", StatusWord(run.status())},
+               {"idle_reason", IdleReasonWord(run.idle_reason())},
+               {"status_message", run.status_message()},
+               {"batch", run.batch()},
+               {"target", run.target()},
+               {"resume_target", run.resume_target()},
+               {"loss", JsonNumber(run.loss())},
+               {"eta", JsonNumber(run.eta())},
+               {"knobs", std::move(knobs)},
+               {"last_sequence", run.last_sequence()},
+               {"create_time", JsonTime(run.create_time())},
+               {"end_time", run.has_end_time() ? JsonTime(run.end_time()) : Json()},
+               {"directory", run.directory()}};
+  AddLineage(run, json);
+  json["facts"] = run.has_facts() ? OfFacts(run.facts()) : Json();
+  return json;
+}
+
+Json ReceiptAsJson(const std::string& run_id, const v1::Receipt& receipt) {
+  return {{"run_id", run_id},
+          {"control_id", receipt.control_id()},
+          {"request_id", receipt.request_id()},
+          {"applied_batch", receipt.applied_batch()},
+          {"value", JsonNumber(receipt.value())},
+          {"plugin", receipt.plugin().empty() ? Json() : Json(receipt.plugin())},
+          {"branch", receipt.branch().empty() ? Json() : Json(receipt.branch())},
+          {"applied_time", JsonTime(receipt.applied_time())}};
+}
+
+}  // namespace pilothouse::client
