@@ -9,8 +9,9 @@
 
 namespace pilothouse {
 
-// CRC-32 (zlib's) of the numbers, 8 bytes each with the lowest first, and then of the bytes. From 0 to 2^32 − 1.
-int64_t Checksum(std::initializer_list<uint64_t> numbers, absl::string_view bytes);
+// CRC-32 (zlib's) of the numbers, 8 bytes each with the lowest first, and then of the texts, one after the other. From
+// 0 to 2^32 − 1.
+int64_t Checksum(std::initializer_list<uint64_t> numbers, std::initializer_list<absl::string_view> texts);
 
 }  // namespace pilothouse
 

@@ -1,6 +1,8 @@
 #include "proto/journal/event_scan.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -30,8 +32,8 @@ std::string Columns(const Database& database, EventKindSet read) {
       names.size() == EventKindSet::AllKinds().size()
           ? "payload"
           : absl::StrCat("CASE WHEN kind IN (", absl::StrJoin(names, ", "), ") THEN payload END");
-  return absl::StrCat("SELECT sequence, batch, kind, value, report_number, ", database.has_sums() ? "sum" : "NULL",
-                      ", ", payload, " FROM events");
+  return absl::StrCat("SELECT sequence, batch, kind, value, report_number, time_us, ",
+                      database.has_sums() ? "sum" : "NULL", ", ", payload, " FROM events");
 }
 
 std::string SelectRange(const Database& database, EventPass pass, EventKindSet read) {
@@ -44,7 +46,15 @@ std::string SelectRange(const Database& database, EventPass pass, EventKindSet r
 
 // Journals up to version 2 have no sums; what they hold can still be compared with itself.
 std::shared_ptr<const v1::Event> Verified(const Statement& select, const EventRow& row, absl::string_view payload) {
-  if (!select.IsNull(5) && select.Integer(5) != Checksum({row.sequence}, payload)) return nullptr;
+  if (!select.IsNull(6) && select.Integer(6) != EventSum({.sequence = row.sequence,
+                                                          .batch = row.batch,
+                                                          .time_us = select.Integer(5),
+                                                          .report_number = row.report_number,
+                                                          .value = row.value,
+                                                          .kind = KindName(row.kind),
+                                                          .payload = payload})) {
+    return nullptr;
+  }
   auto event = std::make_shared<v1::Event>();
   if (!event->ParseFromArray(payload.data(), static_cast<int>(payload.size())) || KindOf(*event) != row.kind ||
       event->sequence() != row.sequence || event->batch() != row.batch) {
@@ -64,13 +74,21 @@ bool ReadRow(const Statement& select, EventKindSet read, EventRow& row) {
   row.bytes = 0;
   if (row.kind == v1::EVENT_KIND_UNSPECIFIED) return false;
   if (!read.Contains(row.kind)) return true;
-  const absl::string_view payload = select.Bytes(6);
+  const absl::string_view payload = select.Bytes(7);
   row.bytes = static_cast<int64_t>(payload.size());
   row.event = Verified(select, row, payload);
   return row.event != nullptr;
 }
 
 }  // namespace
+
+int64_t EventSum(const EventColumns& columns) {
+  uint64_t value = ~uint64_t{0};
+  if (!std::isnan(columns.value)) std::memcpy(&value, &columns.value, sizeof(value));
+  return Checksum({columns.sequence, static_cast<uint64_t>(columns.batch), static_cast<uint64_t>(columns.time_us),
+                   columns.report_number, value},
+                  {columns.kind, columns.payload});
+}
 
 void AddDamage(std::vector<SequenceRange>& damaged, SequenceRange range) {
   if (!damaged.empty() && (damaged.size() >= kMaxDamagedRanges || range.first <= damaged.back().last + 1)) {

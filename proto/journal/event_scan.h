@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "pilothouse/v1/event.pb.h"
 #include "proto/journal/event_kind.h"
 #include "proto/journal/journal_reader.h"
@@ -29,6 +30,19 @@ struct EventRow {
   // As serialized.
   int64_t bytes = 0;
 };
+
+// A row's columns, for its sum.
+struct EventColumns {
+  uint64_t sequence = 0;
+  int64_t batch = 0;
+  int64_t time_us = 0;
+  uint64_t report_number = 0;
+  // NaN for NULL.
+  double value = 0;
+  absl::string_view kind;
+  absl::string_view payload;
+};
+int64_t EventSum(const EventColumns& columns);
 
 enum class EventPass {
   // Every row: a hole in the sequences is damage.

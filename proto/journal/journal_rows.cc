@@ -64,9 +64,7 @@ void BindTime(Statement& statement, int parameter, const google::protobuf::Times
 
 const char* SumColumn(const Database& database) { return database.has_sums() ? "sum" : "NULL"; }
 
-int64_t MetaSum(absl::string_view key, absl::string_view value) {
-  return Checksum({}, absl::StrCat(key, absl::string_view("\0", 1), value));
-}
+int64_t MetaSum(absl::string_view key, absl::string_view value) { return Checksum({key.size()}, {key, value}); }
 
 struct RunRow {
   Position position;
@@ -81,8 +79,9 @@ absl::StatusOr<RunRow> LoadRunRow(const Database& database) {
   if (!*found) return Damaged(database, "the row of the run");
   const RunRow row{{static_cast<uint64_t>(select.Integer(0)), static_cast<uint64_t>(select.Integer(1))},
                    std::string(select.Bytes(2))};
-  const bool whole = select.IsNull(3) ||
-                     select.Integer(3) == Checksum({row.position.last_sequence, row.position.last_report}, row.summary);
+  const bool whole =
+      !database.has_sums() ||
+      select.Integer(3) == Checksum({row.position.last_sequence, row.position.last_report}, {row.summary});
   if (!whole) return Damaged(database, "the row of the run");
   return row;
 }
@@ -93,7 +92,7 @@ absl::Status Damaged(const Database& database, absl::string_view part) {
   const std::string cause = absl::StrCat(part, " cannot be read");
   return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
                    absl::StrCat("The journal ", database.path(), " is damaged: ", cause, "."),
-                   {{"cause", cause}, {"file", database.path()}});
+                   {{"cause", cause}, {"file", database.path()}, {kDamagedKey, "true"}});
 }
 
 EventInserter::EventInserter(const Database& database)
@@ -117,7 +116,13 @@ absl::Status EventInserter::Insert(const JournalEntry& entry) {
   event_.BindInteger(6, static_cast<int64_t>(entry.report_number));
   const std::string payload = event.SerializeAsString();
   event_.BindBytes(7, payload);
-  event_.BindInteger(8, Checksum({event.sequence()}, payload));
+  event_.BindInteger(8, EventSum({.sequence = event.sequence(),
+                                  .batch = event.batch(),
+                                  .time_us = TimeUtil::TimestampToMicroseconds(event.time()),
+                                  .report_number = entry.report_number,
+                                  .value = ShownValue(event),
+                                  .kind = KindName(KindOf(event)),
+                                  .payload = payload}));
   if (absl::Status status = event_.Run(); !status.ok()) return status;
   if (event.has_checkpoint()) return InsertCheckpoint(event);
   return event.has_control() ? InsertControl(event) : absl::OkStatus();
@@ -180,7 +185,7 @@ absl::Status StoreRun(const Database& database, const v1::Run& run, uint64_t las
   statement.BindInteger(10, static_cast<int64_t>(last_report));
   const std::string serialized = summary.SerializeAsString();
   statement.BindBytes(11, serialized);
-  statement.BindInteger(12, Checksum({last_sequence, last_report}, serialized));
+  statement.BindInteger(12, Checksum({last_sequence, last_report}, {serialized}));
   return statement.Run();
 }
 
@@ -190,7 +195,7 @@ absl::Status StorePosition(const Database& database, uint64_t last_sequence, uin
   Statement statement(database, "UPDATE run SET last_sequence = ?1, last_report = ?2, sum = ?3");
   statement.BindInteger(1, static_cast<int64_t>(last_sequence));
   statement.BindInteger(2, static_cast<int64_t>(last_report));
-  statement.BindInteger(3, Checksum({last_sequence, last_report}, row->summary));
+  statement.BindInteger(3, Checksum({last_sequence, last_report}, {row->summary}));
   return statement.Run();
 }
 
@@ -244,10 +249,23 @@ absl::StatusOr<std::optional<std::string>> LoadMeta(const Database& database, ab
   if (!row.ok()) return row.status();
   if (!*row) return std::nullopt;
   std::string value(select.Bytes(0));
-  if (!select.IsNull(1) && select.Integer(1) != MetaSum(key, value)) {
+  if (database.has_sums() && select.Integer(1) != MetaSum(key, value)) {
     return Damaged(database, key == kMetaSpec ? "the run's spec" : absl::StrCat("its ", key));
   }
   return value;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> LoadAllMeta(const Database& database) {
+  std::map<std::string, std::string> all;
+  Statement keys(database, "SELECT key FROM meta");
+  for (;;) {
+    const absl::StatusOr<bool> row = keys.Step();
+    if (!row.ok() && !database.SawDamage()) return row.status();
+    if (!row.ok() || !*row) return all;
+    const std::string key(keys.Bytes(0));
+    const absl::StatusOr<std::optional<std::string>> value = LoadMeta(database, key);
+    if (value.ok() && value->has_value()) all[key] = **value;
+  }
 }
 
 absl::Status StoreMeta(const Database& database, absl::string_view key, absl::string_view value) {

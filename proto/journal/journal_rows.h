@@ -4,6 +4,7 @@
 #define PILOTHOUSE_PROTO_JOURNAL_JOURNAL_ROWS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +51,8 @@ absl::StatusOr<v1::Run> LoadRun(const Database& database);
 absl::StatusOr<std::optional<RecordedControl>> FindControl(const Database& database, absl::string_view request_id);
 absl::StatusOr<std::optional<std::string>> LoadMeta(const Database& database, absl::string_view key);
 absl::Status StoreMeta(const Database& database, absl::string_view key, absl::string_view value);
+// Those that can be read, by key.
+absl::StatusOr<std::map<std::string, std::string>> LoadAllMeta(const Database& database);
 absl::StatusOr<std::vector<RewindMark>> LoadRewinds(const Database& database);
 
 // JOURNAL_FAILED: what is said of the journal's `part`.

@@ -16,13 +16,13 @@ inline constexpr int kSchemaVersion = 3;
 
 // Times are microseconds since 1970 (UTC); reals are NULL where the number is NaN. `payload`, `summary` and meta's
 // `spec` hold serialized messages of pilothouse.v1, which are the full truth; the other columns show it. `sum` is the
-// CRC-32 (see checksum.h) of what a row holds, which tells whether it was damaged since; NULL in rows of older
-// versions.
+// CRC-32 (see checksum.h) of what a row holds, which tells whether it was damaged since; NULL in events that
+// were recorded by older versions.
 inline constexpr char kSchema[] = R"sql(
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
   value BLOB NOT NULL,
-  sum   INTEGER                     -- of key, a zero byte, and value
+  sum   INTEGER                     -- of the length of key, key, and value
 ) STRICT, WITHOUT ROWID;
 
 -- One row: the run as it is now.
@@ -50,7 +50,8 @@ CREATE TABLE events (
   value         REAL,               -- of a loss, status or state: the loss; of a control: the new value; of a plugin: NULL
   report_number INTEGER NOT NULL,   -- the trainer's number for it; 0: the service's own
   payload       BLOB NOT NULL,      -- pilothouse.v1.Event
-  sum           INTEGER             -- of sequence, and payload
+  sum           INTEGER             -- of sequence, batch, time_us, report_number, value (as 8 bytes; NULL: all bits 1),
+                                    -- kind, and payload
 ) STRICT;
 
 -- Most events are losses: who wants the others does not have to read through them.

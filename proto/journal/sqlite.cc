@@ -12,9 +12,11 @@ namespace {
 
 constexpr char kFirstRead[] = "SELECT count(*) FROM sqlite_schema";
 
-absl::Status SqliteError(const std::string& path, absl::string_view cause) {
+absl::Status SqliteError(const std::string& path, absl::string_view cause, bool damaged = false) {
+  ErrorMetadata metadata = {{"cause", std::string(cause)}, {"file", path}};
+  if (damaged) metadata.emplace_back(kDamagedKey, "true");
   return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "", absl::StrCat("The journal ", path, " failed: ", cause, "."),
-                   {{"cause", std::string(cause)}, {"file", path}});
+                   metadata);
 }
 
 // As a file: URI, in which '?', '#' and '%' would not mean themselves.
@@ -81,13 +83,17 @@ void Database::Rollback() {
   if (sqlite3_get_autocommit(handle()) == 0) sqlite3_exec(handle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
-absl::Status Database::LastError() const { return SqliteError(path_, sqlite3_errmsg(handle())); }
+absl::Status Database::LastError() const { return SqliteError(path_, sqlite3_errmsg(handle()), SawDamage()); }
 
 bool Database::SawDamage() const {
   const int code = sqlite3_extended_errcode(handle());
   const int kind = code & 0xff;
   return kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB || code == SQLITE_IOERR_READ ||
          code == SQLITE_IOERR_SHORT_READ;
+}
+
+bool IsDamage(const absl::Status& status) {
+  return ReasonOf(status) == v1::ERROR_REASON_JOURNAL_FAILED && ToError(status).metadata().contains(kDamagedKey);
 }
 
 Statement::Statement(const Database& database, absl::string_view sql) : database_(database) {
@@ -112,6 +118,10 @@ void Statement::BindBytes(int parameter, absl::string_view bytes) {
 }
 
 void Statement::BindNull(int parameter) { Keep(sqlite3_bind_null(statement_, parameter)); }
+
+void Statement::BindColumn(int parameter, const Statement& row, int column) {
+  Keep(sqlite3_bind_value(statement_, parameter, sqlite3_column_value(row.statement_, column)));
+}
 
 absl::StatusOr<bool> Statement::Step() {
   if (!error_.ok()) return error_;

@@ -16,6 +16,9 @@
 
 namespace pilothouse {
 
+// In an error's metadata where the file is damaged.
+inline constexpr char kDamagedKey[] = "damaged";
+
 // How long a call waits for somebody else's lock on the file (a person's sqlite3 shell, say) before it fails.
 inline constexpr int kBusyTimeoutMilliseconds = 2000;
 
@@ -60,6 +63,9 @@ class Database {
   int schema_version_ = 0;
 };
 
+// The error says that the file is damaged, as opposed to locked, missing, or of a newer version.
+bool IsDamage(const absl::Status& status);
+
 // A prepared statement. Errors in preparing and binding are kept and returned by Step.
 //
 //   Statement select(database, "SELECT value FROM meta WHERE key = ?1");
@@ -84,6 +90,8 @@ class Statement {
 
   // True: there is a row, readable until the next call. False: there are no more.
   absl::StatusOr<bool> Step();
+  // What a row of another statement holds there.
+  void BindColumn(int parameter, const Statement& row, int column);
   // Makes it ready to be bound and stepped through again.
   void Reset() { sqlite3_reset(statement_); }
   // Step, for a statement that returns no rows; leaves it ready to be bound and run again.

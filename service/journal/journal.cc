@@ -1,7 +1,13 @@
 #include "service/journal/journal.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <map>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,23 +16,44 @@
 #include "proto/journal/schema.h"
 #include "proto/journal/sqlite.h"
 #include "proto/support/error.h"
+#include "service/journal/salvage.h"
 
 namespace pilothouse::service {
 namespace {
+
+namespace fs = std::filesystem;
 
 absl::Status CallerFault(absl::string_view what) {
   return MakeError(v1::ERROR_REASON_INTERNAL, "", absl::StrCat("The journal was asked to record ", what, "."));
 }
 
-// Runs `write` in a transaction with the durability asked for.
-absl::Status Transact(Database& database, Durability durability, const std::function<absl::Status()>& write) {
-  absl::Status status =
-      database.Execute(durability == Durability::kSynced ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-  if (status.ok()) status = database.Execute("BEGIN IMMEDIATE");
-  if (status.ok()) status = write();
-  if (status.ok()) status = database.Execute("COMMIT");
-  if (!status.ok()) database.Rollback();
-  return status;
+// Beside a journal in which damage was met: the next to open it reads it through.
+std::string SuspectMark(const std::string& path) { return path + ".suspect"; }
+
+// Its last writer was killed, or met damage.
+bool IsSuspect(const std::string& path) {
+  std::error_code error;
+  const auto log_bytes = fs::file_size(path + "-wal", error);
+  return (!error && log_bytes > 0) || fs::exists(SuspectMark(path), error);
+}
+
+// Events are left without sums: there may be millions of them.
+absl::Status Migrate(Database& database) {
+  const absl::StatusOr<v1::Run> run = LoadRun(database);
+  if (!run.ok()) return run.status();
+  const absl::StatusOr<Position> position = LoadPosition(database);
+  if (!position.ok()) return position.status();
+  const absl::StatusOr<std::map<std::string, std::string>> meta = LoadAllMeta(database);
+  if (!meta.ok()) return meta.status();
+  if (absl::Status status = MigrateSchema(database); !status.ok()) return status;
+  for (const auto& [key, value] : *meta) {
+    if (absl::Status status = StoreMeta(database, key, value); !status.ok()) return status;
+  }
+  return StoreRun(database, *run, position->last_sequence, position->last_report);
+}
+
+bool HasEnded(v1::RunStatus status) {
+  return status == v1::RUN_STATUS_STOPPED || status == v1::RUN_STATUS_COMPLETED || status == v1::RUN_STATUS_FAILED;
 }
 
 v1::Run FirstRun(const NewRun& run) {
@@ -51,48 +78,92 @@ absl::Status CheckEntries(absl::Span<const JournalEntry> entries, uint64_t last_
 
 }  // namespace
 
-Journal::Journal(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+Journal::Journal(std::unique_ptr<Database> database, JournalSync sync) : database_(std::move(database)), sync_(sync) {}
 
 Journal::~Journal() = default;
 
-absl::StatusOr<std::unique_ptr<Journal>> Journal::Create(const std::string& path, const NewRun& run) {
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Create(const std::string& path, const NewRun& run, JournalSync sync) {
   absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(path, Database::Mode::kCreate);
   if (!database.ok()) return database.status();
   // Cannot be changed within a transaction; kept in the file from here on.
   absl::Status status = (*database)->Execute("PRAGMA journal_mode = WAL");
   if (!status.ok()) return status;
-  status = Transact(**database, Durability::kSynced, [&] {
-    absl::Status step = CreateSchema(**database);
-    if (step.ok()) step = StoreMeta(**database, kMetaSpec, run.spec.SerializeAsString());
-    if (step.ok()) step = StoreMeta(**database, kMetaStartRequestId, run.start_request_id);
-    if (step.ok()) step = StoreRun(**database, FirstRun(run), 0, 0);
+  std::unique_ptr<Journal> journal(new Journal(*std::move(database), sync));
+  Database& own = *journal->database_;
+  status = journal->Transact(Durability::kSynced, [&] {
+    absl::Status step = CreateSchema(own);
+    if (step.ok()) step = StoreMeta(own, kMetaSpec, run.spec.SerializeAsString());
+    if (step.ok()) step = StoreMeta(own, kMetaStartRequestId, run.start_request_id);
+    if (step.ok()) step = StoreRun(own, FirstRun(run), 0, 0);
     return step;
   });
   if (!status.ok()) return status;
-  return std::unique_ptr<Journal>(new Journal(*std::move(database)));
+  return journal;
 }
 
-absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path, JournalSync sync) {
+  if (absl::Status finished = FinishSalvage(path); !finished.ok()) return finished;
+  const bool suspect = IsSuspect(path);
+  absl::StatusOr<std::unique_ptr<Journal>> journal = OpenWhole(path, sync);
+  absl::Status whole = journal.ok() ? (*journal)->Check(suspect) : journal.status();
+  std::optional<std::string> damage;
+  if (IsDamage(whole)) {
+    journal = absl::CancelledError();  // closes it
+    absl::StatusOr<std::string> salvaged = SalvageJournal(path);
+    if (!salvaged.ok()) return salvaged.status();
+    damage = *std::move(salvaged);
+    journal = OpenWhole(path, sync);
+    whole = journal.status();
+  }
+  if (!whole.ok()) return whole;
+  (*journal)->damage_ = std::move(damage);
+  std::error_code ignored;
+  fs::remove(SuspectMark(path), ignored);
+  return journal;
+}
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::OpenWhole(const std::string& path, JournalSync sync) {
   absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(path, Database::Mode::kWrite);
   if (!database.ok()) return database.status();
   if (absl::Status status = CheckSchema(**database); !status.ok()) return status;
-  if ((*database)->schema_version() != kSchemaVersion) {
-    absl::Status migrated = Transact(**database, Durability::kSynced, [&] { return MigrateSchema(**database); });
-    if (!migrated.ok()) return migrated;
-  }
-  const absl::StatusOr<Position> position = LoadPosition(**database);
+  std::unique_ptr<Journal> journal(new Journal(*std::move(database), sync));
+  Database& own = *journal->database_;
+  const absl::StatusOr<Position> position = LoadPosition(own);
   if (!position.ok()) return position.status();
-  std::unique_ptr<Journal> journal(new Journal(*std::move(database)));
   journal->last_sequence_ = position->last_sequence;
   journal->last_report_ = position->last_report;
+  if (own.schema_version() == kSchemaVersion) return journal;
+  absl::Status migrated = journal->Transact(Durability::kSynced, [&] { return Migrate(own); });
+  if (!migrated.ok()) return migrated;
   return journal;
+}
+
+absl::Status Journal::Check(bool suspect) const {
+  const absl::StatusOr<v1::Run> run = LoadRun();
+  if (!run.ok()) return run.status();
+  std::error_code error;
+  const auto bytes = fs::file_size(database_->path(), error);
+  const bool small = !error && bytes <= static_cast<uintmax_t>(kMaxBytesAlwaysChecked);
+  return suspect || (small && !HasEnded(run->status())) ? CheckWhole(*database_) : absl::OkStatus();
+}
+
+absl::Status Journal::Transact(Durability durability, const std::function<absl::Status()>& write) {
+  const bool sync = durability == Durability::kSynced && sync_ == JournalSync::kFull;
+  absl::Status status = database_->Execute(sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+  if (status.ok()) status = database_->Execute("BEGIN IMMEDIATE");
+  if (status.ok()) status = write();
+  if (status.ok()) status = database_->Execute("COMMIT");
+  if (status.ok()) return status;
+  database_->Rollback();
+  if (IsDamage(status)) std::ofstream(SuspectMark(database_->path()));
+  return status;
 }
 
 absl::Status Journal::Append(absl::Span<const JournalEntry> entries, Durability durability, const v1::Run* now) {
   if (absl::Status status = CheckEntries(entries, last_sequence_); !status.ok()) return status;
   uint64_t last_report = last_report_;
   for (const JournalEntry& entry : entries) last_report = std::max(last_report, entry.report_number);
-  const absl::Status status = Transact(*database_, durability, [&] { return Insert(entries, now, last_report); });
+  const absl::Status status = Transact(durability, [&] { return Insert(entries, now, last_report); });
   if (!status.ok()) return status;
   last_sequence_ += entries.size();
   last_report_ = last_report;
@@ -126,7 +197,7 @@ absl::StatusOr<std::optional<std::string>> Journal::Meta(absl::string_view key) 
 }
 
 absl::Status Journal::SetMeta(absl::string_view key, absl::string_view value) {
-  return Transact(*database_, Durability::kSynced, [&] { return StoreMeta(*database_, key, value); });
+  return Transact(Durability::kSynced, [&] { return StoreMeta(*database_, key, value); });
 }
 
 }  // namespace pilothouse::service

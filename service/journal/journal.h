@@ -8,6 +8,7 @@
 #define PILOTHOUSE_SERVICE_JOURNAL_JOURNAL_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,19 @@ enum class Durability {
   kSynced,
 };
 
+// How far kSynced goes.
+enum class JournalSync {
+  // To the disk.
+  kFull,
+  // As kUnsynced: quicker, but what was acknowledged last may be gone after a crash of the machine. A crash of the
+  // service loses nothing.
+  kNormal,
+};
+
+// A journal is read through when it is opened for a run that goes on, if it is no larger than this, and whatever its
+// size if its last writer did not close it. Of a larger one, damage shows when what is damaged is read.
+inline constexpr int64_t kMaxBytesAlwaysChecked = 16 << 20;
+
 struct NewRun {
   std::string run_id;
   // Of the StartRun, to be found again under kMetaStartRequestId. May be empty.
@@ -46,10 +60,12 @@ class Journal {
  public:
   // Makes the file, which must not exist in a directory that must. The run is STARTING at batch 0 with loss −1. Durable
   // when it returns (the directory's own entry in its parent is the caller's).
-  static absl::StatusOr<std::unique_ptr<Journal>> Create(const std::string& path, const NewRun& run);
-  // Opens a journal and recovers it if its last writer was killed. Refuses files that are no journal and journals of a
-  // newer schema.
-  static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path);
+  static absl::StatusOr<std::unique_ptr<Journal>> Create(const std::string& path, const NewRun& run,
+                                                         JournalSync sync = JournalSync::kFull);
+  // Opens a journal, recovers it if its last writer was killed, and brings one of an older schema to the newest. Of one
+  // that is damaged, a copy of all that can be read takes its place, if that is enough for the run to go on: see
+  // damage(). Refuses files that are no journal and journals of a newer schema.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path, JournalSync sync = JournalSync::kFull);
   // Folds the write-ahead log into the file.
   ~Journal();
   Journal(const Journal&) = delete;
@@ -74,17 +90,26 @@ class Journal {
   absl::StatusOr<std::optional<std::string>> Meta(absl::string_view key) const;
   absl::Status SetMeta(absl::string_view key, absl::string_view value);
 
-  // Sequence of the newest event; 0: none.
+  // A sentence about what was lost, if the journal was damaged when it was opened.
+  const std::optional<std::string>& damage() const { return damage_; }
+
+  // Sequence of the newest event; 0: none. Never lower than it was, also where events were lost.
   uint64_t last_sequence() const { return last_sequence_; }
   // Highest report number appended; 0: none.
   uint64_t last_report() const { return last_report_; }
 
  private:
-  explicit Journal(std::unique_ptr<Database> database);
+  Journal(std::unique_ptr<Database> database, JournalSync sync);
 
+  static absl::StatusOr<std::unique_ptr<Journal>> OpenWhole(const std::string& path, JournalSync sync);
+  absl::Status Check(bool suspect) const;
+  // Runs `write` in a transaction with the durability asked for.
+  absl::Status Transact(Durability durability, const std::function<absl::Status()>& write);
   absl::Status Insert(absl::Span<const JournalEntry> entries, const v1::Run* now, uint64_t last_report);
 
   std::unique_ptr<Database> database_;
+  const JournalSync sync_;
+  std::optional<std::string> damage_;
   uint64_t last_sequence_ = 0;
   uint64_t last_report_ = 0;
 };
