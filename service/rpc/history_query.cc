@@ -80,7 +80,7 @@ absl::StatusOr<HistoryQuery> ParseHistoryRequest(const v1::ReadHistoryRequest& r
   if (request.page_size() != 0) query.page_size = request.page_size();
   v1::ReadHistoryRequest same = request;
   same.clear_page_token();
-  query.fingerprint = static_cast<uint32_t>(Checksum({}, same.SerializeAsString()));
+  query.fingerprint = static_cast<uint32_t>(Checksum({}, {same.SerializeAsString()}));
   if (request.page_token().empty()) return query;
   const absl::StatusOr<HistoryPosition> position = ParseToken(request.page_token(), query.fingerprint);
   if (!position.ok()) return position.status();
