@@ -19,6 +19,8 @@ std::vector<std::shared_ptr<const v1::Run>> Runs(int count) {
     run->set_run_id("run-" + std::to_string(i));
     run->mutable_spec()->set_seed(7);
     run->add_plugins();
+    run->mutable_parent()->set_run_id("parent");
+    run->add_branches();
     runs.push_back(std::move(run));
   }
   return runs;
@@ -44,6 +46,12 @@ TEST(ListRuns, LeavesSpecsAndPluginsOutAndTakesDefaults) {
   EXPECT_FALSE(page->runs(0).has_spec());
   EXPECT_EQ(page->runs(0).plugins_size(), 0);
   EXPECT_TRUE(PageOfRuns({}, v1::ListRunsRequest())->next_page_token().empty());
+}
+
+TEST(ListRuns, TellsWhereRunsComeFrom) {
+  const auto page = PageOfRuns(Runs(1), v1::ListRunsRequest());
+  EXPECT_EQ(page->runs(0).parent().run_id(), "parent");
+  EXPECT_EQ(page->runs(0).branches_size(), 1);
 }
 
 TEST(ListRuns, RefusesSizesAndTokensThatMakeNoSense) {

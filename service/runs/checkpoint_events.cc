@@ -16,6 +16,7 @@
 #include "absl/strings/strip.h"
 #include "proto/journal/event_kind.h"
 #include "proto/support/error.h"
+#include "proto/support/limits.h"
 
 namespace pilothouse::service {
 namespace {
@@ -76,12 +77,12 @@ std::optional<int64_t> BatchInName(absl::string_view file) {
   return named ? std::optional(batch) : std::nullopt;
 }
 
-// The newest file that its name alone tells of.
-std::optional<SavedParameters> NewestFile(const RunPlace& place) {
+// The newest file, up to a batch, that its name alone tells of.
+std::optional<SavedParameters> NewestFile(const RunPlace& place, int64_t up_to) {
   std::optional<SavedParameters> newest;
   for (const auto& [file, unknown] : Files(place)) {
     const std::optional<int64_t> batch = BatchInName(file);
-    if (batch.has_value() && (!newest.has_value() || *batch > newest->batch)) {
+    if (batch.has_value() && *batch <= up_to && (!newest.has_value() || *batch > newest->batch)) {
       newest = {absl::StrCat(place.directory, "/", file), *batch};
     }
   }
@@ -128,12 +129,13 @@ std::optional<SavedParameters> NewestCheckpoint(const RunPlace& place, const v1:
   if (known.ok() && !known->empty() && known->front().branch().empty()) {
     newest = {absl::StrCat(place.directory, "/", known->front().file()), known->front().batch()};
   }
-  if (newest.has_value() && newest->batch >= run.batch()) return newest;
-  // What a run saved last need not have been reported; of runs of older versions nothing was.
+  // Of runs of older versions nothing is recorded.
+  if (!newest.has_value()) return NewestFile(place, kMaxTarget);
+  // What a run saved last need not have been recorded.
   const bool saved_at_end = run.status() == v1::RUN_STATUS_STOPPED || run.status() == v1::RUN_STATUS_COMPLETED;
-  std::optional<SavedParameters> file = NewestFile(place);
-  if (!newest.has_value() || (saved_at_end && file.has_value() && file->batch == run.batch())) return file;
-  return newest;
+  if (!saved_at_end || newest->batch >= run.batch()) return newest;
+  const std::optional<SavedParameters> last = NewestFile(place, run.batch());
+  return last.has_value() && last->batch == run.batch() ? last : newest;
 }
 
 absl::StatusOr<std::optional<v1::Event>> FindCheckpoint(const RunPlace& place, const v1::Receipt& receipt) {

@@ -1,0 +1,153 @@
+// Which checkpoints of a run there are, by its journal and its folder.
+#include "service/runs/checkpoint_events.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "proto/support/error.h"
+#include "service/journal/journal.h"
+#include "service/journal/journal_testing.h"
+
+namespace pilothouse::service {
+namespace {
+
+class CheckpointEvents : public testing::Test {
+ protected:
+  void SetUp() override {
+    place_.directory = directory_.path();
+    std::filesystem::create_directory(directory_.File("checkpoints"));
+    auto journal =
+        Journal::Create(place_.journal_path(),
+                        {.run_id = "r", .start_request_id = "", .create_time = absl::Now(), .spec = v1::RunSpec()});
+    ASSERT_TRUE(journal.ok()) << journal.status();
+    journal_ = *std::move(journal);
+    run_ = *journal_->LoadRun();
+  }
+
+  static std::string FileOf(int64_t batch) {
+    return absl::StrCat("checkpoints/batch-", absl::Dec(batch, absl::kZeroPad12), ".safetensors");
+  }
+  void Touch(const std::string& file) { std::ofstream(directory_.File(file)) << "x"; }
+  void Record(int64_t batch, const std::string& file, int64_t line = 0, const std::string& sha256 = "") {
+    JournalEntry entry;
+    entry.event = BareEvent(journal_->last_sequence() + 1);
+    v1::CheckpointReport& report = *entry.event.mutable_checkpoint();
+    report.set_batch(batch);
+    report.set_file(file);
+    report.set_line(line);
+    report.set_sha256(sha256);
+    ASSERT_TRUE(journal_->Append({entry}, Durability::kSynced).ok());
+  }
+  // Recorded, and there.
+  void Keep(int64_t batch, int64_t line = 0) {
+    Touch(FileOf(batch));
+    Record(batch, FileOf(batch), line);
+  }
+  // The n-th rewind, from `through` to `from`.
+  void TakeBack(const std::string& name, int64_t from, int64_t through) {
+    v1::Branch& branch = *run_.add_branches();
+    branch.set_name(name);
+    branch.set_from_batch(from);
+    branch.set_through_batch(through);
+  }
+  std::vector<std::string> Listed() const {
+    std::vector<std::string> listed;
+    const auto list = ListCheckpoints(place_, run_);
+    EXPECT_TRUE(list.ok()) << list.status();
+    if (!list.ok()) return listed;
+    for (const v1::Checkpoint& one : *list) {
+      listed.push_back(absl::StrCat(one.batch(), one.branch().empty() ? "" : " ", one.branch()));
+    }
+    return listed;
+  }
+
+  TemporaryDirectory directory_;
+  RunPlace place_;
+  std::unique_ptr<Journal> journal_;
+  v1::Run run_;
+};
+
+using Names = std::vector<std::string>;
+
+TEST_F(CheckpointEvents, ThoseThatAreThereAreListedTheNewestFirst) {
+  Keep(10);
+  Keep(20);
+  Record(30, FileOf(30));
+  Touch("checkpoints/batch-000000000040.safetensors");
+  Touch("checkpoints/notes.txt");
+  EXPECT_EQ(Listed(), (Names{"20", "10"})) << "30 was removed, and nobody recorded 40";
+}
+
+TEST_F(CheckpointEvents, BelongToTheBranchThatTheRunWasTakenBackFrom) {
+  Keep(10);
+  Keep(20);
+  Keep(30);
+  TakeBack("first", 15, 30);
+  Keep(18, 1);
+  Keep(25, 1);
+  TakeBack("second", 19, 25);
+  EXPECT_EQ(Listed(), (Names{"18", "10", "30 first", "25 second", "20 first"}));
+}
+
+TEST_F(CheckpointEvents, OfAnEarlierLineMayBeLeftByALaterRewind) {
+  Keep(10);
+  Keep(20);
+  TakeBack("first", 20, 30);
+  TakeBack("second", 15, 40);
+  EXPECT_EQ(Listed(), (Names{"10", "20 second"}));
+}
+
+TEST_F(CheckpointEvents, OfAFileThatWasWrittenAgainTheLastOneCounts) {
+  Record(20, FileOf(20), 0, "old");
+  TakeBack("first", 10, 20);
+  Touch(FileOf(20));
+  Record(20, FileOf(20), 1, "new");
+  const auto list = ListCheckpoints(place_, run_);
+  ASSERT_TRUE(list.ok()) << list.status();
+  ASSERT_EQ(list->size(), 1U);
+  EXPECT_EQ(list->front().sha256(), "new");
+  EXPECT_EQ(list->front().branch(), "");
+}
+
+TEST_F(CheckpointEvents, ParametersAreThoseOfTheNewestOnThePresentLine) {
+  EXPECT_FALSE(NewestCheckpoint(place_, run_).has_value());
+  Keep(10);
+  Keep(30);
+  TakeBack("first", 15, 30);
+  run_.set_status(v1::RUN_STATUS_FAILED);
+  run_.set_batch(17);
+  const auto newest = NewestCheckpoint(place_, run_);
+  ASSERT_TRUE(newest.has_value());
+  EXPECT_EQ(newest->batch, 10);
+  EXPECT_EQ(newest->path, directory_.File(FileOf(10)));
+}
+
+TEST_F(CheckpointEvents, ParametersOfAnOldRunAreFoundByName) {
+  Touch(FileOf(10));
+  Touch(FileOf(40));
+  const auto newest = NewestCheckpoint(place_, run_);
+  ASSERT_TRUE(newest.has_value());
+  EXPECT_EQ(newest->batch, 40);
+}
+
+TEST_F(CheckpointEvents, WhatAStoppedRunSavedLastCountsThoughItWasNotRecorded) {
+  Keep(10);
+  Touch(FileOf(17));
+  Touch(FileOf(99));
+  run_.set_batch(17);
+  run_.set_status(v1::RUN_STATUS_FAILED);
+  EXPECT_EQ(NewestCheckpoint(place_, run_)->batch, 10);
+  run_.set_status(v1::RUN_STATUS_STOPPED);
+  EXPECT_EQ(NewestCheckpoint(place_, run_)->batch, 17);
+}
+
+}  // namespace
+}  // namespace pilothouse::service
