@@ -28,7 +28,6 @@ using pilothouse::service::ServerOptions;
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
-constexpr int kMostRestarts = 1'000'000;
 
 struct Settings {
   ServerOptions server;
@@ -86,7 +85,7 @@ void Declare(CLI::App& app, Settings& settings) {
   app.add_option("--max-restarts", settings.server.max_restarts,
                  "How often in a row a trainer that died is started again without its run coming further, before the\n"
                  "run has FAILED; 0: never (default: 3)")
-      ->check(CLI::Range(0, kMostRestarts));
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("--stop-runs-on-exit", settings.stop_runs_on_exit,
                "Stop all runs, saving their parameters, before ending");
   app.add_flag("--exit-with-parent", settings.exit_with_parent, "End when the process that started this one is gone");

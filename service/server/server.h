@@ -32,11 +32,11 @@ inline constexpr std::chrono::seconds kStopPatience{20};
 
 struct ServerOptions {
   // Made if it does not exist, readable by its owner only. One service at a time.
-  std::string data_directory;
+  std::string data_directory = {};
   // "HOST:PORT" with a host of the loopback interface (port 0: any free one), or "unix:/PATH".
   std::string listen = kDefaultListen;
   // The program pilothouse-trainer.
-  std::string trainer_program;
+  std::string trainer_program = {};
   int64_t max_dataset_bytes = kDefaultMaxDatasetBytes;
   size_t max_live_runs = kMaxLiveRuns;
   absl::Duration orphan_timeout = kOrphanTimeout;

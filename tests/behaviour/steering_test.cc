@@ -304,9 +304,10 @@ TEST_F(Steering, TrainingAdvancesBetweenTheControlsOfAFlood) {
   EXPECT_TRUE(watcher.WaitForEvent([&](const auto& event) { return event.batch() > after; }).has_value());
 }
 
-TEST_F(Steering, AKilledTrainerIsAFailedRunWhoseHistoryIsThereToItsLastEvent) {
-  const std::string run = service_.StartXor(kFarAway);
-  Watcher watcher(service_.stub(), Everything(run));
+TEST_F(Steering, AKilledTrainerThatIsNotStartedAgainIsAFailedRunWhoseHistoryIsThereToItsLastEvent) {
+  TestService service(service::ServerOptions{.max_restarts = 0});
+  const std::string run = service.StartXor(kFarAway);
+  Watcher watcher(service.stub(), Everything(run));
   ASSERT_TRUE(watcher.WaitForEvent([](const auto& event) { return event.has_loss(); }).has_value());
   const pid_t trainer = TestService::TrainerOf(run);
   ASSERT_GT(trainer, 0);
@@ -315,12 +316,12 @@ TEST_F(Steering, AKilledTrainerIsAFailedRunWhoseHistoryIsThereToItsLastEvent) {
   const v1::Event last = watcher.events().back();
   EXPECT_EQ(last.status().status(), v1::RUN_STATUS_FAILED);
   EXPECT_NE(last.status().message().find("killed by signal 9"), std::string::npos) << last.status().message();
-  const auto state = service_.State(run);
+  const auto state = service.State(run);
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(state->run().status(), v1::RUN_STATUS_FAILED);
   EXPECT_EQ(state->run().last_sequence(), last.sequence());
-  EXPECT_EQ(ReasonOf(service_.Predict(run, XorInputs(), 2).status()), v1::ERROR_REASON_NO_PARAMETERS);
-  Watcher later(service_.stub(), Everything(run));
+  EXPECT_EQ(ReasonOf(service.Predict(run, XorInputs(), 2).status()), v1::ERROR_REASON_NO_PARAMETERS);
+  Watcher later(service.stub(), Everything(run));
   EXPECT_TRUE(later.WaitForEnd().ok());
   uint64_t sequence = 0;
   for (const auto& event : later.events()) EXPECT_EQ(event.sequence(), ++sequence);
@@ -334,7 +335,9 @@ TEST_F(Steering, AKilledTrainerLeavesOtherRunsUnharmed) {
   const pid_t trainer = TestService::TrainerOf(victim);
   ASSERT_GT(trainer, 0);
   ASSERT_EQ(kill(trainer, SIGKILL), 0);
-  EXPECT_TRUE(watcher.WaitForEnd().ok());
+  const auto lost =
+      watcher.WaitForEvent([](const auto& event) { return event.status().status() == v1::RUN_STATUS_LOST; });
+  EXPECT_TRUE(lost.has_value());
   EXPECT_TRUE(service_.SetEta(other, 0.2).ok());
   EXPECT_EQ(service_.State(other)->run().status(), v1::RUN_STATUS_TRAINING);
 }

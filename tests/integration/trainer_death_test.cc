@@ -36,7 +36,8 @@ class TrainerDeath : public ::testing::Test {
     ASSERT_EQ(kill(trainer, SIGKILL), 0);
   }
 
-  TestService service_;
+  // No trainer is started again: what is told of a run that has FAILED is what this is about.
+  TestService service_{service::ServerOptions{.max_restarts = 0}};
 };
 
 TEST_F(TrainerDeath, AStoppedRunIsTheSameHoweverSoonAndOftenItIsAskedFor) {

@@ -57,15 +57,20 @@ std::string ReadAll(const fs::path& path) {
 
 }  // namespace
 
-TestService::TestService(int64_t max_dataset_bytes) : TestService(max_dataset_bytes, PILOTHOUSE_TRAINER) {}
+TestService::TestService(int64_t max_dataset_bytes)
+    : TestService(service::ServerOptions{.max_dataset_bytes = max_dataset_bytes}) {}
 
 TestService::TestService(const std::string& trainer_program)
-    : TestService(service::kDefaultMaxDatasetBytes, trainer_program) {}
+    : TestService(service::ServerOptions{.trainer_program = trainer_program}) {}
 
-TestService::TestService(int64_t max_dataset_bytes, const std::string& trainer_program)
-    : max_dataset_bytes_(max_dataset_bytes), trainer_program_(trainer_program) {
+TestService::TestService(service::ServerOptions options) : options_(std::move(options)) {
   directory_ = absl::StrCat(fs::temp_directory_path().string(), "/pilothouse-test-XXXXXX");
   if (mkdtemp(directory_.data()) == nullptr) std::abort();
+  options_.data_directory = directory_;
+  options_.listen = "127.0.0.1:0";
+  if (options_.trainer_program.empty()) options_.trainer_program = PILOTHOUSE_TRAINER;
+  // Should a test be killed, its trainers do not stay for a day.
+  options_.orphan_timeout = absl::Minutes(2);
   StartServer();
 }
 
@@ -76,14 +81,7 @@ TestService::~TestService() {
 }
 
 void TestService::StartServer() {
-  service::ServerOptions options;
-  options.data_directory = directory_;
-  options.listen = "127.0.0.1:0";
-  options.trainer_program = trainer_program_;
-  options.max_dataset_bytes = max_dataset_bytes_;
-  // Should a test be killed, its trainers do not stay for a day.
-  options.orphan_timeout = absl::Minutes(2);
-  auto server = service::Server::Start(options);
+  auto server = service::Server::Start(options_);
   if (!server.ok()) {
     std::cerr << "the service under test does not start: " << server.status() << "\n";
     std::abort();

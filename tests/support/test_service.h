@@ -27,6 +27,9 @@ class TestService {
   explicit TestService(int64_t max_dataset_bytes = service::kDefaultMaxDatasetBytes);
   // Its trainers are of another program than pilothouse-trainer.
   explicit TestService(const std::string& trainer_program);
+  // With these options, save for what every service under test has: its directory, its address, and how long its
+  // trainers stay without it. An empty trainer_program: pilothouse-trainer.
+  explicit TestService(service::ServerOptions options);
   // Stops all runs.
   ~TestService();
   TestService(const TestService&) = delete;
@@ -75,11 +78,9 @@ class TestService {
   static pid_t TrainerOf(const std::string& run_id);
 
  private:
-  TestService(int64_t max_dataset_bytes, const std::string& trainer_program);
   void StartServer();
 
-  const int64_t max_dataset_bytes_;
-  const std::string trainer_program_;
+  service::ServerOptions options_;
   std::string directory_;
   std::unique_ptr<service::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
