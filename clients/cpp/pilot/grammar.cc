@@ -19,7 +19,7 @@ namespace pilothouse::client {
 namespace {
 
 constexpr int kHelpColumns = 110;
-constexpr int kOptionColumns = 26;
+constexpr int kOptionColumns = 30;
 constexpr int kCommandColumns = 16;
 
 std::string Padded(const std::string& text, int columns) {

@@ -27,7 +27,8 @@ Environment:
   NO_COLOR             no colours
 
 Exit codes: 0 success, 1 refused by the service, 2 wrong usage, 3 service unreachable, 4 the watched run FAILED,
-130 interrupted. `pilot replay` has those of pilothouse-trainer. Errors go to standard error as "pilot: sentence [REASON, field]"; with --json as
+130 interrupted; `pilot replay` has those of pilothouse-trainer. Errors go to standard error as
+"pilot: sentence [REASON, field]"; with --json as
 {"error": {"message": …, "reason": …, "field": …, "metadata": {…}, "exit_code": …}}.
 
 pilot COMMAND --help explains a command.)";

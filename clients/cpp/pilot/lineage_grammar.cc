@@ -42,7 +42,7 @@ void Grammar::AddStartCheckpoints(CLI::App* start) {
       "--keep-best", [&spec] { spec.set_keep_best(true); },
       "Keep the one with the lowest validation loss (default where examples are held out)");
   CLI::Option* const no_best = start->add_flag_callback(
-      "--no-keep-best", [&spec] { spec.set_keep_best(false); }, "Do not");
+      "--no-keep-best", [&spec] { spec.set_keep_best(false); }, "Do not keep it for that");
   no_best->excludes(best);
   group(best);
   group(no_best);
