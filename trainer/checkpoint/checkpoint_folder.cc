@@ -129,7 +129,7 @@ void CheckpointFolder::WriteInto(CheckpointOutcome& outcome, const CheckpointReq
   }
 }
 
-CheckpointOutcome CheckpointFolder::Write(CheckpointRequest request) {
+CheckpointOutcome CheckpointFolder::Write(const CheckpointRequest& request) {
   const auto begin = std::chrono::steady_clock::now();
   CheckpointOutcome outcome;
   outcome.facts = request.facts;

@@ -19,7 +19,7 @@ class CheckpointFolder {
   // As CheckpointStore's.
   CheckpointFolder(std::string run_directory, CheckpointRetention retention, std::vector<RecordedCheckpoint> recorded);
 
-  CheckpointOutcome Write(CheckpointRequest request);
+  CheckpointOutcome Write(const CheckpointRequest& request);
   // As CheckpointStore::Recorded.
   void Recorded(int64_t count);
   // Removes what is not needed any more.

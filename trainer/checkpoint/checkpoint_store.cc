@@ -45,13 +45,13 @@ class CheckpointStore::Writer {
     return waiting_.size() < kMaxWaitingCheckpoints;
   }
 
-  CheckpointOutcome WriteNow(CheckpointRequest request) ABSL_LOCKS_EXCLUDED(mutex_) {
+  CheckpointOutcome WriteNow(const CheckpointRequest& request) ABSL_LOCKS_EXCLUDED(mutex_) {
     {
       const MutexLock lock(mutex_);
       while (busy_ || !waiting_.empty()) changed_.Wait(mutex_);
       busy_ = true;
     }
-    CheckpointOutcome outcome = folder_.Write(std::move(request));
+    CheckpointOutcome outcome = folder_.Write(request);
     folder_.Tidy();
     Rest();
     return outcome;
@@ -75,8 +75,9 @@ class CheckpointStore::Writer {
       folder_.Recorded(work->recorded);
       folder_.Tidy();
       if (work->request.has_value()) {
-        // The copy of the state has gone by the time that Done is told: the next one may take its place.
-        CheckpointOutcome outcome = folder_.Write(*std::move(work->request));
+        CheckpointOutcome outcome = folder_.Write(*work->request);
+        // Its copy of the state goes before Done is told, so that the next one may take its place.
+        work->request.reset();
         done_(std::move(outcome));
         folder_.Tidy();
       }
@@ -131,7 +132,7 @@ bool CheckpointStore::Submit(CheckpointRequest request) { return writer_->Submit
 
 bool CheckpointStore::CanTake() const { return writer_->CanTake(); }
 
-CheckpointOutcome CheckpointStore::WriteNow(CheckpointRequest request) { return writer_->WriteNow(std::move(request)); }
+CheckpointOutcome CheckpointStore::WriteNow(const CheckpointRequest& request) { return writer_->WriteNow(request); }
 
 void CheckpointStore::Recorded(int64_t count) { writer_->Recorded(count); }
 

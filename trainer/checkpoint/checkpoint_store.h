@@ -97,7 +97,7 @@ class CheckpointStore {
   bool Submit(CheckpointRequest request);
   // Writes one on the caller's thread, after those that were submitted: Done has been called for them, and their
   // outcomes are to be reported first. Not to be called by Done.
-  CheckpointOutcome WriteNow(CheckpointRequest request);
+  CheckpointOutcome WriteNow(const CheckpointRequest& request);
 
   // So many of those that were written well in this store's life have been recorded, in the order in which they were
   // reported. Returns at once.

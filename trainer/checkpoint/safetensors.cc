@@ -107,7 +107,7 @@ absl::Status ParseMetadata(const Json& json, std::map<std::string, std::string>&
 }
 
 // Finds the tensors in `data`, which they must cover without overlap or hole.
-absl::Status PlaceTensors(std::vector<Entry> entries, absl::string_view data, std::shared_ptr<const void> owner,
+absl::Status PlaceTensors(std::vector<Entry> entries, absl::string_view data, const std::shared_ptr<const void>& owner,
                           SavedState& state) {
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
