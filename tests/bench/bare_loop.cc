@@ -65,4 +65,12 @@ double SecondsOfBareLoop(const std::string& directory, int64_t batches, std::vec
   return SecondsOf([&] { loop.Run(); });
 }
 
+double SecondsOfBareSteps(const std::string& directory, int64_t batches) {
+  const std::unique_ptr<trainer::Learner> learner = XorLearner(directory);
+  const double eta = trainer::Knobs().eta;
+  return SecondsOf([&] {
+    for (int64_t batch = 1; batch <= batches; ++batch) learner->Step(batch, eta);
+  });
+}
+
 }  // namespace pilothouse::bench

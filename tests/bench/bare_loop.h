@@ -29,6 +29,9 @@ std::string MakeTemporaryFolder();
 // and returns how long the loop took, its stop included. Writes below `directory`.
 double SecondsOfBareLoop(const std::string& directory, int64_t batches, std::vector<trainer::PluginSpec> plugins);
 
+// The same for the learner's steps alone, without a loop.
+double SecondsOfBareSteps(const std::string& directory, int64_t batches);
+
 }  // namespace pilothouse::bench
 
 #endif  // PILOTHOUSE_TESTS_BENCH_BARE_LOOP_H_
