@@ -77,8 +77,8 @@ absl::StatusOr<ForkParent> ReadForkParent(const RunPlace& place) {
   const absl::StatusOr<JournalPage> newest =
       (*reader)->Read(parent.run.last_sequence() - 1, EventKindSet::All(), 1, kAnyEventBytes);
   if (!newest.ok()) return newest.status();
-  // It is damaged: what the run was last known to be must do.
-  if (newest->events.empty()) return parent;
+  // It is damaged, or tells of another batch: what the run was last known to be must do.
+  if (newest->events.empty() || newest->events.front()->has_checkpoint()) return parent;
   const v1::Event& event = *newest->events.front();
   const bool taken_back = event.control().change().has_rewind();
   parent.last_batch = taken_back ? static_cast<int64_t>(event.control().value()) : event.batch();

@@ -205,7 +205,7 @@ void RunKeeper::OnCommitted(const v1::Event& event) {
   desk_.OnEvent(event);
   if (event.control().change().has_rewind()) {
     restarts_.OnTakenBack(static_cast<int64_t>(event.control().value()));
-  } else {
+  } else if (!event.has_checkpoint()) {
     restarts_.OnBatch(event.batch());
   }
   const v1::RunStatus status = event.status().status();

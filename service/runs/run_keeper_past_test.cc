@@ -207,6 +207,15 @@ TEST_F(RunKeeperPast, WhileARunGoesBackNoHeartbeatMovesIt) {
   EXPECT_EQ(keeper_->run().batch(), 20);
 }
 
+TEST_F(RunKeeperPast, ACheckpointThatIsToldOfLateMovesNothing) {
+  auto link = Begin();
+  ReportLoss(*link, 2, 50, 0.5);
+  Ask(Rewind("r", 20));
+  ReportRewind(*link, 3, Sent(*link), 50);
+  ReportWritten(*link, 4, "", 50);
+  EXPECT_EQ(keeper_->run().batch(), 20);
+}
+
 TEST_F(RunKeeperPast, ARunThatEndedIsToBeForkedInstead) {
   auto link = Begin();
   ReportStatus(*link, 2, v1::RUN_STATUS_STOPPED, 5);
