@@ -1,8 +1,8 @@
 #include "clients/cpp/pilot/export_format.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>

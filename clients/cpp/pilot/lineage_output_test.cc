@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/time/time.h"
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/json_output.h"
 #include "clients/cpp/pilot/lineage_json.h"

@@ -1,9 +1,7 @@
 // Checkpoints, rewinds, forks and replay, as a script sees them, against a fake service.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>

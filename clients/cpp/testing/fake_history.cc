@@ -1,7 +1,8 @@
 // What a house knows of the past of its runs: checkpoints, rewinds, forks and history.
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
