@@ -36,7 +36,9 @@ void RunKeeper::AwaitReturn(Time now) {
   // Whether it lives, its lock tells.
   waiting_since_ = now;
   record_.mutable_run().set_restarts(0);
-  Declare(v1::RUN_STATUS_LOST, "The service was started anew and waits for the trainer to attach again.");
+  std::string message = "The service was started anew and waits for the trainer to attach again.";
+  if (record_.damage().has_value()) absl::StrAppend(&message, " ", *record_.damage());
+  Declare(v1::RUN_STATUS_LOST, message);
 }
 
 void RunKeeper::OnAttach(std::shared_ptr<TrainerLink> link, const v1::Hello& hello, Time now) {

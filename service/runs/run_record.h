@@ -48,6 +48,8 @@ class RunRecord {
   // Forgets what waits: it is not acknowledged, so the trainer sends it again.
   void ForgetWaiting() { unjournaled_.clear(); }
 
+  // As Journal.
+  const std::optional<std::string>& damage() const { return journal_->damage(); }
   uint64_t last_report() const { return journal_->last_report(); }
   absl::StatusOr<std::optional<RecordedControl>> FindControl(const std::string& request_id) const {
     return journal_->FindControl(request_id);

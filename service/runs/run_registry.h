@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "pilothouse/v1/training_control.pb.h"
 #include "proto/support/mutex.h"
+#include "service/journal/journal.h"
 #include "service/journal/work_pool.h"
 #include "service/runs/dataset_store.h"
 #include "service/runs/plugin_kinds.h"
@@ -39,6 +40,8 @@ struct RegistryOptions {
   size_t max_live_runs = kMaxLiveRuns;
   // How long a trainer goes on without any service before it saves its parameters and ends.
   absl::Duration orphan_timeout = kOrphanTimeout;
+  // Whether an acknowledged control survives a crash of the machine, or of the service only.
+  JournalSync journal_sync = JournalSync::kFull;
   // How often in a row a trainer that died is started again without its run having come further.
   int max_restarts = kMaxRestarts;
 };

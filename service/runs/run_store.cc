@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "proto/support/error.h"
+#include "proto/support/log.h"
 #include "proto/support/text.h"
 #include "service/runs/process.h"
 #include "service/runs/run_id.h"
@@ -118,7 +119,8 @@ absl::StatusOr<StoredRun> RunStore::Create(const RunToStart& run) const {
   }
   const NewRun description{
       .run_id = run.run_id, .start_request_id = run.request_id, .create_time = absl::Now(), .spec = run.spec};
-  absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Create(place.journal_path(), description);
+  absl::StatusOr<std::unique_ptr<Journal>> journal =
+      Journal::Create(place.journal_path(), description, options_.journal_sync);
   absl::Status made = journal.status();
   if (made.ok()) made = NoteBeginning(**journal, place, run);
   if (made.ok()) made = LoadFrom(*std::move(journal), stored);
@@ -159,8 +161,9 @@ std::vector<std::string> RunStore::RunIds() const {
 absl::StatusOr<StoredRun> RunStore::Load(const std::string& run_id) const {
   StoredRun stored;
   stored.place = PlaceOf(run_id);
-  absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(stored.place.journal_path());
+  absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(stored.place.journal_path(), options_.journal_sync);
   if (!journal.ok()) return journal.status();
+  if ((*journal)->damage().has_value()) Log(absl::StrCat("run ", run_id, ": ", *(*journal)->damage()));
   if (absl::Status loaded = LoadFrom(*std::move(journal), stored); !loaded.ok()) return loaded;
   stored.start_request_id = MetaOr(*stored.journal, kMetaStartRequestId, "");
   stored.place.token = MetaOr(*stored.journal, kMetaToken, "");

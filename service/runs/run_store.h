@@ -37,6 +37,7 @@ struct StoreOptions {
   std::string trainer_address;
   // How long a trainer goes on without any service before it saves its parameters and ends.
   absl::Duration orphan_timeout;
+  JournalSync journal_sync = JournalSync::kFull;
 };
 
 // A run to be made.

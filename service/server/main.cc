@@ -23,15 +23,21 @@ namespace {
 
 namespace fs = std::filesystem;
 using pilothouse::Log;
+using pilothouse::service::JournalSync;
 using pilothouse::service::Server;
 using pilothouse::service::ServerOptions;
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
+// Of --journal-sync.
+constexpr char kSyncFull[] = "full";
+constexpr char kSyncNormal[] = "normal";
+
 struct Settings {
   ServerOptions server;
   std::string orphan_timeout;
+  std::string journal_sync = kSyncFull;
   std::string address_file;
   bool stop_runs_on_exit = false;
   bool exit_with_parent = false;
@@ -82,6 +88,13 @@ void Declare(CLI::App& app, Settings& settings) {
          "How long a run goes on training without any service before it saves its parameters and ends, such as\n"
          "90m (default: 24h)")
       ->check(CheckDuration);
+  app.add_option(
+         "--journal-sync", settings.server.journal_sync,
+         "full: a change is acknowledged when it is on the disk. normal: when the operating system has it, which\n"
+         "is quicker; what was acknowledged last is then lost if the machine crashes, though not if the service\n"
+         "does (default: full)")
+      ->check(CLI::IsMember({kSyncFull, kSyncNormal}))
+      ->option_text("full|normal");
   app.add_option("--max-restarts", settings.server.max_restarts,
                  "How often in a row a trainer that died is started again without its run coming further, before the\n"
                  "run has FAILED; 0: never (default: 3)")
@@ -139,6 +152,7 @@ int main(int argc, char** argv) {
   if (!settings.orphan_timeout.empty()) {
     absl::ParseDuration(settings.orphan_timeout, &settings.server.orphan_timeout);
   }
+  if (settings.journal_sync == kSyncNormal) settings.server.journal_sync = JournalSync::kNormal;
   // Everything under the data directory is its owner's alone.
   umask(077);
   RaiseFileLimit();

@@ -179,6 +179,7 @@ absl::Status Server::Listen() {
                                                                          .trainer_address = trainer_address,
                                                                          .max_live_runs = options_.max_live_runs,
                                                                          .orphan_timeout = options_.orphan_timeout,
+                                                                         .journal_sync = options_.journal_sync,
                                                                          .max_restarts = options_.max_restarts},
                                                                         *datasets_, *pool_, *saved_pool_);
   if (!runs.ok()) return runs.status();

@@ -41,6 +41,8 @@ struct ServerOptions {
   size_t max_live_runs = kMaxLiveRuns;
   absl::Duration orphan_timeout = kOrphanTimeout;
   // As in RegistryOptions.
+  JournalSync journal_sync = JournalSync::kFull;
+  // As in RegistryOptions.
   int max_restarts = kMaxRestarts;
 };
 
