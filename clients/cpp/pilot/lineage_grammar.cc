@@ -144,12 +144,15 @@ void Grammar::AddReplay() {
                                       "pilot replay [RUN|DIRECTORY] [OPTIONS]", kReplayFooter);
   replay->add_option("RUN", given.what)->group("");
   AddValue(replay, "--through", ParseBatch, &given.through, "N", "No further than to this batch (default: to the end)");
-  replay->add_option("--data", given.data, "The run's data, where they are not where they were; may be repeated")
+  replay
+      ->add_option("--data", given.data,
+                   "The run's data, for a copied directory: a table, or, given twice, inputs and targets")
       ->type_name("FILE")
       ->expected(1)
       ->take_all()
       ->check(CLI::Validator(CLI::ExistingFile).description(""));
-  AddText(replay, "--data-dir", &given.data_folder, "FOLDER", "The service's folder of data, copied here")
+  AddText(replay, "--data-dir", &given.data_folder, "FOLDER",
+          "The service's folder of data (default: the one DIRECTORY lies in, as runs/RUN)")
       ->check(CLI::Validator(CLI::ExistingDirectory).description(""));
 }
 

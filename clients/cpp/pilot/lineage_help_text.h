@@ -53,9 +53,10 @@ folder here that holds run.db, is a run's directory, copied from anywhere.)";
 inline constexpr char kReplayFooter[] = R"(Examples:
   pilot replay digits
   pilot replay ./digits --through 4000 --data digits.csv
+  pilot replay ./xor --data x.npy --data y.npy
 
-The work is done by pilothouse-trainer, whose exit code is passed on: 0 identical, 1 different, 2 it could not be done.
-It is looked for at PILOTHOUSE_TRAINER, beside pilot, and in PATH.)";
+The work is done by pilothouse-trainer, whose exit code is passed on: 0 identical, 1 different, 2 wrong usage, 3 the run
+cannot be gone through. It is looked for at PILOTHOUSE_TRAINER, beside pilot, and in PATH.)";
 
 }  // namespace pilothouse::client
 
