@@ -87,7 +87,8 @@ void Grammar::AddGlobalOptions() {
           "Where the service is: host, host:port or unix:/path (default localhost:50051)");
   app_.add_flag("--json", arguments_.global.json, "Print JSON, for programs");
   AddValue(&app_, "--timeout", ParseDuration, &arguments_.global.timeout, "TIME",
-           "How long to wait for an answer, such as 10s (default 30s; longer for data and --at-batch)");
+           "How long to wait for an answer, such as 10s (default 30s; longer for data, checkpoint, rewind, fork and "
+           "--at-batch)");
 }
 
 CLI::App* Grammar::AddCommand(const std::string& name, Command command, const std::string& group,
