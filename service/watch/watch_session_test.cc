@@ -215,5 +215,33 @@ TEST(WatchSession, SendsHeartbeatsWhileItReadsThroughALongBacklog) {
   EXPECT_GE(heartbeats, 2);
 }
 
+TEST(WatchSession, TellsWhatTheJournalHasLostAsAGap) {
+  FakeRun run;
+  for (uint64_t i = 1; i <= 6; ++i) run.Record(LossEvent(i, 1));
+  run.Recover();
+  WatchOptions options;
+  options.after_sequence = 0;
+  options.kinds = EventKindSet::All();
+  options.min_interval = absl::ZeroDuration();
+  WatchSession session = *WatchSession::Begin(options, run.hub);
+  session.Next(run.now, absl::UnixEpoch());
+  const WatchSession::Step wish = session.Next(run.now, absl::UnixEpoch());
+  ASSERT_TRUE(std::holds_alternative<WatchSession::ReadPage>(wish));
+  JournalPage page = run.Page(0, options.kinds);
+  page.events.erase(page.events.begin() + 1, page.events.begin() + 3);
+  page.events.pop_back();
+  page.damaged = {{2, 3}, {6, 6}};
+  session.TakePage(page);
+  const WatchSession::Step step = session.Next(run.now, absl::UnixEpoch());
+  const auto* write = std::get_if<WatchSession::Write>(&step);
+  ASSERT_NE(write, nullptr);
+  EXPECT_EQ(write->message.events_size(), 3);
+  ASSERT_EQ(write->message.gaps_size(), 2);
+  EXPECT_EQ(write->message.gaps(0).first(), 2u);
+  EXPECT_EQ(write->message.gaps(0).last(), 3u);
+  EXPECT_EQ(write->message.gaps(1).first(), 6u);
+  EXPECT_EQ(write->message.gaps(1).last(), 6u);
+}
+
 }  // namespace
 }  // namespace pilothouse::service
