@@ -10,6 +10,7 @@
 #include "service/runs/death_notice.h"
 #include "service/runs/run_end.h"
 #include "service/runs/run_summary.h"
+#include "service/runs/welcome.h"
 
 namespace pilothouse::service {
 
@@ -57,7 +58,9 @@ void RunKeeper::OnAttach(std::shared_ptr<TrainerLink> link, const v1::Hello& hel
   returned_ = hello.prepared();
   restart_at_.reset();
   resume_refusal_ = absl::OkStatus();
-  SendWelcome();
+  v1::AttachResponse message;
+  *message.mutable_welcome() = WelcomeFor(place_, spec_, run(), record_.last_report(), beginning_);
+  link_->Send(std::move(message));
   asks_how_it_is_ = false;
   AskHowItIs();
   link_->ReadNext();
@@ -75,28 +78,6 @@ void RunKeeper::AskHowItIs() {
   v1::AttachResponse message;
   message.mutable_query()->set_query_id(*id);
   message.mutable_query()->mutable_state()->set_include_plugins(true);
-  link_->Send(std::move(message));
-}
-
-void RunKeeper::SendWelcome() {
-  v1::AttachResponse message;
-  v1::Welcome& welcome = *message.mutable_welcome();
-  *welcome.mutable_spec() = spec_;
-  // For a trainer that has trained already this changes nothing.
-  welcome.set_target(run().target());
-  welcome.set_directory(place_.directory);
-  welcome.set_table_path(place_.data.table);
-  welcome.set_inputs_path(place_.data.inputs);
-  welcome.set_targets_path(place_.data.targets);
-  welcome.set_reports_taken(record_.last_report());
-  // A trainer that never reported anything has left nothing to go on from.
-  welcome.set_resume(record_.last_report() > 0);
-  if (welcome.resume()) {
-    welcome.set_seen_batch(run().batch());
-    welcome.set_data_sha256(run().facts().data_sha256());
-  } else {
-    welcome.MergeFrom(beginning_);
-  }
   link_->Send(std::move(message));
 }
 

@@ -119,7 +119,6 @@ class RunKeeper {
   void CloseIfEnded();
   // Why the trainer cannot be asked just now; OK if it can.
   absl::Status Reachable() const;
-  void SendWelcome();
   void WatchOverLostTrainer(Time now);
   // The trainer is gone, and its last reports have not come: what it left behind says how the run ended.
   void OnTrainerGone(const TrainerProcess::End& end, Time now);
