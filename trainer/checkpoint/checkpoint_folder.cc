@@ -4,7 +4,6 @@
 #include <chrono>
 #include <exception>
 #include <filesystem>
-#include <future>
 #include <map>
 #include <system_error>
 #include <utility>
@@ -107,15 +106,13 @@ absl::StatusOr<std::string> CheckpointFolder::WriteFile(const std::string& file,
 void CheckpointFolder::WriteInto(CheckpointOutcome& outcome, const CheckpointRequest& request) {
   const std::string file = NewName(request.facts.batch);
   try {
-    // Beside the writing, as the hash of the file is: it takes as long again.
-    std::future<std::string> state_hash;
-    if (request.state_hash != nullptr) state_hash = std::async(request.state_hash);
+    const auto begin = std::chrono::steady_clock::now();
     SavedState state = request.state;
     // Whoever takes the file for one of parameters asks for it.
     state.texts["batch"] = absl::StrCat(request.facts.batch);
     int64_t bytes = 0;
     absl::StatusOr<std::string> sha256 = WriteFile(file, state, bytes);
-    if (state_hash.valid()) outcome.state_sha256 = state_hash.get();
+    outcome.writing = std::chrono::steady_clock::now() - begin;
     if (!sha256.ok()) {
       outcome.status = CannotWrite(file, sha256.status().message());
       return;
@@ -123,6 +120,8 @@ void CheckpointFolder::WriteInto(CheckpointOutcome& outcome, const CheckpointReq
     outcome.file = file;
     outcome.sha256 = *std::move(sha256);
     outcome.bytes = bytes;
+    // Only now, when the file is safe: it takes as long as the hash of the file, which there was a thread for.
+    if (request.state_hash != nullptr) outcome.state_sha256 = request.state_hash();
   } catch (const std::exception& error) {
     // No memory, say: no reason for training to end.
     outcome.status = CannotWrite(file, absl::StrCat(error.what(), "."));
@@ -130,11 +129,9 @@ void CheckpointFolder::WriteInto(CheckpointOutcome& outcome, const CheckpointReq
 }
 
 CheckpointOutcome CheckpointFolder::Write(const CheckpointRequest& request) {
-  const auto begin = std::chrono::steady_clock::now();
   CheckpointOutcome outcome;
   outcome.facts = request.facts;
   WriteInto(outcome, request);
-  outcome.writing = std::chrono::steady_clock::now() - begin;
   if (!outcome.status.ok()) return outcome;
   names_.insert(outcome.file);
   items_.push_back({Kept(outcome.facts, /*recorded=*/false), outcome.file, written_++});

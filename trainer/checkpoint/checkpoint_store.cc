@@ -1,5 +1,7 @@
 #include "trainer/checkpoint/checkpoint_store.h"
 
+#include <sched.h>
+
 #include <deque>
 #include <optional>
 #include <thread>
@@ -70,6 +72,9 @@ class CheckpointStore::Writer {
   };
 
   void WorkOn() ABSL_LOCKS_EXCLUDED(mutex_) {
+    // So that waking it, where no core is free, does not take the training thread's away. Its helpers inherit that.
+    const sched_param none = {};
+    sched_setscheduler(0, SCHED_BATCH, &none);
     while (std::optional<Work> work = Next()) {
       // First what is recorded, so that there is room; what the next one replaces, once that has been told.
       folder_.Recorded(work->recorded);

@@ -43,8 +43,8 @@ struct CheckpointRequest {
   CheckpointFacts facts;
   // The text "batch" is added to it.
   SavedState state;
-  // Of the learner's part of the state: what its own Save gave. Called on a thread of the store's, beside the writing.
-  // May be null.
+  // Of the learner's part of the state: what its own Save gave. Called once the file is written, on the thread that
+  // wrote it. May be null.
   std::function<std::string()> state_hash;
 };
 
@@ -59,6 +59,7 @@ struct CheckpointOutcome {
   std::string sha256;
   std::string state_sha256;
   int64_t bytes = 0;
+  // From the first byte until the file would have survived a crash of the machine.
   std::chrono::nanoseconds writing{0};
 };
 
