@@ -68,7 +68,7 @@ absl::Status CheckSums(const Database& database) {
 }
 
 absl::Status SyncDirectoryOf(const std::string& path) {
-  const int fd = open(fs::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = open(fs::absolute(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const bool synced = fd >= 0 && fsync(fd) == 0;
   if (fd >= 0) close(fd);
   return synced ? absl::OkStatus() : FileError(path, "its directory could not be synced");
