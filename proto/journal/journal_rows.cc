@@ -10,6 +10,7 @@
 #include "proto/journal/checksum.h"
 #include "proto/journal/event_scan.h"
 #include "proto/support/error.h"
+#include "proto/support/limits.h"
 
 namespace pilothouse {
 namespace {
@@ -65,6 +66,21 @@ void BindTime(Statement& statement, int parameter, const google::protobuf::Times
 const char* SumColumn(const Database& database) { return database.has_sums() ? "sum" : "NULL"; }
 
 int64_t MetaSum(absl::string_view key, absl::string_view value) { return Checksum({key.size()}, {key, value}); }
+
+// The control itself, if it can be read; else what the columns show of it.
+RewindMark ReadRewind(const Database& database, const Statement& row) {
+  RewindMark mark;
+  mark.sequence = static_cast<uint64_t>(row.Integer(0));
+  double batch = row.Real(1);
+  mark.branch = std::string(row.Bytes(2));
+  const absl::StatusOr<std::optional<EventRow>> found = EventLookup(database).Find(mark.sequence);
+  if (found.ok() && found->has_value()) {
+    batch = (*found)->event->control().value();
+    mark.branch = (*found)->event->control().branch();
+  }
+  mark.batch = batch >= 0 && batch <= static_cast<double>(kMaxTarget) ? static_cast<int64_t>(batch) : 0;
+  return mark;
+}
 
 struct RunRow {
   Position position;
@@ -285,8 +301,7 @@ absl::StatusOr<std::vector<RewindMark>> LoadRewinds(const Database& database) {
     const absl::StatusOr<bool> row = select.Step();
     if (!row.ok()) return row.status();
     if (!*row) return rewinds;
-    rewinds.push_back(
-        {static_cast<uint64_t>(select.Integer(0)), static_cast<int64_t>(select.Real(1)), std::string(select.Bytes(2))});
+    rewinds.push_back(ReadRewind(database, select));
   }
 }
 
