@@ -29,7 +29,7 @@ std::string Quoted(const std::string& text) {
 std::string Take(Json& json, const char* field) {
   const auto found = json.find(field);
   if (found == json.end()) return "";
-  const Json value = *found;
+  const Json value = std::move(*found);
   json.erase(field);
   if (value.is_null()) return "";
   return value.is_string() ? value.get<std::string>() : Dump(value);
@@ -66,12 +66,15 @@ Columns TakeColumns(const v1::Event& event, Json& json) {
   }
 }
 
-// What is not there, and what is usual, need not be said.
-void DropEmpty(Json& json) {
+// Not there, or as is usual.
+bool SaysNothing(const Json& value) {
+  if (value.is_boolean()) return !value.get<bool>();
+  return value.is_string() ? value.get_ref<const std::string&>().empty() : value.empty();
+}
+
+void DropWhatSaysNothing(Json& json) {
   for (auto field = json.begin(); field != json.end();) {
-    const bool is_empty =
-        field->is_null() || *field == false || *field == "" || (field->is_structured() && field->empty());
-    field = is_empty ? json.erase(field) : std::next(field);
+    field = SaysNothing(*field) ? json.erase(field) : std::next(field);
   }
 }
 
@@ -83,7 +86,7 @@ std::string CsvLine(const v1::Event& event) {
   const std::string time = Take(json, "time");
   const Columns columns = TakeColumns(event, json);
   const std::string origin = Take(json, "origin");
-  DropEmpty(json);
+  DropWhatSaysNothing(json);
   const std::vector<std::string> cells = {sequence,
                                           batch,
                                           time,
