@@ -10,7 +10,7 @@
 
 namespace pilothouse::service {
 
-// OK: all that the journal holds is there and as it was written. Reads the whole file (5 s for 10 million events, 0.8
+// OK: all that the journal holds is there and as it was written. Reads the whole file (9 s for 10 million events, 0.8
 // GB). JOURNAL_FAILED with IsDamage() if it is damaged.
 absl::Status CheckWhole(const Database& database);
 
