@@ -54,6 +54,7 @@ PositionScan::PositionScan(const std::vector<RewindMark>& rewinds, int64_t first
 void PositionScan::Take(const v1::Event& event) {
   // A rewind is told at the batch that it leaves.
   if (!IsOfTheTrainer(event) || event.control().change().has_rewind()) return;
+  if (event.has_status() && !first_target_.has_value()) first_target_ = event.status().target();
   const int64_t batch = event.batch();
   Mark(event);
   if (!present_.Contains(event.sequence(), batch)) return;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,8 @@ class PositionScan {
   bool loss_reported() const { return loss_reported_; }
   bool state_reported() const { return state_reported_; }
   const std::map<std::string, int>& plugin_reports() const { return plugin_reports_; }
+  // The target of the first status of all.
+  int64_t first_target() const { return first_target_.value_or(0); }
   // In order of sequence, at most kMaxTimeMarks.
   const std::vector<SequenceMark>& marks() const { return marks_; }
 
@@ -64,6 +67,7 @@ class PositionScan {
   // Its sequence; 0: there was none.
   const uint64_t last_rewind_;
   int64_t last_batch_;
+  std::optional<int64_t> first_target_;
   bool moved_ = false;
   bool loss_reported_ = false;
   bool state_reported_ = false;

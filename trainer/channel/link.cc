@@ -113,6 +113,7 @@ void Link::Look() {
 
 std::optional<Link::Time> Link::BreakOffTime() const {
   if (progress_.welcomes == 0) return began_ + options_.first_patience;
+  if (host_.broken()) return now_;
   if (refused_since_.has_value()) return *refused_since_ + options_.refusal_patience;
   if (ended_since_.has_value()) return *ended_since_ + options_.last_patience;
   return std::nullopt;
@@ -131,6 +132,7 @@ std::optional<LinkEnd> Link::End(const absl::Status& status) const {
   }
   if (!progress_.started) return orphaned_ ? std::optional(LinkEnd::kNoService) : std::nullopt;
   if (host_.outbox().LastReportTaken()) return LinkEnd::kStopped;
+  if (host_.broken()) return LinkEnd::kBroken;
   if (host_.directory_removed()) {
     Log("the run's directory was removed, and there is no service to go on for");
     return LinkEnd::kRemoved;

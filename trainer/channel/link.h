@@ -32,6 +32,7 @@ enum class LinkEnd {
   kStopped,      // the run has ended; its last status says how
   kNoService,    // there was never a service that wanted this trainer
   kSpecRefused,  // the run could not be built, and the service was told so
+  kBroken,       // training ended, the run did not: another trainer may go on from what is recorded
   kRemoved,      // the run's directory is gone, and no service is there: the run goes with it
 };
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,6 +38,7 @@ inline bool IsControl(const v1::Report& report) { return report.event().has_cont
 class LinkTest : public testing::Test {
  protected:
   LinkTest() {
+    std::filesystem::create_directories(directory_);
     options_.service = service_.address();
     options_.first_backoff = std::chrono::milliseconds(1);
     options_.last_backoff = std::chrono::milliseconds(20);
@@ -64,7 +66,7 @@ class LinkTest : public testing::Test {
     auto learner = std::make_unique<FakeLearner>();
     learner->on_step = [this](int64_t batch) { trained_ = batch; };
     learner->on_predict = on_predict_;
-    learner->can_save = can_save_;
+    if (!can_save_) std::ofstream(directory_ + "/" + kCheckpointFolder) << "in the way";
     learner->learner_facts.parameters = parameters_;
     return BuiltRun{.lock = {}, .learner = std::move(learner), .loop = LoopFor(welcome), .bytes_per_parameter = 8};
   }

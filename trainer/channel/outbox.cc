@@ -19,6 +19,11 @@ void Outbox::set_state_bytes(int64_t bytes) {
   reports_.set_state_bytes(bytes);
 }
 
+void Outbox::ContinueAfter(uint64_t number) {
+  MutexLock lock(mutex_);
+  reports_.ContinueAfter(number);
+}
+
 void Outbox::OnReport(Report report) {
   MutexLock lock(mutex_);
   last_report_added_ = last_report_added_ || IsLast(report);
@@ -72,6 +77,19 @@ void Outbox::Taken(uint64_t number) {
   MutexLock lock(mutex_);
   reports_.Taken(number);
   changed_.NotifyOne();
+  if (reports_.empty()) all_taken_or_given_up_.NotifyAll();
+}
+
+bool Outbox::AwaitAllTaken() {
+  MutexLock lock(mutex_);
+  while (!given_up_ && !reports_.empty()) all_taken_or_given_up_.Wait(mutex_);
+  return !given_up_;
+}
+
+void Outbox::GiveUp() {
+  MutexLock lock(mutex_);
+  given_up_ = true;
+  all_taken_or_given_up_.NotifyAll();
 }
 
 std::optional<Outgoing> Outbox::Next() {
@@ -110,6 +128,11 @@ void Outbox::EndStream() {
 bool Outbox::Congested() const {
   MutexLock lock(mutex_);
   return reports_.congested();
+}
+
+int64_t Outbox::CheckpointsRecorded() const {
+  MutexLock lock(mutex_);
+  return reports_.checkpoints_taken();
 }
 
 bool Outbox::LastReportAdded() const {

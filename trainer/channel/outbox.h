@@ -38,6 +38,9 @@ class Outbox final : public ReportSink {
   // The size of a state vector. REQUIRES: nothing was added yet.
   void set_state_bytes(int64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // As in ReportBuffer. REQUIRES: nothing was added yet.
+  void ContinueAfter(uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
+
   void OnReport(Report report) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnHeartbeat(const Heartbeat& heartbeat) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnRefusal(Refusal refusal) override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -60,6 +63,11 @@ class Outbox final : public ReportSink {
   // So much waits to be taken, all of it things that are never left out, that nothing which causes more of it is to be
   // let in.
   bool Congested() const override ABSL_LOCKS_EXCLUDED(mutex_);
+  int64_t CheckpointsRecorded() const override ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Waits until all reports were taken, however long that takes; false once GiveUp was called.
+  bool AwaitAllTaken() ABSL_LOCKS_EXCLUDED(mutex_);
+  void GiveUp() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The run's last report, STOPPED, COMPLETED or FAILED, has been added; it and all others were taken.
   bool LastReportAdded() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -70,6 +78,7 @@ class Outbox final : public ReportSink {
 
   mutable Mutex mutex_;
   CondVar changed_;
+  CondVar all_taken_or_given_up_;
   ReportBuffer reports_ ABSL_GUARDED_BY(mutex_);
   std::deque<Refusal> refusals_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::pair<v1::Answer, QueryTicket>> answers_ ABSL_GUARDED_BY(mutex_);
@@ -78,6 +87,7 @@ class Outbox final : public ReportSink {
   StreamId stream_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stream_lives_ ABSL_GUARDED_BY(mutex_) = false;
   bool last_report_added_ ABSL_GUARDED_BY(mutex_) = false;
+  bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace pilothouse::trainer

@@ -119,6 +119,8 @@ void ReportBuffer::Taken(uint64_t number) {
     if (taken_ < sent_) untaken_bytes_ -= AllBytes(first);
     buffered_bytes_ -= first.bytes;
     buffered_state_bytes_ -= StateBytes(*first.report);
+    const auto* checkpoint = std::get_if<CheckpointReport>(&first.report->kind);
+    if (checkpoint != nullptr && checkpoint->outcome.status.ok() && !checkpoint->repeated) ++checkpoints_taken_;
     reports_.pop_front();
   }
   sent_ = std::max(sent_, taken_);

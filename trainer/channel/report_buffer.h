@@ -41,6 +41,10 @@ class ReportBuffer {
   // The size of a state vector. REQUIRES: no state was added yet.
   void set_state_bytes(int64_t bytes) { state_bytes_ = bytes; }
 
+  // Reports up to this number were made and taken before: the first that is added gets the next. REQUIRES: nothing was
+  // added yet.
+  void ContinueAfter(uint64_t number) { taken_ = sent_ = ever_sent_ = number; }
+
   void Add(Report report);
 
   // A stream to the service begins. Returns the number of the newest report that waits, 0 if none does; as long as the
@@ -55,6 +59,8 @@ class ReportBuffer {
   std::vector<NumberedReport> NextToSend();
   // Reports up to this number are durable and are forgotten.
   void Taken(uint64_t number);
+  // How many reports of checkpoints that were written well were taken.
+  int64_t checkpoints_taken() const { return checkpoints_taken_; }
 
   bool empty() const { return reports_.empty(); }
   // Whether NextToSend would return something.
@@ -104,6 +110,7 @@ class ReportBuffer {
   uint64_t sent_ = 0;
   uint64_t ever_sent_ = 0;
   uint64_t promised_ = 0;
+  int64_t checkpoints_taken_ = 0;
   // Of those that were sent in this stream and not taken, with their state vectors.
   int64_t untaken_bytes_ = 0;
 };

@@ -53,9 +53,6 @@ struct RunHistory::Content {
 
 namespace {
 
-// Who asked for what a plugin asked for begins so.
-constexpr char kPluginOrigin[] = "plugin ";
-
 std::chrono::nanoseconds ToNanoseconds(const google::protobuf::Duration& duration) {
   return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
 }
@@ -74,36 +71,13 @@ RecordedCheckpoint ToRecorded(const v1::CheckpointReport& report) {
   return recorded;
 }
 
-absl::StatusOr<Change> ToChange(const v1::ControlReport& report) {
-  const v1::Change& change = report.change();
-  if (change.has_rewind()) return TargetChange{TargetChange::Kind::kPause, 0};
-  if (change.has_stop()) {
-    // A plugin completes a run; everybody else stops it.
-    return StopChange{
-        .message = report.note(), .must_end = false, .completed = absl::StartsWith(report.origin(), kPluginOrigin)};
-  }
-  if (change.has_parameters()) {
-    return ParametersChange{.file = change.parameters().file(),
-                            .sha256 = change.parameters().sha256(),
-                            .from_run_id = change.parameters().from_run_id(),
-                            .from_batch = change.parameters().from_batch()};
-  }
-  v1::Control control;
-  *control.mutable_change() = change;
-  absl::StatusOr<Control> read = FromMessage(control);
-  if (!read.ok()) return read.status();
-  return std::move(read->change);
-}
-
 absl::StatusOr<AppliedControl> ToApplied(const v1::ControlReport& report, int64_t batch) {
-  absl::StatusOr<Change> change = ToChange(report);
-  if (!change.ok()) return change.status();
-  return AppliedControl{Control{.request_id = report.request_id(),
-                                .change = *std::move(change),
-                                .at_batch = std::nullopt,
-                                .origin = report.origin(),
-                                .note = report.note()},
-                        batch};
+  absl::StatusOr<Control> control = FromJournal(report);
+  if (!control.ok()) return control.status();
+  if (std::holds_alternative<RewindChange>(control->change)) {
+    control->change = TargetChange{TargetChange::Kind::kPause, 0};
+  }
+  return AppliedControl{*std::move(control), batch};
 }
 
 bool IsFile(const std::string& path) {
@@ -274,6 +248,7 @@ absl::StatusOr<ResumePlan> RunHistory::PlanLine(const Line& line, int64_t rewind
   for (const KnownCheckpoint& known : content_->checkpoints) {
     if (IsFile(content_->FileOf(known))) plan.recorded.push_back(ToRecorded(known.report));
   }
+  plan.initial_target = content_->position->first_target();
   plan.through_batch = batch;
   plan.line = rewinds;
   plan.controls_recorded = static_cast<int64_t>(content_->controls.size());
@@ -317,7 +292,6 @@ absl::Status RunHistory::Content::AddControls(const Line& line, int64_t containe
                                               std::vector<AppliedControl>& applied) const {
   for (size_t i = static_cast<size_t>(contained); i < controls.size(); ++i) {
     const KnownControl& known = controls[i];
-    if (known.report.change().has_checkpoint()) continue;
     // What a rewind begins begins with a pause where the run was taken back to.
     const int64_t batch = known.report.change().has_rewind() ? static_cast<int64_t>(known.report.value()) : known.batch;
     if (batch > through || !line.Contains(known.sequence, batch)) continue;

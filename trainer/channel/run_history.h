@@ -27,8 +27,7 @@ inline constexpr size_t kMaxTimeMarks = 100'000;
 // run is; what it was taken back from are branches. A branch is the line as it was just before the run was taken back.
 //
 // On a line, a control is kept as long as no later rewind on the way went to a batch before it. A rewind itself is fed
-// back as a pause at the batch it went to, with its own request id: what it did besides is what the line is. Controls
-// of checkpoints change nothing that a run goes on from and are not fed back.
+// back as a pause at the batch it went to, with its own request id: what it did besides is what the line is.
 //
 // Reads the journal as it is, keeping controls, checkpoints and a bounded number of times, but no losses. Immutable;
 // thread-safe.

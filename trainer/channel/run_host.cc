@@ -12,6 +12,7 @@
 #include "proto/support/limits.h"
 #include "proto/support/log.h"
 #include "trainer/channel/messages.h"
+#include "trainer/channel/run_past.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -40,6 +41,7 @@ RunHost::RunHost(RunBuilder builder)
 RunHost::~RunHost() {
   if (!training_thread_.joinable()) return;
   RequestStop("The trainer ended.");
+  outbox_.GiveUp();
   training_thread_.join();
 }
 
@@ -48,19 +50,45 @@ absl::Status RunHost::Build(const v1::Welcome& welcome) {
   if (!built.ok()) return built.status();
   run_ = *std::move(built);
   outbox_.set_state_bytes(run_->learner->facts().parameters * run_->bytes_per_parameter);
+  outbox_.ContinueAfter(welcome.reports_taken());
   return absl::OkStatus();
 }
 
-v1::Prepared RunHost::Describe() const { return ToMessage(run_->learner->facts(), run_->loop.knobs); }
+v1::Prepared RunHost::Describe() const {
+  v1::Prepared prepared = ToMessage(run_->learner->facts(), run_->loop.knobs);
+  prepared.mutable_facts()->set_data_sha256(run_->data_sha256);
+  // Those of a run with a past are known, or told when it has come back.
+  if (run_->loop.resume != nullptr) prepared.clear_knobs();
+  return prepared;
+}
 
 void RunHost::Start() {
-  if (loop_.has_value()) return;
+  if (started_.exchange(true)) return;
   loop_.emplace(run_->loop, *run_->learner, mailbox_, outbox_, clock_);
-  training_thread_ = std::thread([this] {
-    const StatusReport last = loop_->Run();
-    Log(absl::StrCat(last.status == RunStatus::kFailed ? "failed" : "stopped", last.message.empty() ? "" : ": ",
-                     last.message));
-  });
+  training_thread_ = std::thread([this] { Train(); });
+}
+
+void RunHost::Train() {
+  StatusReport last = loop_->Run();
+  while (loop_->taken_back()) {
+    if (absl::Status planned = PlanNextLoop(); !planned.ok()) {
+      Log(absl::StrCat("the run cannot be taken back here: ", planned.message()));
+      broken_ = true;
+      return;
+    }
+    loop_.emplace(run_->loop, *run_->learner, mailbox_, outbox_, clock_);
+    last = loop_->Run();
+  }
+  Log(absl::StrCat(last.status == RunStatus::kFailed ? "failed" : "stopped", last.message.empty() ? "" : ": ",
+                   last.message));
+}
+
+absl::Status RunHost::PlanNextLoop() {
+  if (!outbox_.AwaitAllTaken()) return absl::CancelledError("The trainer ends.");
+  // The learner is the run's own now, wherever it began.
+  run_->loop.fork = nullptr;
+  run_->loop.past_directory.clear();
+  return AddPast(/*seen_batch=*/0, run_->loop);
 }
 
 void RunHost::RequestStop(absl::string_view message) {

@@ -2,6 +2,7 @@
 #ifndef PILOTHOUSE_TRAINER_CHANNEL_RUN_HOST_H_
 #define PILOTHOUSE_TRAINER_CHANNEL_RUN_HOST_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,6 +31,8 @@ struct BuiltRun {
   LoopOptions loop;
   // Of one number of the state vector.
   int64_t bytes_per_parameter = 0;
+  // As in RunFacts.
+  std::string data_sha256 = "";
 };
 
 // Makes the run that a Welcome describes, or says why it cannot be.
@@ -53,6 +56,8 @@ class RunHost {
   v1::Prepared Describe() const;
   // Begins to train; does nothing when it was called before. REQUIRES: built().
   void Start();
+  // Training ended although the run did not: another trainer may go on from what is recorded.
+  bool broken() const { return broken_; }
 
   // Stops the run as a control would, but even if its parameters cannot be saved; `message` is what its last status
   // says. Asking twice is asking once. Waits for room in the mailbox.
@@ -72,6 +77,11 @@ class RunHost {
     QueryTicket ticket;
   };
   using OpenQueryPtr = std::shared_ptr<const OpenQuery>;
+
+  // The training thread: one loop after the other, if the run is taken back.
+  void Train();
+  // After a rewind, once it is recorded: what the next loop begins with.
+  absl::Status PlanNextLoop();
 
   // Bytes that the query and its answer take at most.
   int64_t CostOf(const v1::Query& query) const;
@@ -94,7 +104,10 @@ class RunHost {
   Outbox outbox_;
   QueryBudget budget_;
   std::optional<BuiltRun> run_;
+  // Used on the training thread once it has begun.
   std::optional<TrainingLoop> loop_;
+  std::atomic<bool> started_ = false;
+  std::atomic<bool> broken_ = false;
   std::thread training_thread_;
   // Last, so that they end before anything their tasks use. Two, so that no state waits for a prediction.
   TaskThread states_;

@@ -10,8 +10,10 @@
 #include "proto/support/limits.h"
 #include "proto/support/log.h"
 #include "proto/support/tensor.h"
+#include "trainer/channel/fork_point.h"
 #include "trainer/channel/messages.h"
 #include "trainer/channel/plugin_messages.h"
+#include "trainer/channel/run_past.h"
 #include "trainer/data/dataset.h"
 
 namespace pilothouse::trainer {
@@ -192,6 +194,39 @@ absl::StatusOr<Knobs> PlanKnobs(const v1::RunSpec& spec, int64_t parameters) {
   return knobs;
 }
 
+absl::StatusOr<double> CheckpointInterval(const google::protobuf::Duration& duration) {
+  const double seconds = static_cast<double>(duration.seconds()) + duration.nanos() / kNanosPerSecond;
+  if (seconds >= 0 && seconds <= kMaxCheckpointIntervalSeconds) return seconds;
+  return MakeError(v1::ERROR_REASON_CHECKPOINTS_INVALID, "checkpoints.interval",
+                   absl::StrCat("The time between two checkpoints lies between 0 (none by time) and ",
+                                kMaxCheckpointIntervalSeconds, " seconds; got ", seconds, "."),
+                   {{"value", absl::StrCat(seconds)}});
+}
+
+absl::Status PlanCheckpoints(const v1::RunSpec& spec, RunPlan& plan) {
+  const v1::CheckpointSpec& checkpoints = spec.checkpoints();
+  if (checkpoints.has_interval()) {
+    const absl::StatusOr<double> interval = CheckpointInterval(checkpoints.interval());
+    if (!interval.ok()) return interval.status();
+    plan.knobs.checkpoint_interval = *interval;
+  }
+  if (absl::Status status = CheckEvery(checkpoints.every(), "checkpoints.every"); !status.ok()) return status;
+  plan.knobs.checkpoint_every = checkpoints.every();
+  const bool holds_out = spec.data().has_validation_fraction() || spec.data().has_validation_examples();
+  plan.retention = {
+      .keep_last = checkpoints.has_keep_last() ? checkpoints.keep_last() : CheckpointRetention().keep_last,
+      .keep_every = checkpoints.keep_every(),
+      .keep_best = checkpoints.has_keep_best() ? checkpoints.keep_best() : holds_out};
+  const bool in_range = plan.retention.keep_last >= 1 && plan.retention.keep_last <= kMaxKeepLast &&
+                        plan.retention.keep_every >= 0 && plan.retention.keep_every <= kMaxTarget;
+  if (in_range) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_CHECKPOINTS_INVALID, "checkpoints",
+                   absl::StrCat("Of checkpoints, keep_last from 1 to ", kMaxKeepLast,
+                                " are kept, and those at multiples of keep_every, 0 (off) or more; got ",
+                                plan.retention.keep_last, " and ", plan.retention.keep_every, "."),
+                   {{"value", absl::StrCat(plan.retention.keep_last)}});
+}
+
 absl::StatusOr<std::vector<PluginSpec>> PlanPlugins(const v1::RunSpec& spec) {
   std::vector<PluginSpec> plugins;
   for (const v1::PluginSpec& message : spec.plugins()) {
@@ -212,10 +247,13 @@ absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
   if (!knobs.ok()) return knobs.status();
   absl::StatusOr<std::vector<PluginSpec>> plugins = PlanPlugins(spec);
   if (!plugins.ok()) return plugins.status();
-  return RunPlan{.learner = *std::move(learner),
-                 .target_columns = {spec.data().target_columns().begin(), spec.data().target_columns().end()},
-                 .knobs = *std::move(knobs),
-                 .plugins = *std::move(plugins)};
+  RunPlan plan{.learner = *std::move(learner),
+               .target_columns = {spec.data().target_columns().begin(), spec.data().target_columns().end()},
+               .knobs = *std::move(knobs),
+               .plugins = *std::move(plugins),
+               .retention = {}};
+  if (absl::Status checkpoints = PlanCheckpoints(spec, plan); !checkpoints.ok()) return checkpoints;
+  return plan;
 }
 
 }  // namespace
@@ -235,29 +273,45 @@ absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const
   return MakeLearner(plan.learner, *std::move(data));
 }
 
+LoopOptions OptionsOf(const v1::Welcome& welcome, const RunPlan& plan,
+                      std::shared_ptr<const PluginKinds> plugin_kinds) {
+  const std::filesystem::path directory(welcome.directory());
+  LoopOptions options;
+  options.target = welcome.target();
+  options.knobs = plan.knobs;
+  options.run_id = directory.filename().string();
+  options.directory = welcome.directory();
+  options.runs_directory = directory.parent_path().string();
+  options.seed = welcome.spec().seed();
+  options.plugin_kinds = std::move(plugin_kinds);
+  options.plugins = plan.plugins;
+  options.retention = plan.retention;
+  options.first_batch = welcome.spec().parent().batch();
+  return options;
+}
+
 absl::StatusOr<BuiltRun> BuildRun(const v1::Welcome& welcome, std::shared_ptr<const PluginKinds> plugin_kinds) {
   absl::StatusOr<RunLock> lock = RunLock::Acquire(welcome.directory());
   if (!lock.ok()) return lock.status();
   absl::StatusOr<RunPlan> plan = PlanRun(welcome.spec());
   if (!plan.ok()) return plan.status();
-  absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(*plan, DataFilesOf(welcome));
+  const DataFiles files = DataFilesOf(welcome);
+  absl::StatusOr<std::string> data_sha256 = HashOfData(files);
+  if (!data_sha256.ok()) return WithFieldPrefix(data_sha256.status(), kSpec);
+  if (absl::Status same = CheckDataHash(welcome.data_sha256(), *data_sha256); !same.ok()) return same;
+  absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(*plan, files);
   if (!learner.ok()) return WithFieldPrefix(learner.status(), kSpec);
-  LoopOptions loop{.target = welcome.target(),
-                   .knobs = plan->knobs,
-                   .run_id = std::filesystem::path(welcome.directory()).filename().string(),
-                   .directory = welcome.directory(),
-                   .runs_directory = std::filesystem::path(welcome.directory()).parent_path().string(),
-                   .seed = welcome.spec().seed(),
-                   .plugin_kinds = std::move(plugin_kinds),
-                   .plugins = plan->plugins};
-  if (absl::Status plugins = CheckPlugins(loop, (*learner)->facts()); !plugins.ok()) {
-    return WithFieldPrefix(plugins, kSpec);
-  }
+  LoopOptions loop = OptionsOf(welcome, *plan, std::move(plugin_kinds));
+  absl::Status ready = welcome.resume()     ? AddPast(welcome.seen_batch(), loop)
+                       : welcome.has_fork() ? AddFork(welcome, **learner, loop)
+                                            : WithFieldPrefix(CheckPlugins(loop, (*learner)->facts()), kSpec);
+  if (!ready.ok()) return ready;
   const bool is_double = plan->learner.precision == Precision::kFloat64;
   return BuiltRun{.lock = *std::move(lock),
                   .learner = *std::move(learner),
                   .loop = std::move(loop),
-                  .bytes_per_parameter = static_cast<int64_t>(is_double ? sizeof(double) : sizeof(float))};
+                  .bytes_per_parameter = static_cast<int64_t>(is_double ? sizeof(double) : sizeof(float)),
+                  .data_sha256 = *std::move(data_sha256)};
 }
 
 }  // namespace pilothouse::trainer

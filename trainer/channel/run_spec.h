@@ -24,7 +24,11 @@ struct RunPlan {
   std::vector<std::string> target_columns;
   Knobs knobs;
   std::vector<PluginSpec> plugins;
+  CheckpointRetention retention;
 };
+
+// Most of the newest checkpoints that a run may keep.
+inline constexpr int kMaxKeepLast = 1000;
 
 // Checks everything that can be checked without the data. Error fields begin with "spec.". Pure and thread-safe.
 // Errors: SPEC_INVALID, NET_INVALID, ETA_INVALID, INTERVAL_INVALID, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID.
@@ -32,6 +36,9 @@ absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec);
 
 // Reads the data and builds the network. Errors as of ReadTable, ReadArrays and MakeLearner.
 absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files);
+
+// What the loop of a new run begins with.
+LoopOptions OptionsOf(const v1::Welcome& welcome, const RunPlan& plan, std::shared_ptr<const PluginKinds> plugin_kinds);
 
 // Locks the run's directory, reads the data, builds the network and checks the plugins. Further errors: those of
 // ReadTable, ReadArrays, MakeLearner and CheckPlugins, STATE_TOO_LARGE, and TRAINER_FAILED where another trainer holds

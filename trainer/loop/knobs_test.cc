@@ -39,7 +39,8 @@ TEST(Knobs, TakeOnlyAFiniteEtaAboveZero) {
 TEST(Knobs, NameTheKnobsThereAreWhenAskedForAnother) {
   const absl::Status status = Knobs().Check("momentum", 0.9, 100);
   EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_KNOB_UNKNOWN);
-  EXPECT_EQ(ToError(status).metadata().at("known"), "eta, loss_interval, loss_every, state_every");
+  EXPECT_EQ(ToError(status).metadata().at("known"),
+            "eta, loss_interval, loss_every, state_every, checkpoint_interval, checkpoint_every");
 }
 
 TEST(Knobs, RefuseValuesOutOfRangeFractionsAndNan) {

@@ -1,8 +1,54 @@
 #include "trainer/loop/learner_view.h"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "trainer/checkpoint/json_text.h"
 
 namespace pilothouse::trainer {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr char kView[] = "view";
+
+Json ToJson(const Validation& validation) {
+  Json json = {
+      {"batch", validation.batch}, {"loss", trainer::ToJson(validation.loss)}, {"examples", validation.examples}};
+  if (validation.accuracy.has_value()) json["accuracy"] = trainer::ToJson(*validation.accuracy);
+  return json;
+}
+
+Validation ValidationFrom(const Json& json) {
+  Validation validation;
+  validation.batch = json.at("batch").get<int64_t>();
+  validation.loss = NumberFrom(json.at("loss"));
+  validation.examples = json.at("examples").get<int64_t>();
+  if (json.contains("accuracy")) validation.accuracy = NumberFrom(json.at("accuracy"));
+  return validation;
+}
+
+}  // namespace
+
+void LearnerView::Save(SavedState& state) const {
+  Json json = {{"validations", validations_}, {"is_current", validation_is_current_}};
+  if (validation_.has_value()) json["validation"] = ToJson(*validation_);
+  state.texts[kView] = json.dump();
+}
+
+absl::Status LearnerView::Restore(const SavedState& state) {
+  return ReadText(state, kView, [this](const Json& json) {
+    std::optional<Validation> validation;
+    if (json.contains("validation")) validation = ValidationFrom(json.at("validation"));
+    const auto validations = json.at("validations").get<int64_t>();
+    const bool is_current = json.at("is_current").get<bool>() && validation.has_value();
+    parameters_.reset();
+    validation_ = validation;
+    validations_ = validations;
+    validation_is_current_ = is_current;
+  });
+}
 
 absl::StatusOr<double> LearnerView::Knob(absl::string_view name) const {
   const double value = run_.knobs.Get(name);

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "trainer/checkpoint/saved_state.h"
 #include "trainer/loop/learner.h"
 #include "trainer/loop/run_state.h"
 #include "trainer/plugin/run_view.h"
@@ -17,7 +18,7 @@
 namespace pilothouse::trainer {
 
 // Copies and measures at most once for each state of the parameters. Used on the training thread.
-class LearnerView final : public RunView {
+class LearnerView final : public RunView, public Stateful {
  public:
   // What is referred to outlives the view.
   LearnerView(std::string run_id, std::string directory, const RunState& run, Learner& learner)
@@ -39,6 +40,10 @@ class LearnerView final : public RunView {
   absl::StatusOr<Validation> Validate() override;
   const std::optional<Validation>& validation() const override { return validation_; }
   int64_t validations() const override { return validations_; }
+
+  // As text "view": the newest validation.
+  void Save(SavedState& state) const override;
+  absl::Status Restore(const SavedState& state) override;
 
   // The parameters are others than before: the run has learnt.
   void Forget() {

@@ -7,8 +7,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <optional>
@@ -93,6 +95,13 @@ struct RecordingSink final : ReportSink {
   }
   void OnRefusal(Refusal refusal) override { refusals.push_back(std::move(refusal)); }
   bool Congested() const override { return congested(); }
+  // A service that records at once.
+  int64_t CheckpointsRecorded() const override {
+    return std::count_if(reports.begin(), reports.end(), [](const Report& report) {
+      const auto* checkpoint = std::get_if<CheckpointReport>(&report.kind);
+      return checkpoint != nullptr && checkpoint->outcome.status.ok() && !checkpoint->repeated;
+    });
+  }
 
   std::function<void(const Report&)> on_report;
   std::function<void()> on_heartbeat;
@@ -109,6 +118,7 @@ class LoopTest : public testing::Test {
   using Kind = TargetChange::Kind;
 
   LoopTest() {
+    std::filesystem::create_directories(directory);
     learner.on_step = [this](int64_t batch) {
       clock.Advance(step_time);
       const auto [first, last] = during.equal_range(batch);
@@ -117,6 +127,14 @@ class LoopTest : public testing::Test {
   }
 
   ~LoopTest() override { std::filesystem::remove_all(directory); }
+
+  // From now on no checkpoint can be written; and they can again.
+  void BlockSaving() {
+    std::filesystem::create_directories(directory);
+    std::filesystem::remove_all(directory + "/" + kCheckpointFolder);
+    std::ofstream(directory + "/" + kCheckpointFolder) << "in the way";
+  }
+  void AllowSaving() { std::filesystem::remove(directory + "/" + kCheckpointFolder); }
 
   StatusReport Run() { return TrainingLoop(options, learner, mailbox, sink, clock).Run(); }
 
@@ -165,7 +183,7 @@ class LoopTest : public testing::Test {
   Duration step_time = std::chrono::milliseconds(1);
   std::multimap<int64_t, std::function<void()>> during;
   LoopOptions options{.target = 0,
-                      .knobs = {},
+                      .knobs = {.checkpoint_interval = 0},
                       .run_id = "test-run",
                       .directory = directory,
                       .runs_directory = testing::TempDir(),

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "trainer/checkpoint/checkpoint_store.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/learner.h"
+#include "trainer/loop/resume.h"
 #include "trainer/plugin/change.h"
 #include "trainer/plugin/plugin_kind.h"
 
@@ -28,6 +30,17 @@ struct LoopOptions {
   std::shared_ptr<const PluginKinds> plugin_kinds;
   // Attached at the beginning, in this order. REQUIRES: CheckPlugins is OK.
   std::vector<PluginSpec> plugins;
+  CheckpointRetention retention = {};
+  // The run has a past, and goes on from it. Null: it is new.
+  std::shared_ptr<const ResumePlan> resume = nullptr;
+  // The run is a fork, and `resume` leads to where it begins. Null: it is not, or has begun before.
+  std::shared_ptr<const ForkStart> fork = nullptr;
+  // Where files are that controls of its past name. Empty: in `directory`.
+  std::string past_directory = "";
+  // The batch at which the run began: 0, or where it was forked.
+  int64_t first_batch = 0;
+
+  int64_t line() const { return resume == nullptr ? 0 : resume->line; }
 };
 
 // The kinds of plugins there are for a run, and what its plugins can know when they are made.

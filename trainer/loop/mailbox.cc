@@ -31,10 +31,26 @@ absl::Status Mailbox::Put(Letter letter) {
                      absl::StrCat("Already ", kMailboxCapacity, " controls wait for this run; try again shortly."),
                      {{"limit", absl::StrCat(kMailboxCapacity)}});
   }
+  PutLocked(std::move(letter));
+  return absl::OkStatus();
+}
+
+void Mailbox::PutOutcome(CheckpointOutcome outcome) {
+  MutexLock lock(mutex_);
+  if (!closed_.has_value()) PutLocked(std::move(outcome));
+}
+
+void Mailbox::PutBack(std::vector<Letter> letters) {
+  if (letters.empty()) return;
+  MutexLock lock(mutex_);
+  letters_.insert(letters_.begin(), std::make_move_iterator(letters.begin()), std::make_move_iterator(letters.end()));
+  has_letters_.store(true, std::memory_order_relaxed);
+}
+
+void Mailbox::PutLocked(Letter letter) {
   letters_.push_back(std::move(letter));
   has_letters_.store(true, std::memory_order_relaxed);
   has_letter_or_closed_.NotifyOne();
-  return absl::OkStatus();
 }
 
 std::vector<Letter> Mailbox::Take(size_t most) {

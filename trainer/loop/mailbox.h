@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "proto/support/mutex.h"
+#include "trainer/checkpoint/checkpoint_store.h"
 #include "trainer/loop/clock.h"
 #include "trainer/loop/control.h"
 
@@ -20,7 +21,7 @@ namespace pilothouse::trainer {
 // Controls and queries together.
 inline constexpr size_t kMailboxCapacity = 1024;
 
-using Letter = std::variant<Control, Query>;
+using Letter = std::variant<Control, Query, CheckpointOutcome>;
 
 // Thread-safe.
 class Mailbox {
@@ -30,6 +31,12 @@ class Mailbox {
   // Puts a letter behind the others and wakes the training thread if it waits. TOO_MANY_CONTROLS when the mailbox is
   // full, RunEnded() when it is closed; a refused query is not answered.
   absl::Status Put(Letter letter) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // What became of a checkpoint; there is always room for it. Dropped when the mailbox is closed.
+  void PutOutcome(CheckpointOutcome outcome) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Puts letters that were taken back before all others, in their order.
+  void PutBack(std::vector<Letter> letters) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Costs one load. What another thread has put is seen a moment later at the latest.
   bool empty() const { return !has_letters_.load(std::memory_order_relaxed); }
@@ -44,6 +51,7 @@ class Mailbox {
   std::vector<Letter> Close(RunStatus status) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  void PutLocked(Letter letter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<Letter> TakeLocked(size_t most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Clock& clock_;

@@ -46,6 +46,8 @@ struct ControlReport {
 // A checkpoint was written, or could not be.
 struct CheckpointReport {
   CheckpointOutcome outcome;
+  // The same was reported to somebody else who asked for it.
+  bool repeated = false;
 };
 
 // The parameters after the report's batch.

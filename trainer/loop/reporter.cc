@@ -59,6 +59,8 @@ void Reporter::ChangedStatus(absl::string_view why) {
 }
 
 void Reporter::Applied(ControlReport report, std::optional<std::vector<PluginStatus>> plugins) {
+  if (controls_known_) return;
+  ++controls_;
   Emit(std::move(report), std::move(plugins));
 }
 
@@ -67,8 +69,9 @@ void Reporter::FromPlugin(const PluginSpec& plugin, std::variant<PluginOutput, P
 }
 
 void Reporter::SignOfLife() {
-  sink_.OnHeartbeat({run_.batch, run_.loss, clock_.Wall()});
   policy_.OnSign(run_.now);
+  if (muted_) return;
+  sink_.OnHeartbeat({run_.batch, run_.loss, clock_.Wall()});
 }
 
 void Reporter::Refused(const Control& control, absl::Status error) {
@@ -76,16 +79,19 @@ void Reporter::Refused(const Control& control, absl::Status error) {
 }
 
 void Reporter::Emit(decltype(Report::kind) kind, std::optional<std::vector<PluginStatus>> plugins) {
+  policy_.OnSign(run_.now);
+  if (muted_) return;
   std::optional<Knobs> changed_knobs;
   const auto* control = std::get_if<ControlReport>(&kind);
-  if (control != nullptr && ChangesKnobs(*control)) changed_knobs = run_.knobs;
+  // The first status of a run that has a past tells them, too.
+  const bool is_first = std::holds_alternative<StatusReport>(kind) && plugins.has_value();
+  if (is_first || (control != nullptr && ChangesKnobs(*control))) changed_knobs = run_.knobs;
   sink_.OnReport({.batch = run_.batch,
                   .time = clock_.Wall(),
                   .kind = std::move(kind),
                   .knobs = std::move(changed_knobs),
                   .resume_target = run_.target.resume_batch(),
                   .plugins = std::move(plugins)});
-  policy_.OnSign(run_.now);
 }
 
 }  // namespace pilothouse::trainer

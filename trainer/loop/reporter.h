@@ -31,6 +31,19 @@ class Reporter {
   const ReportPolicy& policy() const { return policy_; }
   // So much waits to be recorded that nothing which makes more of it is to be begun.
   bool congested() const { return sink_.Congested(); }
+  // Reports of checkpoints that the service has recorded, as ReportSink says.
+  int64_t checkpoints_recorded() const { return sink_.CheckpointsRecorded(); }
+
+  // While muted, everything is done and remembered as if it were reported, and nothing is.
+  void Mute(bool muted) { muted_ = muted; }
+  // While known, controls that are applied were reported before: they are not again.
+  void MuteControls(bool known) { controls_known_ = known; }
+  // How many controls of the run were applied, those that were not reported again included.
+  int64_t controls() const { return controls_; }
+  void set_controls(int64_t count) { controls_ = count; }
+  // The loss of `batch`, or the state after it, was reported.
+  void KnowLoss(int64_t batch) { policy_.OnLoss(batch, run_.loss, clock_.Now()); }
+  void KnowState(int64_t batch) { policy_.OnState(batch); }
 
   // The loss of this batch, unless it was reported or there is none yet.
   void LossOnce();
@@ -43,6 +56,7 @@ class Reporter {
   void ChangedStatus(absl::string_view why = "");
   // A control was applied; `plugins` as above.
   void Applied(ControlReport report, std::optional<std::vector<PluginStatus>> plugins = std::nullopt);
+  void Checkpoint(CheckpointReport report) { Emit(std::move(report)); }
   void FromPlugin(const PluginSpec& plugin, std::variant<PluginOutput, PluginFailure> what);
   void SignOfLife();
   void Refused(const Control& control, absl::Status error);
@@ -56,6 +70,9 @@ class Reporter {
   ReportPolicy policy_;
   RunStatus status_ = RunStatus::kIdle;
   IdleReason idle_reason_ = IdleReason::kNone;
+  bool muted_ = false;
+  bool controls_known_ = false;
+  int64_t controls_ = 0;
 };
 
 // The status of a run that waits for this reason, or does not wait.

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
+#include "trainer/checkpoint/saved_state.h"
 #include "trainer/loop/clock.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/target.h"
@@ -12,7 +14,11 @@
 namespace pilothouse::trainer {
 
 // Changed by the training loop alone; whoever reports or looks at the run reads it. Used on the training thread.
-struct RunState {
+struct RunState final : Stateful {
+  // At the beginning of a run.
+  RunState(const Knobs& first_knobs, int64_t first_target, BatchSizes batch_sizes, TimePoint time)
+      : knobs(first_knobs), target(first_target), timelines(batch_sizes, time), now(time), sizes(batch_sizes) {}
+
   int64_t batch = 0;
   double loss = -1;  // of `batch`; −1 before any
   Knobs knobs;
@@ -20,12 +26,20 @@ struct RunState {
   RunTimelines timelines;
   // The time at this boundary.
   TimePoint now;
+  // When it was saved, by the machine's clock.
+  WallTime saved_time;
+  BatchSizes sizes;
 
   // Time has passed until `time`, of which `trained` was spent on batches.
   void Advance(TimePoint time, Duration trained) {
     now = time;
     timelines.Advance(batch, time, trained);
   }
+
+  // As texts "batch" and "loop".
+  void Save(SavedState& state) const override;
+  // The timelines go on from `now`.
+  absl::Status Restore(const SavedState& state) override;
 };
 
 }  // namespace pilothouse::trainer

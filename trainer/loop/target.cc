@@ -42,22 +42,22 @@ absl::Status Target::Apply(const TargetChange& change, int64_t batch) {
       next = batch;
       break;
     case TargetChange::Kind::kResume:
-      next = resume_batch_;
+      next = now_.resume_batch;
       break;
   }
-  batch_ = next;
-  paused_ = change.kind == TargetChange::Kind::kPause;
+  now_.batch = next;
+  now_.paused = change.kind == TargetChange::Kind::kPause;
   if (next > batch) {
-    resume_batch_ = next;
-    diverged_ = false;
+    now_.resume_batch = next;
+    now_.diverged = false;
   }
   return absl::OkStatus();
 }
 
 IdleReason Target::IdleReasonAt(int64_t batch) const {
-  if (diverged_) return IdleReason::kDiverged;
-  if (batch_ > batch) return IdleReason::kNone;
-  return paused_ || batch_ < batch ? IdleReason::kPaused : IdleReason::kTargetReached;
+  if (now_.diverged) return IdleReason::kDiverged;
+  if (now_.batch > batch) return IdleReason::kNone;
+  return now_.paused || now_.batch < batch ? IdleReason::kPaused : IdleReason::kTargetReached;
 }
 
 }  // namespace pilothouse::trainer

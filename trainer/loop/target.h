@@ -12,29 +12,37 @@ namespace pilothouse::trainer {
 // Invariant: while a run trains, its target is its resume target. Not thread-safe.
 class Target {
  public:
+  // What a checkpoint keeps of it.
+  struct Saved {
+    int64_t batch = 0;
+    int64_t resume_batch = 0;
+    bool paused = false;
+    bool diverged = false;
+  };
+
   // REQUIRES: 0 <= batch <= kMaxTarget.
-  explicit Target(int64_t batch = 0) : batch_(batch), resume_batch_(batch) {}
+  explicit Target(int64_t batch = 0) : now_{batch, batch, false, false} {}
+  explicit Target(const Saved& saved) : now_(saved) {}
 
   // The batch to train up to, and where a resume leads: the last target that lay ahead when it was set.
-  int64_t batch() const { return batch_; }
-  int64_t resume_batch() const { return resume_batch_; }
+  int64_t batch() const { return now_.batch; }
+  int64_t resume_batch() const { return now_.resume_batch; }
 
   // Changes the target of a run that is at `batch`. On TARGET_INVALID nothing has changed.
   absl::Status Apply(const TargetChange& change, int64_t batch);
 
   // The loss became NaN or infinite: wait until a target that lies ahead is set, or Recover.
-  void Diverge() { diverged_ = true; }
+  void Diverge() { now_.diverged = true; }
   // Others took the place of the parameters that diverged.
-  void Recover() { diverged_ = false; }
+  void Recover() { now_.diverged = false; }
+
+  const Saved& Save() const { return now_; }
 
   // kNone: the run trains.
   IdleReason IdleReasonAt(int64_t batch) const;
 
  private:
-  int64_t batch_;
-  int64_t resume_batch_;
-  bool paused_ = false;
-  bool diverged_ = false;
+  Saved now_;
 };
 
 // OK if the change can be applied at some batch, else TARGET_INVALID.

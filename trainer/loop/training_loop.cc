@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
 #include "trainer/loop/loop_options.h"
 #include "trainer/loop/report_plugins.h"
 #include "trainer/loop/run_end.h"
@@ -13,13 +14,13 @@
 namespace pilothouse::trainer {
 namespace {
 
-RunState BeginningOf(const LoopOptions& options, const LearnerFacts& facts, TimePoint now) {
-  return {.batch = 0,
-          .loss = -1,
-          .knobs = options.knobs,
-          .target = Target(options.target),
-          .timelines = RunTimelines({facts.examples, facts.batch_size}, now),
-          .now = now};
+int64_t FirstTarget(const LoopOptions& options) {
+  return options.resume == nullptr ? options.target : options.resume->initial_target;
+}
+
+absl::Status OnlyPeopleRewind() {
+  return MakeError(v1::ERROR_REASON_PLUGIN_INVALID, "",
+                   "A plugin cannot take its run back; a person or a program can.");
 }
 
 }  // namespace
@@ -29,22 +30,30 @@ TrainingLoop::TrainingLoop(LoopOptions options, Learner& learner, Mailbox& mailb
       learner_(learner),
       mailbox_(mailbox),
       clock_(clock),
-      state_(BeginningOf(options_, learner.facts(), clock.Now())),
+      state_(options_.knobs, FirstTarget(options_), {learner.facts().examples, learner.facts().batch_size},
+             clock.Now()),
       reporter_(state_, sink, clock),
       view_(options_.run_id, options_.directory, state_, learner),
       plugins_(KindsOf(options_), SurroundingsOf(options_, learner.facts()), state_.timelines,
-               [&clock] { return clock.Now(); }) {
+               [&clock] { return clock.Now(); }),
+      checkpoints_(options_, RunParts{learner_, state_, view_, plugins_, wishes_}, reporter_, mailbox, clock) {
   AddReportPlugins(state_, reporter_, plugins_);
 }
 
 StatusReport TrainingLoop::Run() {
-  Begin();
-  while (true) {
+  if (options_.resume == nullptr) {
+    Begin();
+  } else if (absl::Status back = ComeBack(); !back.ok()) {
+    Fail(std::string(back.message()));
+  }
+  while (!ended()) {
     RunPlugins(PluginPoint::kAfterBatch);
     HandleControls();
+    if (taken_back_) return StatusReport{};
     RunPlugins(PluginPoint::kBeforeBatch);
     if (ended()) break;
     reporter_.ChangedStatus(std::exchange(pause_note_, ""));
+    checkpoints_.AtBoundary();
     if (reporter_.status() == RunStatus::kTraining) {
       Train();
     } else {
@@ -54,14 +63,19 @@ StatusReport TrainingLoop::Run() {
   return End();
 }
 
-void TrainingLoop::Begin() {
+TrainingLoop::NotAttached TrainingLoop::AttachFirst() {
   // While no time has passed on any timeline: time 0 is still to come.
-  std::vector<std::pair<PluginSpec, absl::Status>> refused;
+  NotAttached refused;
   for (const PluginSpec& spec : options_.plugins) {
     absl::StatusOr<std::string> attached = plugins_.Attach(spec);
     if (!attached.ok()) refused.emplace_back(spec, attached.status());
   }
-  state_.Advance(clock_.Now(), Duration::zero());
+  return refused;
+}
+
+void TrainingLoop::Begin() {
+  const NotAttached refused = AttachFirst();
+  Pass(Duration::zero());
   const IdleReason reason = state_.target.IdleReasonAt(state_.batch);
   reporter_.Status(StatusFor(reason), reason, "", plugins_.List());
   for (const auto& [spec, why] : refused) OnNotAttached(spec, why);
@@ -77,28 +91,40 @@ void TrainingLoop::OnNotAttached(PluginSpec spec, const absl::Status& why) {
   OnWish(spec, {TargetChange{TargetChange::Kind::kPause, 0}, "a required plugin could not be attached"}).IgnoreError();
 }
 
+int64_t TrainingLoop::Limit() const {
+  if (catch_up_.has_value()) return std::min(catch_up_->through_batch(), catch_up_->NextControlBatch());
+  return std::min({state_.target.batch(), schedule_.NextBatch(), checkpoints_.NextBatch()});
+}
+
 void TrainingLoop::Train() {
   view_.Forget();
   const int64_t first = state_.batch;
-  const int64_t due = std::min(
-      {state_.target.batch(), schedule_.NextBatch(), plugins_.next_due_batch(), state_.batch + pacer_.batches()});
+  const int64_t due = std::min({Limit(), plugins_.next_due_batch(), state_.batch + pacer_.batches()});
   const double eta = state_.knobs.eta;
+  // Whoever writes while the run comes back to where it was is answered when it is there.
+  const bool deaf = catch_up_.has_value();
   bool finite = true;
   do {
     state_.loss = learner_.Step(++state_.batch, eta);
     finite = std::isfinite(state_.loss);
-  } while (state_.batch < due && finite && mailbox_.empty());
+  } while (state_.batch < due && finite && (deaf || mailbox_.empty()));
   if (!finite) state_.target.Diverge();
   trained_ = true;
   const TimePoint now = clock_.Now();
   const Duration elapsed = now - state_.now;
   pacer_.Record(state_.batch - first, elapsed);
-  state_.Advance(now, elapsed);
+  PassUntil(now, elapsed);
 }
 
 void TrainingLoop::Wait() {
-  mailbox_.WaitUntil(plugins_.next_due_moment());
-  state_.Advance(clock_.Now(), Duration::zero());
+  mailbox_.WaitUntil(std::min(plugins_.next_due_moment(), checkpoints_.NextMoment()));
+  Pass(Duration::zero());
+}
+
+void TrainingLoop::PassUntil(TimePoint now, Duration trained) {
+  state_.now = now;
+  const TimePoint time = catch_up_.has_value() ? catch_up_->TimeAt(state_.batch) : state_.now;
+  state_.timelines.Advance(state_.batch, time, trained);
 }
 
 void TrainingLoop::RunPlugins(PluginPoint point) {
@@ -113,11 +139,12 @@ void TrainingLoop::RunPlugins(PluginPoint point) {
     ran = true;
   }
   // What plugins take is not to be taken for the time of batches.
-  if (ran) state_.Advance(clock_.Now(), Duration::zero());
+  if (ran) Pass(Duration::zero());
 }
 
 StatusReport TrainingLoop::End() {
   reporter_.LossOnce();
+  checkpoints_.RefuseAsked(RunEnded(RunStatus::kStopping));
   plugins_.RunLast(view_, *this);
   for (const Control& control : schedule_.TakeAll()) reporter_.Refused(control, RunEnded(RunStatus::kStopping));
   for (const Letter& letter : mailbox_.Close(ending_->status)) Handle(letter);
@@ -126,10 +153,12 @@ StatusReport TrainingLoop::End() {
 }
 
 void TrainingLoop::OnOutput(const PluginSpec& plugin, PluginOutput output) {
+  if (known_reports_.has_value() && known_reports_->Take(state_.batch, plugin.name)) return;
   reporter_.FromPlugin(plugin, std::move(output));
 }
 
 void TrainingLoop::OnFailure(const PluginSpec& plugin, PluginFailure failure) {
+  if (known_reports_.has_value() && known_reports_->Take(state_.batch, plugin.name)) return;
   reporter_.FromPlugin(plugin, std::move(failure));
 }
 
@@ -139,8 +168,15 @@ absl::Status TrainingLoop::OnWish(const PluginSpec& plugin, Wish wish) {
   if (ended() || (stopping_ && stop != nullptr)) return absl::OkStatus();
   // How the run ended is told without who asked for it.
   if (stop != nullptr) stop->message = absl::StrCat(plugin.name, ": ", stop->message);
-  return Accept({absl::StrCat("plugin-", plugin.name, "-", state_.batch, "-", ++wishes_), std::move(wish.change),
-                 std::nullopt, absl::StrCat("plugin ", plugin.name), std::move(wish.note)});
+  if (std::holds_alternative<RewindChange>(wish.change)) return OnlyPeopleRewind();
+  const std::string name = wishes_.Next(plugin.name, state_.batch);
+  if (catch_up_.has_value()) {
+    // What it came to then is in the journal; of the batch that the run comes back to, some of it may be missing.
+    if (const std::optional<Control> then = catch_up_->TakeControl(state_.batch, name)) return ApplyAgain(*then);
+    if (visits_ || state_.batch < catch_up_->through_batch()) return absl::OkStatus();
+  }
+  return Accept(
+      {name, std::move(wish.change), std::nullopt, absl::StrCat(kPluginOrigin, plugin.name), std::move(wish.note)});
 }
 
 }  // namespace pilothouse::trainer

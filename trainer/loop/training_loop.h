@@ -7,9 +7,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "trainer/checkpoint/saved_state.h"
+#include "trainer/loop/catch_up.h"
+#include "trainer/loop/checkpointer.h"
 #include "trainer/loop/clock.h"
 #include "trainer/loop/clock_pacer.h"
 #include "trainer/loop/control.h"
@@ -21,6 +26,7 @@
 #include "trainer/loop/report.h"
 #include "trainer/loop/reporter.h"
 #include "trainer/loop/run_state.h"
+#include "trainer/loop/wish_names.h"
 #include "trainer/plugin/plugin_host.h"
 
 namespace pilothouse::trainer {
@@ -50,17 +56,51 @@ class TrainingLoop final : private PluginSink {
   // While the sink is congested, which is while the service is away for long, the run trains on, past what plugins
   // might have decided: it must not depend on the service. Plugins stay due and run once the congestion is over; those
   // after a batch also where the run has come to its target by then. A run that ends first gives them their last call.
+  //
+  // A run with a past (options.resume) first comes back to where it was: it trains there without reporting anything,
+  // applying what the journal holds, while plugins run and remember what they should, and ask for nothing. Then it says
+  // how it stands, and all is as if nothing had happened.
+  //
+  // A run that was taken back returns, too, without having ended: taken_back() says so. Once the service has recorded
+  // what was reported, another loop goes on, by the journal, with the same learner and mailbox.
   StatusReport Run();
+
+  bool taken_back() const { return taken_back_; }
+
+  // Comes to where options.resume leads, applying all controls of that batch, and returns what the run remembers there.
+  // Reports nothing. `learner` is then there, too.
+  static absl::StatusOr<SavedState> Visit(LoopOptions options, Learner& learner, Clock& clock);
 
  private:
   // Attaches the plugins and reports the first status. They were checked before; one that cannot be attached any more,
   // since a file has gone, say, is reported as a failure, and pauses the run if it is required.
   void Begin();
+  using NotAttached = std::vector<std::pair<PluginSpec, absl::Status>>;
+  NotAttached AttachFirst();
   void OnNotAttached(PluginSpec spec, const absl::Status& why);
+
+  // The run goes on from its past, or begins as a fork. An error leaves it as it is: it cannot.
+  absl::Status ComeBack();
+  // Where the past begins for it: at a checkpoint, or at the beginning of the run.
+  absl::Status RestoreOrReset();
+  // Trains up to where the run was, all muted.
+  void CatchUpWithPast();
+  // It is there: what was not reported of that batch is, and how the run stands.
+  void FinishCatchUp();
+  absl::Status BeginFork();
+  void ApplyPast();
+  absl::Status ApplyAgain(const Control& control);
+  // The run cannot go on.
+  void Fail(const std::string& message);
   // Trains until something is due, a letter comes or the loss is no longer finite; one batch at least.
   void Train();
+  // The batch that Train is to stop at, whatever plugins say.
+  int64_t Limit() const;
   // Sleeps until a letter comes or a heartbeat is due.
   void Wait();
+  // Time has passed until now, of which `trained` was spent on batches.
+  void PassUntil(TimePoint now, Duration trained);
+  void Pass(Duration trained) { PassUntil(clock_.Now(), trained); }
   StatusReport End();
 
   void RunPlugins(PluginPoint point);
@@ -73,6 +113,7 @@ class TrainingLoop final : private PluginSink {
   // Applies a control, or keeps it until its batch. An error has changed nothing.
   absl::Status Accept(const Control& control);
   absl::Status Check(const Change& change) const;
+  absl::Status CheckRewind(int64_t batch) const;
   absl::Status Apply(const Control& control);
   // Make the change and report it; an error has changed nothing.
   absl::Status Apply(const Control& control, const KnobChange& change);
@@ -86,8 +127,8 @@ class TrainingLoop final : private PluginSink {
   absl::Status Apply(const Control& control, const RewindChange& change);
   absl::Status ReportPluginChange(const Control& control, int64_t before, const absl::StatusOr<std::string>& name);
   void Answer(const Query& query);
-
-  absl::Status SaveParameters();
+  // What comes after the run was taken back is for the loop that goes on.
+  void LeaveForNext(std::vector<Letter> letters);
 
   bool ended() const { return ending_.has_value(); }
   // No batch follows as things stand.
@@ -102,8 +143,17 @@ class TrainingLoop final : private PluginSink {
   Reporter reporter_;
   LearnerView view_;
   PluginHost plugins_;
+  WishNames wishes_;
+  Checkpointer checkpoints_;
   ControlSchedule schedule_;
   ClockPacer pacer_;
+  // Set while the run comes back to where it was.
+  std::optional<CatchUp> catch_up_;
+  // Also for some time after that: the end of a run is at one batch, too.
+  std::optional<KnownReports> known_reports_;
+  // Nothing is to be reported when it is there.
+  bool visits_ = false;
+  bool taken_back_ = false;
 
   // A batch was trained since the boundary at which plugins ran last, or could have.
   bool trained_ = false;
@@ -115,8 +165,6 @@ class TrainingLoop final : private PluginSink {
     std::string message;
   };
   std::optional<Ending> ending_;
-  // Of what plugins ask for, to tell one from another.
-  int64_t wishes_ = 0;
   // What was said about pausing, for the status that follows.
   std::string pause_note_;
 };

@@ -1,10 +1,8 @@
 // How the training loop takes controls and queries, and what each change does.
-#include <filesystem>
-#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
 #include "trainer/checkpoint/file_hash.h"
@@ -28,10 +26,11 @@ std::string NotSaved(const absl::Status& cause) {
 }
 
 absl::Status SaveFailed(const absl::Status& cause) {
-  return MakeError(v1::ERROR_REASON_SAVE_FAILED, "",
-                   absl::StrCat("The parameters cannot be saved, so the run was not stopped; it goes on. Free room or ",
-                                "mend its directory, then stop it again. The cause: ", cause.message()),
-                   {{"cause", std::string(cause.message())}});
+  return MakeError(
+      v1::ERROR_REASON_SAVE_FAILED, "",
+      absl::StrCat("The parameters cannot be saved, so nothing was done; the run goes on. Free room or mend ",
+                   "its directory, then ask again. The cause: ", cause.message()),
+      {{"cause", std::string(cause.message())}});
 }
 
 }  // namespace
@@ -39,16 +38,35 @@ absl::Status SaveFailed(const absl::Status& cause) {
 void TrainingLoop::HandleControls() {
   const bool due = schedule_.NextBatch() <= state_.batch;
   if (!due && mailbox_.empty()) return;
-  for (const Control& control : schedule_.TakeDue(state_.batch)) {
-    if (absl::Status status = Apply(control); !status.ok()) reporter_.Refused(control, std::move(status));
+  std::vector<Letter> left;
+  for (Control& control : schedule_.TakeDue(state_.batch)) {
+    if (taken_back_) {
+      left.emplace_back(std::move(control));
+    } else if (absl::Status status = Apply(control); !status.ok()) {
+      reporter_.Refused(control, std::move(status));
+    }
   }
-  for (const Letter& letter : mailbox_.Take(kMaxLettersPerBoundary)) Handle(letter);
+  for (Letter& letter : mailbox_.Take(kMaxLettersPerBoundary)) {
+    if (taken_back_) {
+      left.push_back(std::move(letter));
+    } else {
+      Handle(letter);
+    }
+  }
+  if (taken_back_) return LeaveForNext(std::move(left));
   // What they take, copying the parameters for one, is not to be taken for the time of batches.
-  state_.Advance(clock_.Now(), Duration::zero());
+  Pass(Duration::zero());
+}
+
+void TrainingLoop::LeaveForNext(std::vector<Letter> letters) {
+  for (Control& control : schedule_.TakeAll()) letters.emplace_back(std::move(control));
+  for (Control& control : checkpoints_.TakeAsked()) letters.emplace_back(std::move(control));
+  mailbox_.PutBack(std::move(letters));
 }
 
 void TrainingLoop::Handle(const Letter& letter) {
   if (const Query* query = std::get_if<Query>(&letter)) return Answer(*query);
+  if (const auto* outcome = std::get_if<CheckpointOutcome>(&letter)) return checkpoints_.OnOutcome(*outcome);
   const auto& control = std::get<Control>(letter);
   if (absl::Status status = Accept(control); !status.ok()) reporter_.Refused(control, std::move(status));
 }
@@ -70,7 +88,18 @@ absl::Status TrainingLoop::Check(const Change& change) const {
   if (const auto* attach = std::get_if<AttachPluginChange>(&change)) {
     return WithFieldPrefix(plugins_.Check(attach->spec), kPluginField);
   }
+  if (const auto* rewind = std::get_if<RewindChange>(&change)) return CheckRewind(rewind->batch);
   return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::CheckRewind(int64_t batch) const {
+  if (batch >= options_.first_batch && batch <= state_.batch) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_BATCH_OUT_OF_RANGE, "batch",
+                   absl::StrCat("The run can be taken back to a batch from ", options_.first_batch, " to ",
+                                state_.batch, ", where it is now; got ", batch, "."),
+                   {{"batch", absl::StrCat(batch)},
+                    {"first_batch", absl::StrCat(options_.first_batch)},
+                    {"last_batch", absl::StrCat(state_.batch)}});
 }
 
 absl::Status TrainingLoop::Apply(const Control& control) {
@@ -99,11 +128,13 @@ absl::Status TrainingLoop::Apply(const Control& control, const StopChange& chang
   if (std::exchange(stopping_, true)) return RunEnded(RunStatus::kStopping);
   reporter_.Status(RunStatus::kStopping, IdleReason::kNone, "");
   plugins_.Run(PluginPoint::kBeforeStop, view_, *this);
-  const absl::Status saved = SaveParameters();
+  CheckpointOutcome checkpoint = checkpoints_.WriteNow(/*pin=*/false);
+  const absl::Status saved = checkpoint.status;
   stopping_ = false;
   // What saving took is not to be taken for the time of batches.
-  state_.Advance(clock_.Now(), Duration::zero());
+  Pass(Duration::zero());
   if (!saved.ok() && !change.must_end) {
+    checkpoints_.Report(std::move(checkpoint));
     reporter_.ChangedStatus(
         absl::StrCat("The run was not stopped, since its parameters cannot be saved: ", saved.message()));
     return SaveFailed(saved);
@@ -113,6 +144,8 @@ absl::Status TrainingLoop::Apply(const Control& control, const StopChange& chang
                        : Ending{RunStatus::kFailed, JoinSentences(change.message, NotSaved(saved))};
   const auto final_batch = static_cast<double>(state_.batch);
   reporter_.Applied({control, final_batch, final_batch, ""});
+  // After the stop: whoever goes on from this checkpoint must not miss what a plugin decided here.
+  checkpoints_.Report(std::move(checkpoint));
   return absl::OkStatus();
 }
 
@@ -142,7 +175,8 @@ absl::Status TrainingLoop::ReportPluginChange(const Control& control, int64_t be
 }
 
 absl::Status TrainingLoop::Apply(const Control& control, const ParametersChange& change) {
-  const std::string path = absl::StrCat(options_.directory, "/", change.file);
+  const std::string& directory = options_.past_directory.empty() ? options_.directory : options_.past_directory;
+  const std::string path = absl::StrCat(directory, "/", change.file);
   const absl::StatusOr<std::string> hash = FileHash(path);
   if (!hash.ok()) return hash.status();
   if (*hash != change.sha256) {
@@ -156,8 +190,30 @@ absl::Status TrainingLoop::Apply(const Control& control, const ParametersChange&
   return absl::OkStatus();
 }
 
-absl::Status TrainingLoop::Apply(const Control&, const CheckpointChange&) { return absl::UnimplementedError(""); }
-absl::Status TrainingLoop::Apply(const Control&, const RewindChange&) { return absl::UnimplementedError(""); }
+absl::Status TrainingLoop::Apply(const Control& control, const CheckpointChange&) {
+  if (!catch_up_.has_value()) {
+    checkpoints_.Ask(control, /*applied=*/false);
+  } else if (!visits_ && !catch_up_->HasCheckpoint(control.request_id)) {
+    // Whoever asked for it may still wait for it.
+    checkpoints_.Ask(control, /*applied=*/true);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TrainingLoop::Apply(const Control& control, const RewindChange& change) {
+  // Where the past led to before is not where it leads now.
+  if (catch_up_.has_value()) return state_.target.Apply({TargetChange::Kind::kPause, 0}, state_.batch);
+  if (absl::Status status = CheckRewind(change.batch); !status.ok()) return status;
+  // What came after is kept, and can be gone back to without learning it again.
+  reporter_.LossOnce();
+  CheckpointOutcome checkpoint = checkpoints_.WriteNow(/*pin=*/true);
+  const absl::Status saved = checkpoint.status;
+  checkpoints_.Report(std::move(checkpoint));
+  if (!saved.ok()) return SaveFailed(saved);
+  reporter_.Applied({control, static_cast<double>(change.batch), static_cast<double>(state_.batch), ""});
+  taken_back_ = true;
+  return absl::OkStatus();
+}
 
 void TrainingLoop::Answer(const Query& query) {
   RunSnapshot snapshot{.batch = state_.batch,
@@ -183,14 +239,6 @@ void TrainingLoop::Answer(const Query& query) {
   }
   if (query.include_plugins) snapshot.plugins = plugins_.List();
   query.answer(std::move(snapshot));
-}
-
-absl::Status TrainingLoop::SaveParameters() {
-  const std::string folder = options_.directory + "/checkpoints";
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return absl::UnavailableError(absl::StrCat(folder, ": ", error.message(), "."));
-  return view_.Parameters()->Save(absl::StrFormat("%s/batch-%012d.safetensors", folder, state_.batch), state_.batch);
 }
 
 }  // namespace pilothouse::trainer

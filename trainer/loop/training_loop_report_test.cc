@@ -209,12 +209,9 @@ TEST_F(LoopTest, ReadsTheClockSeldomWhereBatchesAreFast) {
 }
 
 TEST_F(LoopTest, TheNextLossIsDueAfterTheMomentThatThisOneIsStampedWith) {
-  RunState run{.batch = 5,
-               .loss = 0.5,
-               .knobs = {},
-               .target = Target(100),
-               .timelines = RunTimelines({4, 4}, clock.Now()),
-               .now = clock.Now()};
+  RunState run({}, /*first_target=*/100, {4, 4}, clock.Now());
+  run.batch = 5;
+  run.loss = 0.5;
   Reporter reporter(run, sink, clock);
   clock.Advance(milliseconds(30));
   reporter.LossOnce();

@@ -57,6 +57,9 @@ class RunTimelines {
   // Times that would go back stay where they are.
   void Advance(int64_t batch, std::chrono::steady_clock::time_point now, std::chrono::nanoseconds trained);
 
+  // Wall time goes on from where it is, beginning at `now`: what passed since the last call counts on no timeline.
+  void ContinueAt(std::chrono::steady_clock::time_point now) { begin_ = now - now_.wall_time; }
+
   Ticks Now(Timeline timeline) const;
   // Now, in the timeline's unit.
   double Value(Timeline timeline) const;

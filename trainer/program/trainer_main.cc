@@ -151,6 +151,7 @@ int ExitCode(LinkEnd end) {
     case LinkEnd::kStopped:
       return EXIT_SUCCESS;
     case LinkEnd::kNoService:
+    case LinkEnd::kBroken:
     case LinkEnd::kRemoved:
       return kExitFailed;
     case LinkEnd::kSpecRefused:

@@ -1,0 +1,235 @@
+// A run that is interrupted after any of its reports, and goes on from what was recorded, is the run that was not.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "trainer/loop/loop_fixture.h"
+#include "trainer/loop/loop_past.h"
+#include "trainer/loop/supervised_learner.h"
+#include "trainer/plugin/builtin/builtin_kinds.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+using std::chrono::milliseconds;
+using Kind = TargetChange::Kind;
+
+// 30 examples of two classes that a curve tells apart.
+Dataset Curve() {
+  Dataset data{{30, 2, {}}, {30, 1, {}}};
+  for (int64_t row = 0; row < data.inputs.rows; ++row) {
+    const double x = std::sin(static_cast<double>(row) * 1.7);
+    const double y = std::cos(static_cast<double>(row) * 2.9);
+    data.inputs.values.insert(data.inputs.values.end(), {x, y});
+    data.targets.values.push_back(x * y > 0.1 ? 1 : 0);
+  }
+  return data;
+}
+
+std::unique_ptr<Learner> MakeReal() {
+  LearnerSpec spec;
+  spec.network = *ParseShorthand("2x6tx2");
+  spec.batch_size = 4;
+  spec.seed = 7;
+  spec.standardize = true;
+  spec.validation_fraction = 0.2;
+  auto learner = MakeLearner(spec, Curve());
+  EXPECT_TRUE(learner.ok()) << learner.status();
+  return *std::move(learner);
+}
+
+// A learner whose steps take time.
+class Paced final : public Learner {
+ public:
+  Paced(FakeClock& clock, Duration step) : learner_(MakeReal()), clock_(clock), step_(step) {}
+  double Step(int64_t batch, double eta) override {
+    clock_.Advance(step_);
+    // By this clock, hours pass between two batches: a checkpoint is always written before the next.
+    if (wait_for_checkpoint != nullptr) wait_for_checkpoint(batch);
+    const double loss = learner_->Step(batch, eta);
+    losses[batch] = std::bit_cast<uint64_t>(loss);
+    return loss;
+  }
+  void Save(SavedState& state) const override { learner_->Save(state); }
+  absl::Status Restore(const SavedState& state) override { return learner_->Restore(state); }
+  void Reset() override { learner_->Reset(); }
+  std::shared_ptr<const Model> Snapshot() const override { return learner_->Snapshot(); }
+  absl::Status Load(const std::string& path) override { return learner_->Load(path); }
+  NumberArray Gradient() const override { return learner_->Gradient(); }
+  std::vector<Activations> LayerActivations() const override { return learner_->LayerActivations(); }
+  absl::StatusOr<Validation> Validate(int64_t batch) override { return learner_->Validate(batch); }
+  const LearnerFacts& facts() const override { return learner_->facts(); }
+
+  std::function<void(int64_t batch)> wait_for_checkpoint;
+  // The bits of each batch's loss.
+  std::map<int64_t, uint64_t> losses;
+
+ private:
+  std::unique_ptr<Learner> learner_;
+  FakeClock& clock_;
+  Duration step_;
+};
+
+PluginSpec Plugin(const std::string& kind, std::map<std::string, std::string> settings = {},
+                  const std::string& schedule = "") {
+  PluginSpec spec;
+  spec.kind = kind;
+  spec.settings = std::move(settings);
+  spec.schedule = schedule;
+  return spec;
+}
+
+// What a control did, and what a run came to.
+struct Outcome {
+  std::vector<std::string> controls;
+  std::vector<std::string> outputs;
+  std::map<int64_t, uint64_t> losses;
+  std::string state;
+  std::string end;
+};
+
+void Note(const std::vector<Report>& reports, Outcome& outcome) {
+  for (const Report& report : reports) {
+    if (const auto* control = std::get_if<ControlReport>(&report.kind)) {
+      outcome.controls.push_back(absl::StrCat(report.batch, " ", control->control.request_id, " = ", control->value));
+    }
+    if (std::holds_alternative<PluginReport>(report.kind)) outcome.outputs.push_back(Describe(report));
+    if (const auto* loss = std::get_if<LossReport>(&report.kind)) {
+      const auto [found, added] = outcome.losses.emplace(report.batch, std::bit_cast<uint64_t>(loss->value));
+      EXPECT_TRUE(added) << "the loss of batch " << report.batch << " was reported twice";
+    }
+  }
+}
+
+class ResumeTest : public testing::Test {
+ protected:
+  ~ResumeTest() override { std::filesystem::remove_all(root_); }
+
+  LoopOptions Options(const std::string& folder) {
+    LoopOptions options;
+    options.target = 90;
+    options.run_id = "a-run";
+    options.directory = root_ + "/" + folder;
+    options.runs_directory = root_;
+    options.seed = 7;
+    options.plugin_kinds = kinds_;
+    options.knobs.checkpoint_interval = 0;
+    options.knobs.checkpoint_every = checkpoint_every_;
+    options.knobs.loss_every = 7;
+    options.plugins = plugins_;
+    options.retention.keep_last = 1000;
+    std::filesystem::create_directories(options.directory);
+    return options;
+  }
+
+  // Runs to its end; the controls in `recorded` were made before. Adds what is reported to `reports`.
+  Outcome Run(const LoopOptions& options, const std::vector<Report>& recorded, std::vector<Report>& reports) {
+    FakeClock clock;
+    Paced learner(clock, milliseconds(10));
+    Mailbox mailbox(clock);
+    RecordingSink sink;
+    for (const Control& control : controls_) {
+      const bool known = std::any_of(recorded.begin(), recorded.end(), [&](const Report& report) {
+        const auto* made = std::get_if<ControlReport>(&report.kind);
+        return made != nullptr && made->control.request_id == control.request_id;
+      });
+      if (known) continue;
+      EXPECT_TRUE(mailbox.Put(control).ok());
+    }
+    int64_t from = -1;
+    learner.wait_for_checkpoint = [&](int64_t batch) {
+      const bool made = checkpoint_every_ > 0 && (batch - 1) % checkpoint_every_ == 0 && batch - 1 > 0;
+      // None is made where the run begins, and none while it catches up.
+      if (!made || batch - 1 <= from || (options.resume != nullptr && batch <= options.resume->through_batch)) return;
+      from = batch - 1;
+      // The store's thread writes by no clock of ours.
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+      while (mailbox.empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      EXPECT_FALSE(mailbox.empty());
+    };
+    const StatusReport last = TrainingLoop(options, learner, mailbox, sink, clock).Run();
+    reports = sink.reports;
+    Outcome outcome;
+    Note(recorded, outcome);
+    Note(reports, outcome);
+    outcome.losses.clear();
+    outcome.losses = learner.losses;
+    outcome.state = HashOfTensors(SavedStateOf(learner));
+    outcome.end = absl::StrCat(Name(last.status), " ", last.message);
+    return outcome;
+  }
+
+  // Interrupts the run after each of its reports in turn.
+  void GoesOnAfterEachReport() {
+    std::vector<Report> reports;
+    const Outcome undisturbed = Run(Options("whole"), {}, reports);
+    ASSERT_GT(reports.size(), 10U);
+    for (size_t cut = 1; cut < reports.size(); ++cut) {
+      SCOPED_TRACE(absl::StrCat("after report ", cut, ": ", Describe(reports[cut - 1])));
+      const std::vector<Report> recorded(reports.begin(), reports.begin() + static_cast<std::ptrdiff_t>(cut));
+      LoopOptions options = Options(absl::StrCat("cut-", cut));
+      options.resume =
+          std::make_shared<const ResumePlan>(PlanFrom(recorded, Options("whole").directory, options.target));
+      std::vector<Report> rest;
+      const Outcome resumed = Run(options, recorded, rest);
+      EXPECT_EQ(resumed.controls, undisturbed.controls);
+      EXPECT_EQ(resumed.outputs, undisturbed.outputs);
+      EXPECT_EQ(resumed.state, undisturbed.state);
+      EXPECT_EQ(resumed.end, undisturbed.end);
+      for (const auto& [batch, loss] : resumed.losses) EXPECT_EQ(loss, undisturbed.losses.at(batch)) << batch;
+      for (const Report& report : rest) EXPECT_GE(report.batch, options.resume->through_batch) << Describe(report);
+    }
+  }
+
+  const std::string root_ = absl::StrCat(testing::TempDir(), "/resume-test-", getpid());
+  const std::shared_ptr<const PluginKinds> kinds_ = std::make_shared<const PluginKinds>(BuiltInPluginKinds());
+  std::vector<PluginSpec> plugins_;
+  std::vector<Control> controls_;
+  int64_t checkpoint_every_ = 20;
+};
+
+TEST_F(ResumeTest, ARunSteeredByPeopleGoesOnAfterEachReport) {
+  controls_ = {{"eta", KnobChange{"eta", 0.03}, 33, "ana", ""},
+               {"state", KnobChange{"state_every", 15}, 33, "", ""},
+               {"again", KnobChange{"eta", 0.2}, 40, "ana", ""},
+               {"pause", TargetChange{Kind::kPause}, 50, "", ""},
+               {"on", TargetChange{Kind::kResume}, 50, "", ""},
+               {"more", TargetChange{Kind::kMore, 20}, 60, "", ""},
+               {"stop", StopChange{}, 80, "", ""}};
+  GoesOnAfterEachReport();
+}
+
+TEST_F(ResumeTest, ARunSteeredByPluginsGoesOnAfterEachReport) {
+  plugins_ = {Plugin("validate", {}, "each(5)"), Plugin("reduce-eta", {{"patience", "2"}, {"factor", "0.5"}}),
+              Plugin("eta-schedule", {{"etas", "30,0.05;60,0.01"}}), Plugin("save-best"),
+              Plugin("stop-after", {{"after", "75 batches"}})};
+  controls_ = {{"detach", DetachPluginChange{"eta-schedule"}, 45, "", ""},
+               {"attach", AttachPluginChange{Plugin("statistics", {}, "each(20)")}, 35, "", ""},
+               {"reschedule", ReschedulePluginChange{"validate", "each(4)", std::nullopt}, 52, "", ""}};
+  GoesOnAfterEachReport();
+}
+
+TEST_F(ResumeTest, ARunWithoutAnyCheckpointGoesOnFromItsBeginning) {
+  checkpoint_every_ = 0;
+  plugins_ = {Plugin("validate", {}, "each(8)"), Plugin("early-stopping", {{"patience", "3"}})};
+  controls_ = {{"eta", KnobChange{"eta", 0.3}, 20, "", ""}, {"stop", StopChange{}, 90, "", ""}};
+  GoesOnAfterEachReport();
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer
