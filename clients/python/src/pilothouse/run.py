@@ -78,7 +78,7 @@ class Run(RunPlugins, RunCheckpoints, RunHistory):
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Receipt:
-        """Changes a knob: "eta", "loss_interval", "loss_every", "state_every", …; state().knobs lists them.
+        """Changes a knob: "eta", "loss_every", "state_every", "checkpoint_interval", …; state().knobs lists them.
 
         Raises:
             KnobUnknown: the run has no such knob.
