@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "trainer/loop/wish_names.h"
+
 namespace pilothouse::trainer {
 namespace {
 
@@ -26,9 +28,9 @@ std::optional<Control> CatchUp::TakeControl(int64_t batch) {
   return control;
 }
 
-std::optional<Control> CatchUp::TakeControl(int64_t batch, const std::string& request_id) {
+std::optional<Control> CatchUp::TakeControl(int64_t batch, const std::string& name) {
   for (auto it = controls_.begin(); it != controls_.end() && it->batch <= batch; ++it) {
-    if (it->control.request_id != request_id) continue;
+    if (!WishNames::IsOf(it->control.request_id, name)) continue;
     Control control = std::move(it->control);
     controls_.erase(it);
     return control;

@@ -175,8 +175,10 @@ absl::Status TrainingLoop::OnWish(const PluginSpec& plugin, Wish wish) {
     if (const std::optional<Control> then = catch_up_->TakeControl(state_.batch, name)) return ApplyAgain(*then);
     if (visits_ || state_.batch < catch_up_->through_batch()) return absl::OkStatus();
   }
-  return Accept(
-      {name, std::move(wish.change), std::nullopt, absl::StrCat(kPluginOrigin, plugin.name), std::move(wish.note)});
+  // What is asked for again after the run was taken back is another control.
+  const std::string request_id = WishNames::OnLine(name, options_.line());
+  return Accept({request_id, std::move(wish.change), std::nullopt, absl::StrCat(kPluginOrigin, plugin.name),
+                 std::move(wish.note)});
 }
 
 }  // namespace pilothouse::trainer

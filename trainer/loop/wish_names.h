@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "trainer/checkpoint/saved_state.h"
 
 namespace pilothouse::trainer {
@@ -16,6 +17,11 @@ class WishNames final : public Stateful {
  public:
   // "plugin-NAME-BATCH-K" for the K-th thing that a plugin asks for at a batch.
   std::string Next(const std::string& plugin, int64_t batch);
+  // The request_id of what is asked for by this name on a line: "plugin-NAME-BATCH-K", and where the run was taken back
+  // before, which makes it come to the same batch again, "plugin-NAME-BATCH-K-line-LINE".
+  static std::string OnLine(const std::string& name, int64_t line);
+  // Whether a request_id is that of the name, on whatever line.
+  static bool IsOf(absl::string_view request_id, absl::string_view name);
 
   void Save(SavedState& state) const override;
   absl::Status Restore(const SavedState& state) override;
