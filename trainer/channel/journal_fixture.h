@@ -55,7 +55,8 @@ class JournalFixture {
   // The next event of the journal. Returns its sequence.
   uint64_t Add(v1::Event event) {
     event.set_sequence(++sequence_);
-    EXPECT_TRUE(EventInserter(*database_).Insert({event, sequence_}).ok());
+    const absl::Status inserted = EventInserter(*database_).Insert({event, sequence_});
+    EXPECT_TRUE(inserted.ok()) << inserted << event.DebugString();
     EXPECT_TRUE(StorePosition(*database_, sequence_, sequence_).ok());
     events_[sequence_] = std::move(event);
     return sequence_;

@@ -270,6 +270,12 @@ absl::StatusOr<const RunHistory::KnownCheckpoint*> RunHistory::Content::FindBase
   };
   std::sort(candidates.begin(), candidates.end(),
             [&](const KnownCheckpoint* a, const KnownCheckpoint* b) { return place(a) > place(b); });
+  // One checkpoint may be told of several times: to each who asked for it.
+  candidates.erase(std::unique(candidates.begin(), candidates.end(),
+                               [](const KnownCheckpoint* one, const KnownCheckpoint* other) {
+                                 return one->report.file() == other->report.file();
+                               }),
+                   candidates.end());
   for (const KnownCheckpoint* candidate : candidates) {
     // What retention removed is not missing.
     if (!IsFile(FileOf(*candidate))) continue;

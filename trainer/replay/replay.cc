@@ -15,6 +15,7 @@
 #include "trainer/channel/run_history.h"
 #include "trainer/channel/run_spec.h"
 #include "trainer/checkpoint/checkpoint_store.h"
+#include "trainer/loop/run_state.h"
 #include "trainer/replay/replayer.h"
 
 namespace pilothouse::trainer {
@@ -75,7 +76,10 @@ absl::Status BeginFork(const std::string& directory, const RunHistory& history, 
   file = base->report.file();
   const absl::StatusOr<SavedState> saved = ReadCheckpoint(absl::StrCat(directory, "/", file), base->report.sha256());
   if (!saved.ok()) return saved.status();
-  begin.batch = base->report.batch();
+  // The spec says what the run this one was forked from began with; where it was then, only the checkpoint does.
+  RunState state(Knobs(), /*first_target=*/0, BatchSizes(), TimePoint());
+  if (absl::Status restored = state.Restore(*saved); !restored.ok()) return restored;
+  begin = {.batch = state.batch, .eta = state.knobs.eta, .loss = state.loss};
   return learner.Restore(*saved);
 }
 

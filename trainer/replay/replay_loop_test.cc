@@ -1,0 +1,136 @@
+// Replay of what the training loop itself reports: steered, taken back, come back from death, forked.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "trainer/replay/living_run.h"
+#include "trainer/replay/replay_result.h"
+#include "trainer/replay/scripted_run.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+using testing::HasSubstr;
+
+void AddPlugin(v1::RunSpec& spec, const std::string& kind, const std::string& schedule) {
+  v1::PluginSpec& plugin = *spec.add_plugins();
+  plugin.set_kind(kind);
+  plugin.set_schedule(schedule);
+}
+
+// Everything is reported, checkpoints are made, plugins measure and steer.
+v1::RunSpec BusySpec() {
+  v1::RunSpec spec = CircleSpec();
+  spec.mutable_report()->set_loss_every(1);
+  spec.mutable_report()->set_state_every(10);
+  spec.mutable_checkpoints()->set_every(16);
+  spec.mutable_checkpoints()->mutable_interval()->set_seconds(0);
+  AddPlugin(spec, "validate", "each(7)");
+  AddPlugin(spec, "eta-schedule", "");
+  (*spec.mutable_plugins(1)->mutable_settings())["factor"] = "0.9";
+  (*spec.mutable_plugins(1)->mutable_settings())["every"] = "11 batches";
+  return spec;
+}
+
+class ReplayLoopTest : public testing::Test {
+ protected:
+  ReplayLoopTest() { std::ofstream(table_) << CircleTable(); }
+  ~ReplayLoopTest() override { std::filesystem::remove(table_); }
+
+  // To 60, back to 37, with another eta to 100, and the end.
+  static void Steer(LivingRun& run) {
+    run.welcome().set_target(60);
+    run.on_event = [&run](const v1::Event& event) {
+      if (!event.has_status() || event.status().status() != v1::RUN_STATUS_IDLE) return;
+      if (event.batch() == 60) run.Ask("back", RewindChange{37, "first"});
+      if (event.batch() == 37) {
+        run.Ask("eta", KnobChange{"eta", 0.3});
+        run.Ask("on", TargetChange{TargetChange::Kind::kBatch, 100});
+      }
+      if (event.batch() == 100) run.Ask("stop", StopChange{});
+    };
+  }
+
+  void ExpectIdentical(LivingRun& run) {
+    const absl::StatusOr<ReplayResult> result = run.Replay();
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_FALSE(result->difference.has_value()) << ToText(*result);
+    EXPECT_THAT(ToText(*result), HasSubstr("identical through batch 100 ("));
+    EXPECT_EQ(result->losses, 60 + 63);
+    EXPECT_EQ(result->rewinds, 1);
+    // While one is being written, another is not begun; but to be taken back, the run waits for one.
+    EXPECT_GE(result->checkpoints, 1);
+    EXPECT_GE(result->states, 12);
+    EXPECT_GE(result->validations, 12);
+  }
+
+  const std::string table_ = absl::StrCat(testing::TempDir(), "/replay-loop-", getpid(), ".csv");
+};
+
+TEST_F(ReplayLoopTest, ARunWithPluginsThatIsTakenBackIsIdentical) {
+  LivingRun run(BusySpec(), table_);
+  Steer(run);
+  run.Live();
+  EXPECT_EQ(run.last().status, RunStatus::kStopped) << run.last().message;
+  ExpectIdentical(run);
+}
+
+TEST_F(ReplayLoopTest, ARunWhoseTrainerDiesAnywhereComesBackToTheSameCurve) {
+  LivingRun undisturbed(BusySpec(), table_);
+  Steer(undisturbed);
+  undisturbed.Live();
+  const size_t count = undisturbed.events().size();
+  for (size_t dies_after = 5; dies_after < count; dies_after += count / 12) {
+    SCOPED_TRACE(absl::StrCat("dies after ", dies_after, " events"));
+    LivingRun run(BusySpec(), table_);
+    Steer(run);
+    run.Live(dies_after);
+    run.Live();
+    EXPECT_EQ(run.last().status, RunStatus::kStopped) << run.last().message;
+    EXPECT_EQ(run.Losses(), undisturbed.Losses());
+    ExpectIdentical(run);
+  }
+}
+
+TEST_F(ReplayLoopTest, AForkOfABranchIsIdentical) {
+  LivingRun parent(BusySpec(), table_);
+  Steer(parent);
+  parent.Live();
+  v1::RunSpec spec = BusySpec();
+  spec.set_seed(11);
+  spec.mutable_parent()->set_run_id("parent");
+  spec.mutable_parent()->set_batch(45);
+  spec.mutable_parent()->set_branch("first");
+  LivingRun fork(spec, table_);
+  v1::ForkPoint& point = *fork.welcome().mutable_fork();
+  point.set_directory(parent.journal().directory());
+  point.set_batch(45);
+  point.set_branch("first");
+  v1::KnobChange& eta = *point.add_knobs();
+  eta.set_name("eta");
+  eta.set_value(0.05);
+  fork.welcome().set_target(80);
+  fork.on_event = [&fork](const v1::Event& event) {
+    if (event.has_status() && event.status().status() == v1::RUN_STATUS_IDLE) fork.Ask("stop", StopChange{});
+  };
+  fork.Live();
+  EXPECT_EQ(fork.last().status, RunStatus::kStopped) << fork.last().message;
+  const absl::StatusOr<ReplayResult> result = fork.Replay();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_FALSE(result->difference.has_value()) << ToText(*result);
+  EXPECT_EQ(result->first_batch, 45);
+  EXPECT_EQ(result->losses, 35);
+  EXPECT_THAT(ToText(*result), HasSubstr("begins at batch 45 of run parent, with checkpoints/"));
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer
