@@ -28,6 +28,24 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMostOutput = 1 << 20;
 
+// A disk of 4 KiB at a folder, for as long as the object lives.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const std::string& folder)
+      : folder_(folder), mounted_(mount("none", folder.c_str(), "tmpfs", 0, "size=4k") == 0) {}
+  ~SmallDisk() {
+    if (mounted_) umount2(folder_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  bool mounted() const { return mounted_; }
+
+ private:
+  const std::string folder_;
+  const bool mounted_;
+};
+
 class GoingBack : public ::testing::Test {
  protected:
   // Three classes, shuffled, with examples held out, validated, steered by a plugin on wall time and one that decides.
@@ -240,18 +258,20 @@ TEST_F(GoingBack, ADamagedCheckpointIsNamedAndTheOneBeforeIsUsed) {
 
 TEST_F(GoingBack, AFullDiskIsReportedTrainingGoesOnAndItRecovers) {
   const std::string run = SteeredRun();
-  const std::string folder = RunDirectory(run) + "/checkpoints";
-  // Under the run's own folder, so that the journal has room.
-  if (mount("none", folder.c_str(), "tmpfs", 0, "size=4k") != 0) GTEST_SKIP() << "mounting a small disk is not allowed";
   Watcher watcher(service_.stub(), FromNow(run));
-  TrainTo(run, 4000);
-  const auto failed = watcher.WaitForEvent([](const v1::Event& event) { return event.has_checkpoint(); });
-  ASSERT_TRUE(failed.has_value());
-  EXPECT_TRUE(absl::StrContains(failed->checkpoint().error(), "No space left on device")) << failed->DebugString();
-  umount(folder.c_str());
-  TrainTo(run, 5000);
+  {
+    // Under the run's own folder of checkpoints, so that the journal has room.
+    const SmallDisk disk(RunDirectory(run) + "/checkpoints");
+    if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk is not allowed here";
+    TrainTo(run, 6000);
+    const auto failed =
+        watcher.WaitForEvent([](const v1::Event& event) { return !event.checkpoint().error().empty(); });
+    ASSERT_TRUE(failed.has_value());
+    EXPECT_TRUE(absl::StrContains(failed->checkpoint().error(), "No space left on device")) << failed->DebugString();
+  }
+  TrainTo(run, 7000);
   EXPECT_TRUE(watcher.WaitForEvent([](const v1::Event& event) {
-    return event.has_checkpoint() && event.checkpoint().error().empty() && event.checkpoint().batch() > 4000;
+    return event.has_checkpoint() && event.checkpoint().error().empty() && event.checkpoint().batch() > 6000;
   }));
   ASSERT_TRUE(service_.Stop(run).ok());
   ExpectIdentical(run);

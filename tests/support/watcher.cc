@@ -14,7 +14,7 @@ v1::WatchTrainingRequest FromNow(const std::string& run_id) {
   v1::WatchTrainingRequest request;
   request.set_run_id(run_id);
   for (const v1::EventKind kind : {v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL,
-                                   v1::EVENT_KIND_STATE, v1::EVENT_KIND_PLUGIN}) {
+                                   v1::EVENT_KIND_STATE, v1::EVENT_KIND_PLUGIN, v1::EVENT_KIND_CHECKPOINT}) {
     request.add_kinds(kind);
   }
   // Two losses may come closely one after the other, such as the last before a stop.
