@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "examples/own_plugin/loss_range.h"
-#include "trainer/program/trainer_main.h"
 #include "trainer/plugin/builtin/builtin_kinds.h"
+#include "trainer/program/trainer_main.h"
 
 int main(int argc, char** argv) {
   pilothouse::trainer::PluginKinds kinds = pilothouse::trainer::BuiltInPluginKinds();
