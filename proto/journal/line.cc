@@ -33,6 +33,10 @@ bool Line::Contains(uint64_t sequence, int64_t batch) const {
 }
 
 bool Line::Contains(const v1::Event& event) const {
+  if (event.control().change().has_rewind()) {
+    // It is told at the batch that it leaves, and belongs to the one that it leads to.
+    return Contains(event.sequence(), static_cast<int64_t>(event.control().value()));
+  }
   if (!event.has_checkpoint()) return Contains(event.sequence(), event.batch());
   // The event may come after the control that took the run back.
   const auto rewinds = static_cast<size_t>(std::max<int64_t>(event.checkpoint().line(), 0));

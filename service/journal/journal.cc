@@ -61,6 +61,7 @@ v1::Run FirstRun(const NewRun& run) {
   first.set_run_id(run.run_id);
   first.set_status(v1::RUN_STATUS_STARTING);
   first.set_loss(-1);
+  first.set_target(run.target);
   *first.mutable_create_time() =
       google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(run.create_time));
   return first;
@@ -94,6 +95,9 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Create(const std::string& path
     absl::Status step = CreateSchema(own);
     if (step.ok()) step = StoreMeta(own, kMetaSpec, run.spec.SerializeAsString());
     if (step.ok()) step = StoreMeta(own, kMetaStartRequestId, run.start_request_id);
+    for (const auto& [key, value] : run.meta) {
+      if (step.ok()) step = StoreMeta(own, key, value);
+    }
     if (step.ok()) step = StoreRun(own, FirstRun(run), 0, 0);
     return step;
   });

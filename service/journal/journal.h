@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +54,9 @@ struct NewRun {
   std::string start_request_id;
   absl::Time create_time;
   v1::RunSpec spec;
+  int64_t target = 0;
+  // What Meta is to give from the beginning on.
+  std::map<std::string, std::string> meta = {};
 };
 
 // The writer. There is at most one at a time for a run. Not thread-safe: used by the run's own thread.

@@ -43,7 +43,7 @@ void RunKeeper::AwaitReturn(Time now) {
 }
 
 void RunKeeper::OnAttach(std::shared_ptr<TrainerLink> link, const v1::Hello& hello, Time now) {
-  if (hello.token() != place_.token || ended()) {
+  if (place_.token.empty() || hello.token() != place_.token || ended()) {
     link->Close(absl::PermissionDeniedError("This run expects no such trainer."));
     return;
   }
@@ -128,18 +128,24 @@ void RunKeeper::OnMessage(const TrainerLink* link, v1::AttachRequest message, Ti
 
 void RunKeeper::OnPrepared(const v1::Prepared& prepared) {
   prepared_ = true;
+  const bool is_new = !run().has_facts();
   *record_.mutable_run().mutable_facts() = prepared.facts();
+  // Of a run that has trained they are known better.
   v1::Report context;
-  *context.mutable_knobs() = prepared.knobs();
+  if (is_new) *context.mutable_knobs() = prepared.knobs();
   ApplyReportContext(context, record_.mutable_run());
   record_.Save();
+  // It may have said how it is while nobody could hear it. One that is still on its way back answers when it is there.
+  returned_ = true;
+  AskHowItIs();
 }
 
 void RunKeeper::OnSpecRefused(const absl::Status& error) {
   if (started_ != nullptr) return FinishStart(error);
   if (ended()) return;
-  // It may be that another trainer holds the lock, which shows when this one is gone.
-  if (ReasonOf(error) == v1::ERROR_REASON_TRAINER_FAILED) {
+  // Another trainer may hold the lock, which shows when this one is gone, or the disk be out of order for a while.
+  const v1::ErrorReason reason = ReasonOf(error);
+  if (reason == v1::ERROR_REASON_TRAINER_FAILED || reason == v1::ERROR_REASON_JOURNAL_FAILED) {
     resume_refusal_ = error;
   } else {
     Declare(v1::RUN_STATUS_FAILED, std::string(error.message()));

@@ -61,12 +61,19 @@ std::string MetaOr(const Journal& journal, const char* key, std::string otherwis
 }
 
 // What a later service has to know besides, so as to go on with the run.
-absl::Status NoteBeginning(Journal& journal, const RunPlace& place, const RunToStart& run) {
-  absl::Status noted = journal.SetMeta(kMetaToken, place.token);
-  if (!noted.ok() || !run.fork.has_value()) return noted;
-  noted = journal.SetMeta(kMetaForkRequest, run.fork->SerializeAsString());
-  if (noted.ok()) noted = journal.SetMeta(kMetaBeginning, run.beginning.SerializeAsString());
-  return noted;
+// All that the next service needs if this one dies before the first event: written together or not at all.
+NewRun Describe(const RunPlace& place, const RunToStart& run) {
+  NewRun description{.run_id = run.run_id,
+                     .start_request_id = run.request_id,
+                     .create_time = absl::Now(),
+                     .spec = run.spec,
+                     .target = run.target,
+                     .meta = {{kMetaToken, place.token}}};
+  if (run.fork.has_value()) {
+    description.meta[kMetaForkRequest] = run.fork->SerializeAsString();
+    description.meta[kMetaBeginning] = run.beginning.SerializeAsString();
+  }
+  return description;
 }
 
 }  // namespace
@@ -117,22 +124,13 @@ absl::StatusOr<StoredRun> RunStore::Create(const RunToStart& run) const {
                      absl::StrCat("Could not make the run's directory ", place.directory, ": ", error.message(), "."),
                      {{"cause", error.message()}});
   }
-  const NewRun description{
-      .run_id = run.run_id, .start_request_id = run.request_id, .create_time = absl::Now(), .spec = run.spec};
   absl::StatusOr<std::unique_ptr<Journal>> journal =
-      Journal::Create(place.journal_path(), description, options_.journal_sync);
+      Journal::Create(place.journal_path(), Describe(place, run), options_.journal_sync);
   absl::Status made = journal.status();
-  if (made.ok()) made = NoteBeginning(**journal, place, run);
   if (made.ok()) made = LoadFrom(*std::move(journal), stored);
   if (!made.ok()) {
     Remove(place);
     return made;
-  }
-  stored.run.set_target(run.target);
-  // Should the service die before the first event, the next one knows the target.
-  if (absl::Status noted = stored.journal->SetRun(stored.run, Durability::kUnsynced); !noted.ok()) {
-    Remove(place);
-    return noted;
   }
   SyncDirectory(options_.directory);
   return stored;

@@ -89,7 +89,7 @@ void Declare(CLI::App& app, Settings& settings) {
          "90m (default: 24h)")
       ->check(CheckDuration);
   app.add_option(
-         "--journal-sync", settings.server.journal_sync,
+         "--journal-sync", settings.journal_sync,
          "full: a change is acknowledged when it is on the disk. normal: when the operating system has it, which\n"
          "is quicker; what was acknowledged last is then lost if the machine crashes, though not if the service\n"
          "does (default: full)")

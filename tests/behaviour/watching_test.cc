@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/journal/event_kind.h"
 #include "proto/support/error.h"
 #include "proto/support/grpc_error.h"
 #include "proto/support/tensor.h"
@@ -39,11 +40,6 @@ class Watching : public ::testing::Test {
     v1::WatchTrainingRequest request = FromTheStart(run_id);
     request.mutable_min_interval();
     return request;
-  }
-  static v1::EventKind KindOf(const v1::Event& event) {
-    if (event.has_loss()) return v1::EVENT_KIND_LOSS;
-    if (event.has_status()) return v1::EVENT_KIND_STATUS;
-    return event.has_control() ? v1::EVENT_KIND_CONTROL : v1::EVENT_KIND_STATE;
   }
   static bool AtTarget(const v1::Event& event) { return event.has_loss() && event.loss().at_target(); }
 
@@ -216,7 +212,8 @@ TEST_F(Watching, AWatcherThatAsksForKindsGetsThoseAndNoOthers) {
   ASSERT_TRUE(service_.Stop(run).ok());
   Watcher all(service_.stub(), Everything(run));
   ASSERT_TRUE(all.WaitForEnd().ok());
-  for (const auto kind : {v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_STATE}) {
+  for (const auto kind : {v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATUS, v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_STATE,
+                          v1::EVENT_KIND_CHECKPOINT}) {
     v1::WatchTrainingRequest request = Everything(run);
     request.clear_kinds();
     request.add_kinds(kind);

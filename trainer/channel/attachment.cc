@@ -92,7 +92,8 @@ bool Attachment::Greet() {
   hello.set_token(identity_.token);
   hello.set_process_id(getpid());
   hello.set_last_report(outbox_.BeginStream());
-  hello.set_prepared(progress_.confirmed);
+  const bool told = progress_.confirmed;
+  hello.set_prepared(told);
   v1::AttachResponse response;
   if (!stream_->Write(request) || !stream_->Read(&response)) return false;
   if (!response.has_welcome()) {
@@ -105,7 +106,7 @@ bool Attachment::Greet() {
   Log("attached");
   Taken(response.welcome().reports_taken());
   outbox_.ResendUntaken();
-  return progress_.confirmed || Prepare(response.welcome());
+  return told || Prepare(response.welcome());
 }
 
 bool Attachment::Prepare(const v1::Welcome& welcome) {

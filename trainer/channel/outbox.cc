@@ -112,7 +112,7 @@ std::optional<Outgoing> Outbox::TakeNext() {
     answers_.pop_front();
     return answer;
   }
-  if (reports_.HasToSend()) return reports_.NextToSend();
+  if (reports_.HasToSend() && !held_) return reports_.NextToSend();
   // A heartbeat tells of a batch that earlier reports must not be overtaken by.
   if (heartbeat_.has_value() && reports_.all_sent()) return *std::exchange(heartbeat_, std::nullopt);
   return std::nullopt;
@@ -128,6 +128,12 @@ void Outbox::EndStream() {
 bool Outbox::Congested() const {
   MutexLock lock(mutex_);
   return reports_.congested();
+}
+
+void Outbox::Hold(bool held) {
+  MutexLock lock(mutex_);
+  held_ = held;
+  changed_.NotifyOne();
 }
 
 int64_t Outbox::CheckpointsRecorded() const {

@@ -63,6 +63,7 @@ class Outbox final : public ReportSink {
   // So much waits to be taken, all of it things that are never left out, that nothing which causes more of it is to be
   // let in.
   bool Congested() const override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Hold(bool held) override ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t CheckpointsRecorded() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Waits until all reports were taken, however long that takes; false once GiveUp was called.
@@ -88,6 +89,7 @@ class Outbox final : public ReportSink {
   bool stream_lives_ ABSL_GUARDED_BY(mutex_) = false;
   bool last_report_added_ ABSL_GUARDED_BY(mutex_) = false;
   bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace pilothouse::trainer

@@ -48,7 +48,7 @@ absl::Status CheckDataHash(const std::string& expected, const std::string& found
   if (expected.empty() || found.empty() || expected == found) return absl::OkStatus();
   return MakeError(v1::ERROR_REASON_DATA_CHANGED, "data",
                    absl::StrCat("The data are not those the run was started with: their SHA-256 is ", found,
-                                ", and was ", expected, ". Put the old data back, or start another run."),
+                                ", and was ", expected, ". Put the old data back and fork the run, or start another."),
                    {{"expected", expected}, {"found", found}});
 }
 

@@ -41,7 +41,6 @@ RunHost::RunHost(RunBuilder builder)
 RunHost::~RunHost() {
   if (!training_thread_.joinable()) return;
   RequestStop("The trainer ended.");
-  outbox_.GiveUp();
   training_thread_.join();
 }
 
@@ -51,15 +50,11 @@ absl::Status RunHost::Build(const v1::Welcome& welcome) {
   run_ = *std::move(built);
   outbox_.set_state_bytes(run_->learner->facts().parameters * run_->bytes_per_parameter);
   outbox_.ContinueAfter(welcome.reports_taken());
-  return absl::OkStatus();
-}
-
-v1::Prepared RunHost::Describe() const {
-  v1::Prepared prepared = ToMessage(run_->learner->facts(), run_->loop.knobs);
-  prepared.mutable_facts()->set_data_sha256(run_->data_sha256);
+  description_ = ToMessage(run_->learner->facts(), run_->loop.knobs);
+  description_.mutable_facts()->set_data_sha256(run_->data_sha256);
   // Those of a run with a past are known, or told when it has come back.
-  if (run_->loop.resume != nullptr) prepared.clear_knobs();
-  return prepared;
+  if (run_->loop.resume != nullptr) description_.clear_knobs();
+  return absl::OkStatus();
 }
 
 void RunHost::Start() {
@@ -94,8 +89,11 @@ absl::Status RunHost::PlanNextLoop() {
 void RunHost::RequestStop(absl::string_view message) {
   const Control stop{stop_id_, StopChange{std::string(message), /*must_end=*/true}, std::nullopt, "trainer",
                      std::string(message)};
-  while (ReasonOf(mailbox_.Put(stop)) == v1::ERROR_REASON_TOO_MANY_CONTROLS)
+  // A run that is being taken back waits for the service to record that, and takes no letters; what is saved is enough.
+  outbox_.GiveUp();
+  while (ReasonOf(mailbox_.Put(stop)) == v1::ERROR_REASON_TOO_MANY_CONTROLS && !broken_) {
     std::this_thread::sleep_for(kRetryInterval);
+  }
 }
 
 void RunHost::OnControl(const v1::Control& message) {

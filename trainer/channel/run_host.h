@@ -53,7 +53,7 @@ class RunHost {
   // Somebody has removed the run's directory.
   bool directory_removed() const { return built() && run_->lock.removed(); }
   // What the service is to know of the run. REQUIRES: built().
-  v1::Prepared Describe() const;
+  const v1::Prepared& Describe() const { return description_; }
   // Begins to train; does nothing when it was called before. REQUIRES: built().
   void Start();
   // Training ended although the run did not: another trainer may go on from what is recorded.
@@ -104,6 +104,8 @@ class RunHost {
   Outbox outbox_;
   QueryBudget budget_;
   std::optional<BuiltRun> run_;
+  // As it was built: what comes later is the training thread's.
+  v1::Prepared description_;
   // Used on the training thread once it has begun.
   std::optional<TrainingLoop> loop_;
   std::atomic<bool> started_ = false;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
+
 #include "trainer/loop/wish_names.h"
 
 namespace pilothouse::trainer {
@@ -21,11 +23,14 @@ CatchUp::CatchUp(std::shared_ptr<const ResumePlan> plan, std::optional<WallTime>
       begin_(begin),
       time_(begin) {}
 
-std::optional<Control> CatchUp::TakeControl(int64_t batch) {
-  if (NextControlBatch() > batch) return std::nullopt;
-  Control control = std::move(controls_.front().control);
-  controls_.pop_front();
-  return control;
+std::optional<Control> CatchUp::TakeControl(int64_t batch, bool of_plugins) {
+  for (auto it = controls_.begin(); it != controls_.end() && it->batch <= batch; ++it) {
+    if (!of_plugins && absl::StartsWith(it->control.origin, kPluginOrigin)) continue;
+    Control control = std::move(it->control);
+    controls_.erase(it);
+    return control;
+  }
+  return std::nullopt;
 }
 
 std::optional<Control> CatchUp::TakeControl(int64_t batch, const std::string& name) {

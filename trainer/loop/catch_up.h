@@ -33,7 +33,8 @@ class CatchUp {
   // The batch of the next control that is still to be applied again, kNever if there is none.
   int64_t NextControlBatch() const { return controls_.empty() ? kNever : controls_.front().batch; }
   // Takes out the next one of this batch; or the one that a plugin asked for by this name (WishNames).
-  std::optional<Control> TakeControl(int64_t batch);
+  // Without `of_plugins`, those that plugins asked for stay, for plugins that run later at the same boundary.
+  std::optional<Control> TakeControl(int64_t batch, bool of_plugins);
   std::optional<Control> TakeControl(int64_t batch, const std::string& name);
 
   // When the run was at `batch`, on a clock that stands still while the run catches up and on which as much time passes

@@ -60,6 +60,7 @@ Checkpointer::Checkpointer(const LoopOptions& options, RunParts parts, Reporter&
       clock_(clock),
       recorded_before_(reporter.checkpoints_recorded()),
       last_time_(clock.Now()),
+      due_now_(options.resume != nullptr && options.fork == nullptr),
       store_(options.directory, options.retention,
              options.resume == nullptr ? std::vector<RecordedCheckpoint>() : options.resume->recorded,
              [&mailbox](CheckpointOutcome outcome) { mailbox.PutOutcome(std::move(outcome)); }) {}
@@ -72,7 +73,9 @@ int64_t Checkpointer::NextBatch() const {
 
 TimePoint Checkpointer::NextMoment() const {
   const double interval = parts_.state.knobs.checkpoint_interval;
-  if (interval <= 0 || !Changed() || !room()) return TimePoint::max();
+  if (!room()) return TimePoint::max();
+  if (due_now_) return parts_.state.now;
+  if (interval <= 0 || !Changed()) return TimePoint::max();
   return last_time_ + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(interval));
 }
 
@@ -146,6 +149,7 @@ CheckpointRequest Checkpointer::Request(bool pin) {
   last_batch_ = request.facts.batch;
   last_controls_ = request.facts.controls;
   last_time_ = parts_.state.now;
+  due_now_ = false;
   request.facts.held_up = clock_.Now() - begin;
   return request;
 }

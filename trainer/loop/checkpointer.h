@@ -82,6 +82,8 @@ class Checkpointer {
   int64_t last_batch_ = -1;
   int64_t last_controls_ = 0;
   TimePoint last_time_;
+  // The run has come back: soon it is to have a checkpoint of where it is now, by the time as it passes now.
+  bool due_now_ = false;
   // Submitted, and nothing heard of them yet.
   int under_way_ = 0;
   struct Asked {

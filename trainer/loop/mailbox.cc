@@ -40,6 +40,22 @@ void Mailbox::PutOutcome(CheckpointOutcome outcome) {
   if (!closed_.has_value()) PutLocked(std::move(outcome));
 }
 
+std::vector<CheckpointOutcome> Mailbox::TakeOutcomes() {
+  MutexLock lock(mutex_);
+  std::vector<CheckpointOutcome> outcomes;
+  std::deque<Letter> others;
+  for (Letter& letter : letters_) {
+    if (auto* outcome = std::get_if<CheckpointOutcome>(&letter)) {
+      outcomes.push_back(std::move(*outcome));
+    } else {
+      others.push_back(std::move(letter));
+    }
+  }
+  letters_ = std::move(others);
+  has_letters_.store(!letters_.empty(), std::memory_order_relaxed);
+  return outcomes;
+}
+
 void Mailbox::PutBack(std::vector<Letter> letters) {
   if (letters.empty()) return;
   MutexLock lock(mutex_);

@@ -35,6 +35,9 @@ class Mailbox {
   // What became of a checkpoint; there is always room for it. Dropped when the mailbox is closed.
   void PutOutcome(CheckpointOutcome outcome) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Takes out what became of checkpoints, wherever it lies among the letters.
+  std::vector<CheckpointOutcome> TakeOutcomes() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Puts letters that were taken back before all others, in their order.
   void PutBack(std::vector<Letter> letters) ABSL_LOCKS_EXCLUDED(mutex_);
 

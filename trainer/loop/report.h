@@ -100,6 +100,8 @@ class ReportSink {
 
   // So many reports wait that may not be left out that nothing which leads to more of them is to be begun.
   virtual bool Congested() const { return false; }
+  // While held, reports are kept together: the service records all of them or none.
+  virtual void Hold(bool) {}
   // How many reports of checkpoints that were written well have been recorded by the service since the beginning of
   // this process.
   virtual int64_t CheckpointsRecorded() const { return 0; }

@@ -34,6 +34,8 @@ class Reporter {
   // Reports of checkpoints that the service has recorded, as ReportSink says.
   int64_t checkpoints_recorded() const { return sink_.CheckpointsRecorded(); }
 
+  // As ReportSink says.
+  void Hold(bool held) { sink_.Hold(held); }
   // While muted, everything is done and remembered as if it were reported, and nothing is.
   void Mute(bool muted) { muted_ = muted; }
   // While known, controls that are applied were reported before: they are not again.

@@ -88,7 +88,9 @@ class TrainingLoop final : private PluginSink {
   // It is there: what was not reported of that batch is, and how the run stands.
   void FinishCatchUp();
   absl::Status BeginFork();
-  void ApplyPast();
+  // Runs plugins and applies controls once more. Not `whole`: the batch after it was perhaps not begun.
+  void PassBoundaryAgain(bool whole);
+  void ApplyPast(bool of_plugins);
   absl::Status ApplyAgain(const Control& control);
   // The run cannot go on.
   void Fail(const std::string& message);

@@ -47,7 +47,7 @@ void TrainingLoop::HandleControls() {
     }
   }
   for (Letter& letter : mailbox_.Take(kMaxLettersPerBoundary)) {
-    if (taken_back_) {
+    if (taken_back_ && !std::holds_alternative<CheckpointOutcome>(letter)) {
       left.push_back(std::move(letter));
     } else {
       Handle(letter);
@@ -129,6 +129,7 @@ absl::Status TrainingLoop::Apply(const Control& control, const StopChange& chang
   reporter_.Status(RunStatus::kStopping, IdleReason::kNone, "");
   plugins_.Run(PluginPoint::kBeforeStop, view_, *this);
   CheckpointOutcome checkpoint = checkpoints_.WriteNow(/*pin=*/false);
+  for (CheckpointOutcome& earlier : mailbox_.TakeOutcomes()) checkpoints_.OnOutcome(std::move(earlier));
   const absl::Status saved = checkpoint.status;
   stopping_ = false;
   // What saving took is not to be taken for the time of batches.
@@ -207,6 +208,8 @@ absl::Status TrainingLoop::Apply(const Control& control, const RewindChange& cha
   // What came after is kept, and can be gone back to without learning it again.
   reporter_.LossOnce();
   CheckpointOutcome checkpoint = checkpoints_.WriteNow(/*pin=*/true);
+  // Those before it were written meanwhile; the loop that comes next knows nothing of them.
+  for (CheckpointOutcome& earlier : mailbox_.TakeOutcomes()) checkpoints_.OnOutcome(std::move(earlier));
   const absl::Status saved = checkpoint.status;
   checkpoints_.Report(std::move(checkpoint));
   if (!saved.ok()) return SaveFailed(saved);

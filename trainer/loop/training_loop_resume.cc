@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "proto/support/log.h"
 #include "trainer/loop/training_loop.h"
 
@@ -63,15 +65,20 @@ void TrainingLoop::CatchUpWithPast() {
   const int64_t begin = state_.batch;
   reporter_.Status(RunStatus::kTraining, IdleReason::kNone, "");
   while (state_.batch < catch_up_->through_batch()) {
-    RunPlugins(PluginPoint::kAfterBatch);
-    ApplyPast();
-    RunPlugins(PluginPoint::kBeforeBatch);
+    PassBoundaryAgain(/*whole=*/true);
+    if (ended()) return;
     Train();
   }
   if (state_.batch > begin) Log(absl::StrCat("trained again from batch ", begin, " to ", state_.batch));
-  if (!visits_) return;
+  if (visits_) PassBoundaryAgain(/*whole=*/false);
+}
+
+void TrainingLoop::PassBoundaryAgain(bool whole) {
   RunPlugins(PluginPoint::kAfterBatch);
-  ApplyPast();
+  ApplyPast(/*of_plugins=*/false);
+  // Of the last boundary they ran only if something of theirs is in the journal.
+  if (whole || catch_up_->NextControlBatch() <= state_.batch) RunPlugins(PluginPoint::kBeforeBatch);
+  ApplyPast(/*of_plugins=*/true);
 }
 
 void TrainingLoop::FinishCatchUp() {
@@ -80,8 +87,7 @@ void TrainingLoop::FinishCatchUp() {
   if (plan.state_reported) reporter_.KnowState(state_.batch);
   reporter_.set_controls(plan.controls_recorded);
   reporter_.Mute(false);
-  RunPlugins(PluginPoint::kAfterBatch);
-  ApplyPast();
+  PassBoundaryAgain(/*whole=*/false);
   const bool pause = plan.pause;
   const std::string message = plan.message;
   catch_up_.reset();
@@ -103,22 +109,34 @@ absl::Status TrainingLoop::BeginFork() {
   reporter_.set_controls(0);
   reporter_.Mute(false);
   CheckpointOutcome base = checkpoints_.WriteNow(/*pin=*/true);
-  const absl::Status saved = base.status;
+  if (!base.status.ok()) return base.status;
+  // Whoever goes on from this checkpoint must find them all in the journal.
+  reporter_.Hold(true);
   checkpoints_.Report(std::move(base));
-  if (!saved.ok()) return saved;
   int64_t count = 0;
+  absl::Status applied;
   for (const Change& change : options_.fork->changes) {
     const Control control{absl::StrCat("trainer-fork-", ++count), change, std::nullopt, kForkOrigin, ""};
-    if (absl::Status applied = Accept(control); !applied.ok()) return applied;
+    if (applied.ok()) applied = Accept(control);
   }
+  reporter_.Hold(false);
+  if (!applied.ok()) return applied;
   const IdleReason reason = state_.target.IdleReasonAt(state_.batch);
   reporter_.Status(StatusFor(reason), reason, options_.resume->message, plugins_.List());
   return absl::OkStatus();
 }
 
-void TrainingLoop::ApplyPast() {
-  while (const std::optional<Control> control = catch_up_->TakeControl(state_.batch))
-    ApplyAgain(*control).IgnoreError();
+void TrainingLoop::ApplyPast(bool of_plugins) {
+  while (const std::optional<Control> control = catch_up_->TakeControl(state_.batch, of_plugins)) {
+    const absl::Status again = ApplyAgain(*control);
+    // Without them the run would be another one.
+    if (!again.ok() && std::holds_alternative<ParametersChange>(control->change)) {
+      return Fail(absl::StrCat("The run cannot come back to where it was: ", again.message()));
+    }
+    // By its clock the plugin was not due, as time passes otherwise now. It has run all the same.
+    absl::string_view plugin = control->origin;
+    if (absl::ConsumePrefix(&plugin, kPluginOrigin)) plugins_.HasRun(std::string(plugin));
+  }
   Pass(Duration::zero());
 }
 
@@ -135,6 +153,8 @@ absl::Status TrainingLoop::ApplyAgain(const Control& control) {
 
 void TrainingLoop::Fail(const std::string& message) {
   reporter_.Mute(false);
+  // Nothing is known of a loss that was not told of before.
+  reporter_.KnowLoss(state_.batch);
   ending_ = Ending{RunStatus::kFailed, message};
 }
 

@@ -80,6 +80,9 @@ class PluginHost : public Stateful {
   absl::Status Check(const DetachPluginChange& change) const;
   absl::Status Check(const ReschedulePluginChange& change) const;
 
+  // What a plugin was due for until now was done, elsewhere. Does nothing if there is no such plugin.
+  void HasRun(const std::string& name);
+
   // How many are attached, besides those that belong to the run itself.
   int64_t attached() const;
 

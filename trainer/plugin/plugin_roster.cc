@@ -129,6 +129,13 @@ absl::StatusOr<std::string> PluginHost::Attach(const PluginSpec& spec) {
   return name;
 }
 
+void PluginHost::HasRun(const std::string& name) {
+  const SharedPlugin plugin = Named(name);
+  if (plugin == nullptr || plugin->built_in != nullptr) return;
+  plugin->AskAfter(timelines_.Now(plugin->timeline()));
+  Reconsider();
+}
+
 absl::StatusOr<PluginHost::SharedPlugin> PluginHost::Changeable(const std::string& name) const {
   SharedPlugin plugin = Named(name);
   if (plugin == nullptr) {
