@@ -1,9 +1,11 @@
 #include "trainer/replay/replayer.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
+#include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -21,7 +23,7 @@ constexpr char kValidate[] = "validate";
 
 // NaN is NaN, whatever its other bits say: it stands for "not a number" in the journal and comes from where it may.
 bool SameBits(double one, double other) {
-  return std::memcmp(&one, &other, sizeof one) == 0 || (std::isnan(one) && std::isnan(other));
+  return std::bit_cast<uint64_t>(one) == std::bit_cast<uint64_t>(other) || (std::isnan(one) && std::isnan(other));
 }
 
 bool SameTensor(const v1::Tensor& one, const v1::Tensor& other) {
@@ -34,10 +36,16 @@ std::string ShapeOf(const v1::Tensor& tensor) {
                       ElementCount(tensor), " elements");
 }
 
+// The bits of a number of 4 or 8 bytes.
+template <typename T>
+auto BitsOf(T number) {
+  return std::bit_cast<std::conditional_t<sizeof(T) == sizeof(uint32_t), uint32_t, uint64_t>>(number);
+}
+
 template <typename T>
 size_t FirstDifference(const std::vector<T>& one, const std::vector<T>& other) {
   size_t index = 0;
-  while (index + 1 < one.size() && std::memcmp(&one[index], &other[index], sizeof(T)) == 0) ++index;
+  while (index + 1 < one.size() && BitsOf(one[index]) == BitsOf(other[index])) ++index;
   return index;
 }
 
