@@ -72,6 +72,18 @@ class Outcome {
   const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
+// From batch 50; what came after is the branch high-eta.
+v1::Event RewindTo20() {
+  v1::Event rewind;
+  rewind.set_batch(50);
+  rewind.mutable_control()->set_request_id("r");
+  rewind.mutable_control()->mutable_change()->mutable_rewind()->set_batch(20);
+  rewind.mutable_control()->set_branch("high-eta");
+  rewind.mutable_control()->set_value(20);
+  rewind.mutable_control()->set_previous_value(50);
+  return rewind;
+}
+
 class ForkRunTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -263,14 +275,7 @@ TEST_F(ForkRunTest, OfARunThatEndedTheNewestBatchIsItsLast) {
 
 TEST_F(ForkRunTest, OutsideItsParentsPastItIsRefused) {
   auto parent = StartParent();
-  v1::Event rewind;
-  rewind.set_batch(50);
-  rewind.mutable_control()->set_request_id("r");
-  rewind.mutable_control()->mutable_change()->mutable_rewind()->set_batch(20);
-  rewind.mutable_control()->set_branch("high-eta");
-  rewind.mutable_control()->set_value(20);
-  rewind.mutable_control()->set_previous_value(50);
-  Report("parent", *parent, rewind);
+  Report("parent", *parent, RewindTo20());
   ReportIdle("parent", *parent, 20);
   ASSERT_TRUE(Eventually([&] { return (*runs_->Find("parent"))->Now().last_sequence() == 4; }));
   v1::ForkRequest request = Request();
@@ -294,14 +299,7 @@ TEST_F(ForkRunTest, OutsideItsParentsPastItIsRefused) {
 
 TEST_F(ForkRunTest, OfABranchTheNewestBatchIsWhereTheRunWasTakenBack) {
   auto parent = StartParent();
-  v1::Event rewind;
-  rewind.set_batch(50);
-  rewind.mutable_control()->set_request_id("r");
-  rewind.mutable_control()->mutable_change()->mutable_rewind()->set_batch(20);
-  rewind.mutable_control()->set_branch("high-eta");
-  rewind.mutable_control()->set_value(20);
-  rewind.mutable_control()->set_previous_value(50);
-  Report("parent", *parent, rewind);
+  Report("parent", *parent, RewindTo20());
   ASSERT_TRUE(Eventually([&] { return (*runs_->Find("parent"))->Now().batch() == 20; }));
   v1::ForkRequest request = Request();
   request.set_branch("high-eta");

@@ -51,10 +51,7 @@ TEST_F(RunKeeperTest, AnEndOfTheTrainerAfterStoppedIsNoFailure) {
   ReportStatus(*link, 2, v1::RUN_STATUS_STOPPED, 5);
   keeper_->Kill();
   keeper_->OnDetach(link.get(), now_);
-  for (int i = 0; i < 60'000 && !keeper_->done(); ++i) {
-    keeper_->OnTick(now_);
-    std::this_thread::sleep_for(milliseconds(1));  // until the killed child is reaped
-  }
+  TickUntil([this] { return keeper_->done(); });
   EXPECT_TRUE(keeper_->done());
   EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_STOPPED);
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "trainer/loop/curve_data.h"
 #include "trainer/loop/loop_fixture.h"
 #include "trainer/loop/loop_past.h"
 #include "trainer/loop/supervised_learner.h"
@@ -29,18 +30,6 @@ namespace {
 using std::chrono::milliseconds;
 using Kind = TargetChange::Kind;
 
-// 30 examples of two classes that a curve tells apart.
-Dataset Curve() {
-  Dataset data{{30, 2, {}}, {30, 1, {}}};
-  for (int64_t row = 0; row < data.inputs.rows; ++row) {
-    const double x = std::sin(static_cast<double>(row) * 1.7);
-    const double y = std::cos(static_cast<double>(row) * 2.9);
-    data.inputs.values.insert(data.inputs.values.end(), {x, y});
-    data.targets.values.push_back(x * y > 0.1 ? 1 : 0);
-  }
-  return data;
-}
-
 std::unique_ptr<Learner> MakeReal() {
   LearnerSpec spec;
   spec.network = *ParseShorthand("2x6tx2");
@@ -48,7 +37,7 @@ std::unique_ptr<Learner> MakeReal() {
   spec.seed = 7;
   spec.standardize = true;
   spec.validation_fraction = 0.2;
-  auto learner = MakeLearner(spec, Curve());
+  auto learner = MakeLearner(spec, Curve(30));
   EXPECT_TRUE(learner.ok()) << learner.status();
   return *std::move(learner);
 }

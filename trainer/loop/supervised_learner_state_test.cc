@@ -17,22 +17,11 @@
 #include "proto/support/error.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/checkpoint/saved_state.h"
+#include "trainer/loop/curve_data.h"
 #include "trainer/loop/supervised_learner.h"
 
 namespace pilothouse::trainer {
 namespace {
-
-// 20 examples of two classes that a curve tells apart.
-Dataset Curve() {
-  Dataset data{{20, 2, {}}, {20, 1, {}}};
-  for (int64_t row = 0; row < data.inputs.rows; ++row) {
-    const double x = std::sin(static_cast<double>(row) * 1.7);
-    const double y = std::cos(static_cast<double>(row) * 2.9);
-    data.inputs.values.insert(data.inputs.values.end(), {x, y});
-    data.targets.values.push_back(x * y > 0.1 ? 1 : 0);
-  }
-  return data;
-}
 
 LearnerSpec Spec(Precision precision = Precision::kFloat32) {
   LearnerSpec spec;
@@ -45,7 +34,7 @@ LearnerSpec Spec(Precision precision = Precision::kFloat32) {
 }
 
 std::unique_ptr<Learner> Make(const LearnerSpec& spec) {
-  auto learner = MakeLearner(spec, Curve());
+  auto learner = MakeLearner(spec, Curve(20));
   EXPECT_TRUE(learner.ok()) << learner.status();
   return *std::move(learner);
 }

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/loop/curve_data.h"
 #include "trainer/loop/supervised_learner.h"
 
 namespace pilothouse::trainer {
@@ -41,18 +42,6 @@ LearnerSpec LineSpec(double w, double b) {
 
 std::vector<double> StateOf(const Learner& learner) {
   return std::get<std::vector<double>>(learner.Snapshot()->State().values);
-}
-
-// `rows` examples of two classes that a curve tells apart.
-Dataset Curve(int64_t rows) {
-  Dataset data{{rows, 2, {}}, {rows, 1, {}}};
-  for (int64_t row = 0; row < rows; ++row) {
-    const double x = std::sin(static_cast<double>(row) * 1.7);
-    const double y = std::cos(static_cast<double>(row) * 2.9);
-    data.inputs.values.insert(data.inputs.values.end(), {x, y});
-    data.targets.values.push_back(x * y > 0.1 ? 1 : 0);
-  }
-  return data;
 }
 
 LearnerSpec CurveSpec() {
