@@ -1,6 +1,7 @@
 #include "service/runs/checkpoint_events.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -89,6 +90,26 @@ std::optional<SavedParameters> NewestFile(const RunPlace& place, int64_t up_to) 
   return newest;
 }
 
+v1::CheckpointCondition ConditionOf(const RunPlace& place, const v1::Checkpoint& checkpoint) {
+  const fs::path path = absl::StrCat(place.directory, "/", checkpoint.file());
+  std::error_code error;
+  if (!fs::exists(path, error)) return v1::CHECKPOINT_CONDITION_GONE;
+  const uintmax_t bytes = fs::file_size(path, error);
+  const bool as_written = !error && (checkpoint.bytes() == 0 || bytes == static_cast<uintmax_t>(checkpoint.bytes()));
+  return as_written ? v1::CHECKPOINT_CONDITION_PRESENT : v1::CHECKPOINT_CONDITION_DAMAGED;
+}
+
+// The newest on the present line whose file is as it was written, as far as its size tells.
+std::optional<SavedParameters> NewestRecorded(const RunPlace& place, const v1::Run& run) {
+  const absl::StatusOr<std::vector<v1::Checkpoint>> known = ListCheckpoints(place, run);
+  if (!known.ok()) return std::nullopt;
+  const auto newest = std::find_if(known->begin(), known->end(), [](const v1::Checkpoint& checkpoint) {
+    return checkpoint.branch().empty() && checkpoint.condition() == v1::CHECKPOINT_CONDITION_PRESENT;
+  });
+  if (newest == known->end()) return std::nullopt;
+  return SavedParameters{absl::StrCat(place.directory, "/", newest->file()), newest->batch()};
+}
+
 }  // namespace
 
 std::string BranchOf(const v1::CheckpointReport& report,
@@ -104,16 +125,22 @@ absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(const RunPlace& plac
   std::map<std::string, std::optional<v1::Checkpoint>> files = Files(place);
   // A name that became free may have been given again: the last event is the one about the file that is there.
   const absl::Status read = ForEachCheckpoint(place, 0, [&](const v1::Event& event) {
-    const auto file = files.find(event.checkpoint().file());
-    if (file == files.end() || !event.checkpoint().error().empty()) return true;
-    file->second = ToCheckpoint(event);
-    file->second->set_branch(BranchOf(event.checkpoint(), run.branches()));
+    const v1::CheckpointReport& report = event.checkpoint();
+    // Others were removed to make room.
+    if (!report.error().empty() || (!report.pinned() && !files.contains(report.file()))) return true;
+    v1::Checkpoint checkpoint = ToCheckpoint(event);
+    checkpoint.set_branch(BranchOf(report, run.branches()));
+    files[report.file()] = std::move(checkpoint);
     return true;
   });
   if (!read.ok()) return read;
   std::vector<v1::Checkpoint> list;
   for (auto& [file, checkpoint] : files) {
-    if (checkpoint.has_value()) list.push_back(*std::move(checkpoint));
+    if (!checkpoint.has_value()) continue;
+    checkpoint->set_condition(ConditionOf(place, *checkpoint));
+    // It may have been removed since the folder was read.
+    const bool removed = checkpoint->condition() == v1::CHECKPOINT_CONDITION_GONE && !checkpoint->pinned();
+    if (!removed) list.push_back(*std::move(checkpoint));
   }
   std::sort(list.begin(), list.end(), [](const v1::Checkpoint& a, const v1::Checkpoint& b) {
     return std::make_tuple(!a.branch().empty(), -a.batch(), b.sequence()) <
@@ -123,12 +150,13 @@ absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(const RunPlace& plac
   return list;
 }
 
+std::optional<int64_t> NewestGoodCheckpoint(const RunPlace& place, const v1::Run& run) {
+  const std::optional<SavedParameters> newest = NewestRecorded(place, run);
+  return newest.has_value() ? std::optional(newest->batch) : std::nullopt;
+}
+
 std::optional<SavedParameters> NewestCheckpoint(const RunPlace& place, const v1::Run& run) {
-  const absl::StatusOr<std::vector<v1::Checkpoint>> known = ListCheckpoints(place, run);
-  std::optional<SavedParameters> newest;
-  if (known.ok() && !known->empty() && known->front().branch().empty()) {
-    newest = {absl::StrCat(place.directory, "/", known->front().file()), known->front().batch()};
-  }
+  const std::optional<SavedParameters> newest = NewestRecorded(place, run);
   // Of runs of older versions nothing is recorded.
   if (!newest.has_value()) return NewestFile(place, kMaxTarget);
   // What a run saved last need not have been recorded.

@@ -26,9 +26,13 @@ inline constexpr size_t kMaxListedCheckpoints = 10'000;
 std::string BranchOf(const v1::CheckpointReport& report,
                      const google::protobuf::RepeatedPtrField<v1::Branch>& branches);
 
-// The checkpoints of `run` whose files are there: by batch, the newest first; those of branches after those of the
-// present line. JOURNAL_FAILED.
+// The checkpoints of `run` whose files are there, and those that were pinned and are gone: by batch, the newest first;
+// those of branches after those of the present line. Looks at the files, but does not read them. JOURNAL_FAILED.
 absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(const RunPlace& place, const v1::Run& run);
+
+// The batch of the one that `run` would be gone on from: the newest of its present line that is recorded, there, and as
+// large as it was; nullopt if there is none.
+std::optional<int64_t> NewestGoodCheckpoint(const RunPlace& place, const v1::Run& run);
 
 struct SavedParameters {
   std::string path;

@@ -37,19 +37,32 @@ class CheckpointEvents : public testing::Test {
   }
   void Touch(const std::string& file) { std::ofstream(directory_.File(file)) << "x"; }
   void Record(int64_t batch, const std::string& file, int64_t line = 0, const std::string& sha256 = "") {
-    JournalEntry entry;
-    entry.event = BareEvent(journal_->last_sequence() + 1);
-    v1::CheckpointReport& report = *entry.event.mutable_checkpoint();
+    v1::CheckpointReport report;
     report.set_batch(batch);
     report.set_file(file);
     report.set_line(line);
     report.set_sha256(sha256);
+    Record(report);
+  }
+  void Record(const v1::CheckpointReport& report) {
+    JournalEntry entry;
+    entry.event = BareEvent(journal_->last_sequence() + 1);
+    *entry.event.mutable_checkpoint() = report;
     ASSERT_TRUE(journal_->Append({entry}, Durability::kSynced).ok());
   }
   // Recorded, and there.
   void Keep(int64_t batch, int64_t line = 0) {
     Touch(FileOf(batch));
     Record(batch, FileOf(batch), line);
+  }
+  // Recorded with a size, whatever is there.
+  void RecordSized(int64_t batch, int64_t bytes, bool pinned) {
+    v1::CheckpointReport report;
+    report.set_batch(batch);
+    report.set_file(FileOf(batch));
+    report.set_bytes(bytes);
+    report.set_pinned(pinned);
+    Record(report);
   }
   // The n-th rewind, from `through` to `from`.
   void TakeBack(const std::string& name, int64_t from, int64_t through) {
@@ -67,6 +80,13 @@ class CheckpointEvents : public testing::Test {
       listed.push_back(absl::StrCat(one.batch(), one.branch().empty() ? "" : " ", one.branch()));
     }
     return listed;
+  }
+
+  std::vector<v1::CheckpointCondition> Conditions() const {
+    std::vector<v1::CheckpointCondition> conditions;
+    const std::vector<v1::Checkpoint> list = ListCheckpoints(place_, run_).value();
+    for (const v1::Checkpoint& one : list) conditions.push_back(one.condition());
+    return conditions;
   }
 
   TemporaryDirectory directory_;
@@ -115,6 +135,31 @@ TEST_F(CheckpointEvents, OfAFileThatWasWrittenAgainTheLastOneCounts) {
   ASSERT_EQ(list->size(), 1U);
   EXPECT_EQ(list->front().sha256(), "new");
   EXPECT_EQ(list->front().branch(), "");
+}
+
+TEST_F(CheckpointEvents, TellWhatALookAtTheFileShows) {
+  for (const int64_t batch : {10, 20, 30}) Touch(FileOf(batch));
+  RecordSized(10, 1, false);
+  RecordSized(20, 900, false);
+  RecordSized(30, 0, false);
+  RecordSized(40, 900, true);
+  std::filesystem::create_directory(directory_.File(FileOf(50)));
+  RecordSized(50, 900, false);
+  EXPECT_EQ(Listed(), (Names{"50", "40", "30", "20", "10"}));
+  EXPECT_EQ(Conditions(), (std::vector{v1::CHECKPOINT_CONDITION_DAMAGED, v1::CHECKPOINT_CONDITION_GONE,
+                                       v1::CHECKPOINT_CONDITION_PRESENT, v1::CHECKPOINT_CONDITION_DAMAGED,
+                                       v1::CHECKPOINT_CONDITION_PRESENT}))
+      << "40 was to be kept, and of 30 no size is recorded";
+}
+
+TEST_F(CheckpointEvents, WhatIsDamagedOrGoneIsNotGoneOnFrom) {
+  EXPECT_FALSE(NewestGoodCheckpoint(place_, run_).has_value());
+  for (const int64_t batch : {10, 20}) Touch(FileOf(batch));
+  RecordSized(10, 1, false);
+  RecordSized(20, 900, false);
+  RecordSized(30, 900, true);
+  EXPECT_EQ(NewestGoodCheckpoint(place_, run_), 10);
+  EXPECT_EQ(NewestCheckpoint(place_, run_)->batch, 10);
 }
 
 TEST_F(CheckpointEvents, ParametersAreThoseOfTheNewestOnThePresentLine) {

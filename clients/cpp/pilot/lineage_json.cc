@@ -8,6 +8,12 @@
 namespace pilothouse::client {
 namespace {
 
+// One that was made just now is there.
+std::string ConditionOf(const v1::Checkpoint& checkpoint) {
+  const std::string wrong = ConditionWord(checkpoint.condition());
+  return wrong.empty() ? "present" : wrong;
+}
+
 Json OfCheckpoint(const v1::Checkpoint& checkpoint) {
   return {{"batch", checkpoint.batch()},
           {"file", checkpoint.file()},
@@ -18,7 +24,8 @@ Json OfCheckpoint(const v1::Checkpoint& checkpoint) {
           {"validation_loss", checkpoint.has_validation_loss() ? JsonNumber(checkpoint.validation_loss()) : Json()},
           {"branch", checkpoint.branch()},
           {"time", JsonTime(checkpoint.time())},
-          {"sequence", checkpoint.sequence()}};
+          {"sequence", checkpoint.sequence()},
+          {"condition", ConditionOf(checkpoint)}};
 }
 
 }  // namespace

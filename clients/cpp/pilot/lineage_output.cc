@@ -87,11 +87,16 @@ std::string ForkedText(const v1::Run& run, bool watched) {
   return text + NextText(next);
 }
 
+std::string ConditionWord(v1::CheckpointCondition condition) {
+  if (condition == v1::CHECKPOINT_CONDITION_GONE) return "gone";
+  return condition == v1::CHECKPOINT_CONDITION_DAMAGED ? "damaged" : "";
+}
+
 int IndexOfBest(const v1::ListCheckpointsResponse& list) {
   int best = -1;
   for (int i = 0; i < list.checkpoints_size(); ++i) {
     const v1::Checkpoint& checkpoint = list.checkpoints(i);
-    if (!checkpoint.has_validation_loss()) continue;
+    if (!checkpoint.has_validation_loss() || !ConditionWord(checkpoint.condition()).empty()) continue;
     const v1::Checkpoint& other = list.checkpoints(std::max(best, 0));
     const bool better = checkpoint.validation_loss() < other.validation_loss() ||
                         (checkpoint.validation_loss() == other.validation_loss() && checkpoint.batch() < other.batch());
@@ -106,7 +111,9 @@ std::string CheckpointTable(const v1::ListCheckpointsResponse& list) {
   for (int i = 0; i < list.checkpoints_size(); ++i) {
     const v1::Checkpoint& checkpoint = list.checkpoints(i);
     const std::string pinned = checkpoint.pinned() ? "pinned" : "";
-    rows.push_back({FormatCount(checkpoint.batch()), FormatBytes(checkpoint.bytes()), FormatDateTime(checkpoint.time()),
+    const std::string wrong = ConditionWord(checkpoint.condition());
+    rows.push_back({FormatCount(checkpoint.batch()), wrong.empty() ? FormatBytes(checkpoint.bytes()) : wrong,
+                    FormatDateTime(checkpoint.time()),
                     checkpoint.has_validation_loss() ? FormatLoss(checkpoint.validation_loss()) : "",
                     i == best ? absl::StrCat(pinned, pinned.empty() ? "" : ", ", "best") : pinned,
                     Printable(checkpoint.branch()), Printable(checkpoint.file())});

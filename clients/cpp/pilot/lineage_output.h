@@ -28,7 +28,10 @@ std::string RewoundText(const std::string& run_id, const v1::Receipt& receipt);
 // What was made, and how to go on; several lines, the last without its end.
 std::string ForkedText(const v1::Run& run, bool watched);
 
-// The checkpoint with the lowest validation loss; of equals, the one of the lowest batch. −1: none has one.
+// "gone", "damaged"; empty: nothing is known to be wrong with it.
+std::string ConditionWord(v1::CheckpointCondition condition);
+// The checkpoint with the lowest validation loss, of those with whose files nothing is wrong; of equals, the one of the
+// lowest batch. −1: none has one.
 int IndexOfBest(const v1::ListCheckpointsResponse& list);
 // Each line ended.
 std::string CheckpointTable(const v1::ListCheckpointsResponse& list);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/json_output.h"
@@ -141,6 +142,28 @@ TEST(Checkpoints, AreATableWithTheBest) {
   EXPECT_EQ(json["checkpoints"][1]["validation_loss"], 0.25);
   EXPECT_TRUE(json["checkpoints"][3]["validation_loss"].is_null());
   EXPECT_EQ(IndexOfBest(v1::ListCheckpointsResponse()), -1);
+}
+
+TEST(Checkpoints, SayWhatIsWrongWithTheirFiles) {
+  v1::ListCheckpointsResponse list;
+  for (const auto condition :
+       {v1::CHECKPOINT_CONDITION_GONE, v1::CHECKPOINT_CONDITION_DAMAGED, v1::CHECKPOINT_CONDITION_PRESENT}) {
+    v1::Checkpoint& checkpoint = *list.add_checkpoints();
+    checkpoint.set_condition(condition);
+    checkpoint.set_bytes(2000);
+    checkpoint.set_validation_loss(0.5 + list.checkpoints_size());
+  }
+  list.mutable_checkpoints(0)->set_pinned(true);
+  EXPECT_EQ(IndexOfBest(list), 2) << "the others are of no use";
+  const std::string table = CheckpointTable(list);
+  const std::vector<std::string> lines = absl::StrSplit(table, '\n');
+  EXPECT_TRUE(absl::StrContains(lines[1], " gone ")) << table;
+  EXPECT_TRUE(absl::StrContains(lines[2], " damaged ")) << table;
+  EXPECT_TRUE(absl::StrContains(lines[3], " 2.0 kB ")) << table;
+  const Json json = Json::parse(CheckpointsJson("digits", list));
+  EXPECT_EQ(json["checkpoints"][0]["condition"], "gone");
+  EXPECT_EQ(json["checkpoints"][1]["condition"], "damaged");
+  EXPECT_EQ(json["checkpoints"][2]["condition"], "present");
 }
 
 TEST(RunPage, TellsWhereARunComesFromAndItsNewestCheckpoint) {

@@ -49,6 +49,17 @@ def test_checkpoints_are_listed_as_the_service_orders_them(service, run):
     assert (second.batch, second.branch, second.time, second.receipt) == (60, "rewind-1", None, None)
 
 
+def test_a_list_tells_which_checkpoints_are_of_no_use(service, run):
+    in_its_directory(service)
+    conditions = ["PRESENT", "DAMAGED", "GONE", "UNSPECIFIED"]
+    service.answers["ListCheckpoints"] = [
+        pb.ListCheckpointsResponse(
+            checkpoints=[run_pb2.Checkpoint(condition=f"CHECKPOINT_CONDITION_{name}") for name in conditions]
+        )
+    ]
+    assert [checkpoint.condition for checkpoint in run.checkpoints()] == conditions
+
+
 def test_a_checkpoint_that_cannot_be_written_is_an_error(service, run):
     service.answers["SaveCheckpoint"] = [
         Refusal(grpc.StatusCode.FAILED_PRECONDITION, "SAVE_FAILED", "The disk is full.")

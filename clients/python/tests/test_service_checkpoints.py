@@ -81,6 +81,21 @@ def test_checkpoints_are_listed_newest_first_and_only_those_that_are_kept(real_h
     run.stop()
 
 
+def test_checkpoints_that_are_damaged_or_gone_are_listed_as_such(real_house):
+    run = start_xor(real_house, checkpoints=pilothouse.Checkpoints(interval=0))
+    for _ in range(3):
+        run.train(10)
+        run.wait(timeout=PATIENCE)
+        run.checkpoint(pin=True)
+    first, second, _ = reversed(run.checkpoints())
+    first.path.unlink()
+    second.path.write_bytes(second.path.read_bytes()[:-1])
+    found = {checkpoint.batch: checkpoint.condition for checkpoint in run.checkpoints()}
+    condition = pilothouse.CheckpointCondition
+    assert found == {30: condition.PRESENT, 20: condition.DAMAGED, 10: condition.GONE}
+    run.stop()
+
+
 def test_a_run_that_is_taken_back_is_where_it_was_and_learns_the_same_again(real_house):
     run = trained(real_house, 60)
     at_60 = run.state(vector=True).vector

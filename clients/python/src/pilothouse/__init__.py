@@ -34,7 +34,7 @@ the curious go to the logger "pilothouse".
 
 from importlib.metadata import version as _version
 
-from pilothouse.checkpoints import Branch, Checkpoint, Checkpoints, Lineage
+from pilothouse.checkpoints import Branch, Checkpoint, CheckpointCondition, Checkpoints, Lineage
 from pilothouse.errors import (
     ArrayDtypeInvalid,
     ArrayShapeInvalid,
@@ -143,6 +143,7 @@ __all__ = [
     "BranchAlreadyExists",
     "BranchNotFound",
     "Checkpoint",
+    "CheckpointCondition",
     "CheckpointDamaged",
     "CheckpointEvent",
     "Checkpoints",

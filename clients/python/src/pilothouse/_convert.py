@@ -145,6 +145,7 @@ def to_checkpoint(
         time=to_datetime(checkpoint, "time"),
         sequence=checkpoint.sequence,
         directory=directory,
+        condition=enum_member(checkpoints.CheckpointCondition, run_pb2.CheckpointCondition, checkpoint.condition),
         receipt=receipt,
     )
 

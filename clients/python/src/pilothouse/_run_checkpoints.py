@@ -50,6 +50,8 @@ class RunCheckpoints(RunHandle):
     def checkpoints(self, *, timeout: float | None = None) -> list[Checkpoint]:
         """The checkpoints that are there, the newest first; those of branches after those of the present line.
 
+        Also those that were pinned and are gone: each one's `condition` tells.
+
         Raises:
             RunNotFound, Unreachable, DeadlineExceeded.
         """

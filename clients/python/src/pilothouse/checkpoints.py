@@ -5,6 +5,7 @@ All classes are immutable values and safe to share between threads.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pilothouse.types import Receipt
 
-__all__ = ["Branch", "Checkpoint", "Checkpoints", "Lineage"]
+__all__ = ["Branch", "Checkpoint", "CheckpointCondition", "Checkpoints", "Lineage"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,19 @@ class Checkpoints:
     keep_every: int = 0
     #: The one with the lowest validation loss is kept; of equals, the first. None: yes, where examples are held out.
     keep_best: bool | None = None
+
+
+class CheckpointCondition(enum.StrEnum):
+    """What a look at a checkpoint's file showed. Its content is not read then, but whenever it is used."""
+
+    #: Nobody looked, or it is one that this version of the package does not know.
+    UNSPECIFIED = "UNSPECIFIED"
+    #: It is there, and as large as it was when it had been written.
+    PRESENT = "PRESENT"
+    #: It has another size, so it is of no use.
+    DAMAGED = "DAMAGED"
+    #: It was pinned, and is not there.
+    GONE = "GONE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +84,8 @@ class Checkpoint:
     sequence: int
     #: The run's directory on the service's machine.
     directory: Path
+    #: In a list. UNSPECIFIED of one that was made just now.
+    condition: CheckpointCondition = CheckpointCondition.UNSPECIFIED
     #: Of the Run.checkpoint() that returned this. None in a list.
     receipt: Receipt | None = field(default=None, compare=False)
 
