@@ -10,11 +10,8 @@ std::string HowItEnded(const Death& death) {
                       death.how, ".");
 }
 
-std::string WhereItGoesOn(const v1::Run& run) {
-  if (!run.has_checkpoint_batch()) return "its beginning";
-  // A newer one than the run is of a branch.
-  if (run.checkpoint_batch() > run.batch()) return "an earlier checkpoint";
-  return absl::StrCat("its checkpoint at batch ", run.checkpoint_batch());
+std::string WhereItGoesOn(const Death& death) {
+  return death.checkpoint.has_value() ? absl::StrCat("its checkpoint at batch ", *death.checkpoint) : "its beginning";
 }
 
 std::string Log(const Death& death) {
@@ -23,9 +20,13 @@ std::string Log(const Death& death) {
 
 }  // namespace
 
-std::string StartedAgainNotice(const Death& death, const v1::Run& run) {
-  return absl::StrCat(HowItEnded(death), " It is started again from ", WhereItGoesOn(run), ", attempt ", death.restarts,
-                      " of ", death.most, ".", Log(death));
+std::string StartedAgainNotice(const Death& death) {
+  return absl::StrCat(HowItEnded(death), " It is started again from ", WhereItGoesOn(death), ", attempt ",
+                      death.restarts, " of ", death.most, ".", Log(death));
+}
+
+std::string OnItsWayNotice(int64_t batch, int64_t run_batch, const std::string& why) {
+  return absl::StrCat("Its trainer is on its way to where the run was: at batch ", batch, " of ", run_batch, ". ", why);
 }
 
 std::string FailedNotice(const Death& death) {

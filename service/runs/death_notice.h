@@ -2,9 +2,9 @@
 #ifndef PILOTHOUSE_SERVICE_RUNS_DEATH_NOTICE_H_
 #define PILOTHOUSE_SERVICE_RUNS_DEATH_NOTICE_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
-
-#include "pilothouse/v1/run.pb.h"
 
 namespace pilothouse::service {
 
@@ -16,10 +16,14 @@ struct Death {
   int most = 0;
   // The end of its log, where there is something to tell.
   std::string log;
+  // The batch of the checkpoint that it goes on from. nullopt: there is none, so it begins again.
+  std::optional<int64_t> checkpoint;
 };
 
-// That it is started again, for the `restarts`-th time in a row; `run` is as it was then.
-std::string StartedAgainNotice(const Death& death, const v1::Run& run);
+// That it is started again, for the `restarts`-th time in a row.
+std::string StartedAgainNotice(const Death& death);
+// How far a trainer has come on its way to where the run was, before what is told of why it has to.
+std::string OnItsWayNotice(int64_t batch, int64_t run_batch, const std::string& why);
 // That it is not, after it was for `restarts` times.
 std::string FailedNotice(const Death& death);
 

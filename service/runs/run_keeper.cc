@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "service/runs/checkpoint_events.h"
 #include "service/runs/death_notice.h"
 #include "service/runs/run_end.h"
 #include "service/runs/run_summary.h"
@@ -176,6 +177,7 @@ void RunKeeper::CommitReports() {
 }
 
 void RunKeeper::Declare(v1::RunStatus status, const std::string& message) {
+  declared_ = message;
   AfterCommit(record_.Declare(status, message));
 }
 
@@ -216,8 +218,11 @@ void RunKeeper::CloseIfEnded() {
 }
 
 void RunKeeper::OnHeartbeat(const v1::TrainerHeartbeat& heartbeat) {
-  // Of a trainer that is on its way to where the run was, only that it lives is told.
-  if (run().status() != v1::RUN_STATUS_LOST && heartbeat.batch() >= run().batch()) {
+  const bool is_back = heartbeat.batch() >= run().batch();
+  if (run().status() == v1::RUN_STATUS_LOST && !is_back) {
+    // Where the run was stays what is known of it.
+    record_.mutable_run().set_status_message(OnItsWayNotice(heartbeat.batch(), run().batch(), declared_));
+  } else if (run().status() != v1::RUN_STATUS_LOST && is_back) {
     record_.mutable_run().set_batch(heartbeat.batch());
     record_.mutable_run().set_loss(heartbeat.loss());
   }
@@ -326,16 +331,18 @@ void RunKeeper::OnDeath(const std::string& how, Time now) {
   Death death = {.how = how,
                  .restarts = restarts_.restarts(),
                  .most = restarts_.most(),
-                 .log = LastLines(place_.log_path(), kQuotedLogLines)};
+                 .log = LastLines(place_.log_path(), kQuotedLogLines),
+                 .checkpoint = std::nullopt};
   const bool for_good = started_ != nullptr || ending_;
   const auto delay = for_good ? std::nullopt : restarts_.OnDeath(run().batch(), now);
   if (!delay.has_value()) return Fail(death);
   restart_at_ = now + *delay;
   prepared_ = false;
   death.restarts = restarts_.restarts();
+  death.checkpoint = NewestGoodCheckpoint(place_, run());
   record_.mutable_run().set_restarts(death.restarts);
   if (std::exchange(quoted_log_, death.log) == death.log) death.log.clear();
-  Declare(v1::RUN_STATUS_LOST, StartedAgainNotice(death, run()));
+  Declare(v1::RUN_STATUS_LOST, StartedAgainNotice(death));
 }
 
 void RunKeeper::Fail(const Death& death) {

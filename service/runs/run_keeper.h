@@ -160,6 +160,8 @@ class RunKeeper {
   bool ending_ = false;
   // What was quoted of the trainer's log last.
   std::string quoted_log_;
+  // The newest message that was declared.
+  std::string declared_;
 
   ControlDesk desk_;
 };

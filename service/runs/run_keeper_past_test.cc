@@ -41,19 +41,6 @@ class RunKeeperPast : public RunKeeperTest {
     Deliver(link, message);
   }
   // As the trainer reports that it goes from batch `from` to where the control says.
-  void ReportRewind(FakeLink& link, uint64_t number, const v1::Control& control, int64_t from) {
-    v1::AttachRequest message;
-    v1::Report* report = message.mutable_reports()->add_reports();
-    report->set_number(number);
-    report->mutable_event()->set_batch(from);
-    v1::ControlReport& applied = *report->mutable_event()->mutable_control();
-    *applied.mutable_change() = control.change();
-    applied.set_request_id(control.request_id());
-    applied.set_value(static_cast<double>(control.change().rewind().batch()));
-    applied.set_previous_value(static_cast<double>(from));
-    applied.set_branch(control.change().rewind().branch());
-    Deliver(link, message);
-  }
   v1::Control Sent(const FakeLink& link) const { return link.Controls().back(); }
   v1::ErrorReason LastReason() const { return ReasonOf(outcomes_.back().status()); }
 };

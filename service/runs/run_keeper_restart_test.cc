@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "service/runs/run_keeper.h"
 #include "service/runs/run_keeper_testing.h"
@@ -24,8 +27,16 @@ class RunKeeperRestart : public RunKeeperTest {
     v1::Report* report = message.mutable_reports()->add_reports();
     report->set_number(number);
     report->mutable_event()->set_batch(batch);
-    report->mutable_event()->mutable_checkpoint()->set_batch(batch);
+    v1::CheckpointReport& checkpoint = *report->mutable_event()->mutable_checkpoint();
+    checkpoint.set_batch(batch);
+    checkpoint.set_file(CheckpointFile(batch));
     Deliver(link, message);
+  }
+  // As a checkpoint has it in its report.
+  static std::string CheckpointFile(int64_t batch) { return absl::StrCat("checkpoints/", batch, ".safetensors"); }
+  void WriteCheckpoint(int64_t batch) {
+    std::filesystem::create_directories(place_.directory + "/checkpoints");
+    std::ofstream(absl::StrCat(place_.directory, "/", CheckpointFile(batch))) << "state";
   }
   void RefuseSpec(FakeLink& link, v1::ErrorReason reason, const std::string& sentence) {
     v1::AttachRequest message;
@@ -51,6 +62,7 @@ class RunKeeperRestart : public RunKeeperTest {
 
 TEST_F(RunKeeperRestart, ARunWhoseTrainerDiedIsLostAndGoesOnFromWhereItWasSeen) {
   auto link = Train();
+  WriteCheckpoint(8);
   ReportCheckpoint(*link, 4, 8);
   Heartbeat(*link, 14);
   Die(*link);
@@ -67,6 +79,39 @@ TEST_F(RunKeeperRestart, ARunWhoseTrainerDiedIsLostAndGoesOnFromWhereItWasSeen) 
   ReportStatus(*link, 5, v1::RUN_STATUS_TRAINING, 14);
   EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_TRAINING);
   EXPECT_EQ(keeper_->run().batch(), 14);
+}
+
+TEST_F(RunKeeperRestart, ARunWhoseCheckpointIsGoneIsSaidToBeginAgain) {
+  auto link = Train();
+  ReportCheckpoint(*link, 4, 8);
+  Die(*link);
+  EXPECT_TRUE(MessageSays("again from its beginning, attempt 1 of 3")) << Message();
+}
+
+TEST_F(RunKeeperRestart, ARunThatWasTakenBackBehindItsOnlyCheckpointIsSaidToBeginAgain) {
+  auto link = Train();
+  WriteCheckpoint(8);
+  ReportCheckpoint(*link, 4, 8);
+  v1::Control back;
+  back.mutable_change()->mutable_rewind()->set_batch(3);
+  back.mutable_change()->mutable_rewind()->set_branch("later");
+  ReportRewind(*link, 5, back, 10);
+  Die(*link);
+  EXPECT_TRUE(MessageSays("again from its beginning, attempt 1 of 3")) << Message();
+}
+
+TEST_F(RunKeeperRestart, HowFarItsTrainerIsOnItsWayBackIsToldUntilItIsThere) {
+  auto link = Train();
+  Die(*link);
+  link = ComeAgain();
+  Prepare(*link);
+  for (const int64_t batch : {4, 7}) Heartbeat(*link, batch);
+  EXPECT_TRUE(MessageSays("on its way to where the run was: at batch 7 of 10. The trainer ended: killed")) << Message();
+  EXPECT_FALSE(MessageSays("batch 4")) << Message();
+  EXPECT_EQ(keeper_->run().batch(), 10);
+  ReportStatus(*link, 4, v1::RUN_STATUS_TRAINING, 10);
+  Heartbeat(*link, 12);
+  EXPECT_FALSE(MessageSays("on its way")) << Message();
 }
 
 TEST_F(RunKeeperRestart, ATrainerThatIsStartedAnewIsToldNothingOfAPast) {

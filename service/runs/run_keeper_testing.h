@@ -156,6 +156,20 @@ class RunKeeperTest : public testing::Test {
     for (const std::string& name : names) report->add_plugins()->mutable_spec()->set_name(name);
     Deliver(link, message);
   }
+  // That the run was taken back from a batch as `control` asked.
+  void ReportRewind(FakeLink& link, uint64_t number, const v1::Control& control, int64_t from) {
+    v1::AttachRequest message;
+    v1::Report* report = message.mutable_reports()->add_reports();
+    report->set_number(number);
+    report->mutable_event()->set_batch(from);
+    v1::ControlReport& applied = *report->mutable_event()->mutable_control();
+    *applied.mutable_change() = control.change();
+    applied.set_request_id(control.request_id());
+    applied.set_value(static_cast<double>(control.change().rewind().batch()));
+    applied.set_previous_value(static_cast<double>(from));
+    applied.set_branch(control.change().rewind().branch());
+    Deliver(link, message);
+  }
   void LeaveBehind(const std::string& end) { std::ofstream(place_.directory + "/" + kRunEndFile) << end; }
   // A run that is IDLE at batch 0, with its trainer attached.
   std::shared_ptr<FakeLink> Begin() {
