@@ -55,6 +55,15 @@ absl::Status LoadFrom(std::unique_ptr<Journal> journal, StoredRun& stored) {
   return absl::OkStatus();
 }
 
+// Two runs with one id would be taken for each other.
+absl::Status NotItsOwn(const RunPlace& place, const std::string& owner) {
+  return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
+                   absl::StrCat("The directory ", place.directory, " holds the run ", owner,
+                                ": it is a copy, or was renamed. Move it elsewhere, where `pilot replay DIRECTORY` can "
+                                "go through it, or give it the name of its run."),
+                   {{"run_id", owner}});
+}
+
 std::string MetaOr(const Journal& journal, const char* key, std::string otherwise) {
   absl::StatusOr<std::optional<std::string>> value = journal.Meta(key);
   return value.ok() && value->has_value() ? **std::move(value) : std::move(otherwise);
@@ -163,6 +172,7 @@ absl::StatusOr<StoredRun> RunStore::Load(const std::string& run_id) const {
   if (!journal.ok()) return journal.status();
   if ((*journal)->damage().has_value()) Log(absl::StrCat("run ", run_id, ": ", *(*journal)->damage()));
   if (absl::Status loaded = LoadFrom(*std::move(journal), stored); !loaded.ok()) return loaded;
+  if (stored.run.run_id() != run_id) return NotItsOwn(stored.place, stored.run.run_id());
   stored.start_request_id = MetaOr(*stored.journal, kMetaStartRequestId, "");
   stored.place.token = MetaOr(*stored.journal, kMetaToken, "");
   stored.beginning.ParseFromString(MetaOr(*stored.journal, kMetaBeginning, ""));
