@@ -48,7 +48,7 @@ Json EventAsJson(const v1::Event& event) {
     json["idle_reason"] = IdleReasonWord(event.status().idle_reason());
     json["message"] = event.status().message();
     json["target"] = event.status().target();
-    json["loss"] = JsonNumber(event.status().loss());
+    json["loss"] = JsonLoss(event.status().loss());
   } else if (event.has_control()) {
     json["type"] = "control";
     AddControl(event.control(), json);
@@ -56,7 +56,7 @@ Json EventAsJson(const v1::Event& event) {
     json["type"] = "state";
     json["state"] = JsonNumbers(ToDoubles(event.state().state()));
     json["eta"] = JsonNumber(event.state().eta());
-    json["loss"] = JsonNumber(event.state().loss());
+    json["loss"] = JsonLoss(event.state().loss());
     json["asked"] = event.state().asked();
   } else if (event.has_plugin()) {
     json["type"] = "plugin";

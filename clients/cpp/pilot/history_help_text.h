@@ -26,7 +26,8 @@ inline constexpr char kExportFooter[] = R"(Formats:
                loss: value. status: name. control: name is that of the knob, the plugin or the control; value and
                previous_value are as they were then. state: value is eta. plugin: name; value is its first one.
                checkpoint: name is the file; value its batch. details: all else, as JSON
-  jsonl        an object for each event, one a line, as pilot watch --json prints them
+  jsonl        an object for each event, one a line, as pilot watch --json prints them; where no batch was trained yet,
+               its loss is null
   jsons        the observatory's log: {"loss": [batch, value]}, {"eta": [batch, value], "sv": [batch, [numbers]]} and
                {"eta": [batch, value]}, one object a line; null is a number that is NaN or infinite
   tensorboard  event files in the folder FILE, by the Python package: python3 (or PILOTHOUSE_PYTHON) must have it

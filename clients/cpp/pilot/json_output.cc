@@ -19,7 +19,7 @@ Json OfHeartbeat(const v1::Heartbeat& heartbeat) {
   return {{"type", "heartbeat"},
           {"status", StatusWord(heartbeat.status())},
           {"batch", heartbeat.batch()},
-          {"loss", JsonNumber(heartbeat.loss())},
+          {"loss", JsonLoss(heartbeat.loss())},
           {"time", JsonTime(heartbeat.time())},
           {"training_thread_seen_time",
            heartbeat.has_training_thread_seen_time() ? JsonTime(heartbeat.training_thread_seen_time()) : Json()}};
@@ -53,7 +53,7 @@ std::string ReceiptJson(const std::string& run_id, const v1::Receipt& receipt) {
 std::string StopJson(const std::string& run_id, const v1::StopResponse& response) {
   Json json = ReceiptAsJson(run_id, response.receipt());
   json["final_batch"] = response.final_batch();
-  json["final_loss"] = JsonNumber(response.final_loss());
+  json["final_loss"] = JsonLoss(response.final_loss());
   return Dump(json);
 }
 

@@ -23,6 +23,9 @@ inline Json JsonNumber(double value) {
   return FormatNumber(value);
 }
 
+// null: no batch was trained yet, which travels as −1.
+inline Json JsonLoss(double loss) { return loss == -1 ? Json() : JsonNumber(loss); }
+
 inline Json JsonNumbers(const std::vector<double>& values) {
   Json list = Json::array();
   for (const double value : values) list.push_back(JsonNumber(value));

@@ -42,7 +42,7 @@ Json RunAsJson(const v1::Run& run) {
                {"batch", run.batch()},
                {"target", run.target()},
                {"resume_target", run.resume_target()},
-               {"loss", JsonNumber(run.loss())},
+               {"loss", JsonLoss(run.loss())},
                {"eta", JsonNumber(run.eta())},
                {"knobs", std::move(knobs)},
                {"last_sequence", run.last_sequence()},

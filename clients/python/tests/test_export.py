@@ -91,6 +91,20 @@ def test_the_observatorys_log_pairs_batches_with_values(service, run, tmp_path):
         {"eta": [50, 0.01], "sv": [50, [1.0, None]]},
     ]
     kinds = set(service.requests["ReadHistory"][0].kinds)
+@pytest.mark.parametrize("format_name", ["csv", "jsonl"])
+def test_a_loss_that_there_is_not_yet_is_no_number(service, run, tmp_path, format_name):
+    first = state_report(1, 1.0)
+    first.state.loss = -1
+    paused = status(2, "IDLE", 20, "PAUSED")
+    paused.status.loss = -1
+    service.answers["ReadHistory"] = [page(first, paused)]
+    file = tmp_path / "t1"
+    run.export(file, format_name)
+    assert "-1" not in file.read_text()
+    if format_name == "jsonl":
+        assert [line["loss"] for line in json_lines(file)] == [None, None]
+
+
     assert kinds == {event_pb2.EVENT_KIND_LOSS, event_pb2.EVENT_KIND_STATE, event_pb2.EVENT_KIND_CONTROL}
 
 

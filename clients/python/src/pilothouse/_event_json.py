@@ -51,8 +51,13 @@ def _status(report: event_pb2.StatusReport) -> dict[str, Any]:
         "idle_reason": enum_word(run_pb2.IdleReason, report.idle_reason),
         "message": report.message,
         "target": report.target,
-        "loss": json_number(report.loss),
+        "loss": _loss(report.loss),
     }
+
+
+def _loss(value: float) -> float | str | None:
+    """None: no batch was trained yet, which travels as -1."""
+    return None if value == -1 else json_number(value)
 
 
 def _control(report: event_pb2.ControlReport) -> dict[str, Any]:
@@ -110,7 +115,7 @@ def _state(report: event_pb2.StateReport) -> dict[str, Any]:
     return {
         "state": [json_number(number) for number in numbers(report)],
         "eta": json_number(report.eta),
-        "loss": json_number(report.loss),
+        "loss": _loss(report.loss),
         "asked": report.asked,
     }
 
