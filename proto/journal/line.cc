@@ -3,7 +3,30 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/support/error.h"
+#include "proto/support/text.h"
+
 namespace pilothouse {
+namespace {
+
+// Of more branches, the newest are named.
+constexpr size_t kMaxNamedBranches = 50;
+constexpr size_t kShownNameBytes = 100;
+
+}  // namespace
+
+absl::Status BranchNotFound(absl::string_view asked, std::vector<std::string> known) {
+  if (known.size() > kMaxNamedBranches) known.erase(known.begin(), known.end() - kMaxNamedBranches);
+  const std::string shown = Shortened(asked, kShownNameBytes);
+  const std::string names = absl::StrJoin(known, ", ");
+  return MakeError(v1::ERROR_REASON_BRANCH_NOT_FOUND, "branch",
+                   absl::StrCat("The run has no branch \"", shown, "\"; ",
+                                names.empty() ? "it was never taken back." : absl::StrCat("it has ", names, "."),
+                                " Its present line has no name: leave the branch out."),
+                   {{"branch", shown}, {"known", names}});
+}
 
 Line::Line(std::vector<RewindMark> rewinds, uint64_t end)
     : rewinds_(std::move(rewinds)), limits_(rewinds_.size()), end_(end) {

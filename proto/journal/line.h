@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "pilothouse/v1/event.pb.h"
 
@@ -25,6 +26,9 @@ struct RewindMark {
   // What was left is called so.
   std::string branch;
 };
+
+// BRANCH_NOT_FOUND: a run has no branch of the name `asked`. `known` are those that it has, the oldest first.
+absl::Status BranchNotFound(absl::string_view asked, std::vector<std::string> known);
 
 class Line {
  public:

@@ -4,19 +4,15 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "proto/journal/checksum.h"
 #include "proto/support/error.h"
-#include "proto/support/text.h"
 #include "service/watch/watch_options.h"
 
 namespace pilothouse::service {
 namespace {
 
 constexpr char kEveryLine[] = "*";
-// A sentence names no more branches than this.
-constexpr size_t kMaxNamedBranches = 50;
 
 absl::Status RangeInvalid(absl::string_view field, int64_t value, absl::string_view sentence) {
   return MakeError(v1::ERROR_REASON_HISTORY_RANGE_INVALID, field, sentence, {{"value", absl::StrCat(value)}});
@@ -98,13 +94,7 @@ absl::StatusOr<Line> FindLine(const std::string& branch, const std::vector<Rewin
   if (std::optional<Line> line = Line::OfBranch(rewinds, branch); line.has_value()) return *std::move(line);
   std::vector<std::string> known;
   for (const RewindMark& rewind : rewinds) known.push_back(rewind.branch);
-  if (known.size() > kMaxNamedBranches) known.erase(known.begin(), known.end() - kMaxNamedBranches);
-  const std::string names = absl::StrJoin(known, ", ");
-  const std::string shown = Shortened(branch, 100);
-  return MakeError(v1::ERROR_REASON_BRANCH_NOT_FOUND, "branch",
-                   absl::StrCat("The run has no branch \"", shown, "\"; ",
-                                known.empty() ? "it was never taken back." : absl::StrCat("it has ", names, ".")),
-                   {{"branch", shown}, {"known", names}});
+  return BranchNotFound(branch, std::move(known));
 }
 
 }  // namespace pilothouse::service

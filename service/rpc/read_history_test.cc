@@ -163,6 +163,9 @@ TEST_F(RewoundHistoryTest, NamesTheBranchesThereAreIfThereIsNoSuchBranch) {
   const absl::Status error = Ask(request).status();
   EXPECT_EQ(ReasonOf(error), v1::ERROR_REASON_BRANCH_NOT_FOUND);
   EXPECT_EQ(ToError(error).metadata().at("known"), "first, second");
+  EXPECT_EQ(
+      error.message(),
+      "The run has no branch \"third\"; it has first, second. Its present line has no name: leave the branch out.");
 }
 
 TEST_F(RewoundHistoryTest, ShowsAllPagesAsTheRunWasWhenTheFirstWasRead) {

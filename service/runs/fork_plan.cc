@@ -6,28 +6,16 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "proto/journal/event_kind.h"
 #include "proto/journal/journal_reader.h"
+#include "proto/journal/line.h"
 #include "proto/support/error.h"
 #include "proto/support/text.h"
 
 namespace pilothouse::service {
 namespace {
 
-constexpr size_t kShownNameBytes = 64;
 constexpr int64_t kAnyEventBytes = int64_t{1} << 30;
-
-absl::Status BranchNotFound(const v1::Run& run, const std::string& branch) {
-  std::vector<std::string> known;
-  for (const v1::Branch& one : run.branches()) known.push_back(one.name());
-  const std::string shown = Shortened(branch, kShownNameBytes);
-  const std::string list = absl::StrJoin(known, ", ");
-  return MakeError(v1::ERROR_REASON_BRANCH_NOT_FOUND, "branch",
-                   absl::StrCat("The run ", run.run_id(), " has no branch \"", shown, "\"",
-                                known.empty() ? ": it was never taken back." : absl::StrCat("; it has ", list, ".")),
-                   {{"branch", shown}, {"known", list}});
-}
 
 absl::Status OutOfRange(const v1::Run& run, int64_t batch, LineRange line) {
   return MakeError(v1::ERROR_REASON_BATCH_OUT_OF_RANGE, "batch",
@@ -91,7 +79,11 @@ absl::StatusOr<LineRange> RangeOf(const ForkParent& parent, const std::string& b
   const auto& branches = parent.run.branches();
   const auto found =
       std::find_if(branches.begin(), branches.end(), [&](const v1::Branch& one) { return one.name() == branch; });
-  if (found == branches.end()) return BranchNotFound(parent.run, branch);
+  if (found == branches.end()) {
+    std::vector<std::string> known;
+    for (const v1::Branch& one : branches) known.push_back(one.name());
+    return BranchNotFound(branch, std::move(known));
+  }
   return LineRange{.first = first, .last = found->through_batch()};
 }
 

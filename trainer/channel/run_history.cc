@@ -12,7 +12,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "proto/journal/journal_reader.h"
 #include "proto/support/error.h"
 #include "trainer/channel/journal_scan.h"
@@ -85,13 +84,10 @@ bool IsFile(const std::string& path) {
   return std::filesystem::is_regular_file(path, ignored);
 }
 
-absl::Status BranchNotFound(const std::string& branch, const std::vector<v1::Branch>& branches) {
-  const std::string known = absl::StrJoin(
-      branches, ", ", [](std::string* text, const v1::Branch& one) { absl::StrAppend(text, one.name()); });
-  return MakeError(v1::ERROR_REASON_BRANCH_NOT_FOUND, "branch",
-                   absl::StrCat("The run has no branch ", branch, "; it has ",
-                                known.empty() ? "none, only its present line" : known, "."),
-                   {{"branch", branch}, {"known", known}});
+std::vector<std::string> NamesOf(const std::vector<v1::Branch>& branches) {
+  std::vector<std::string> names;
+  for (const v1::Branch& branch : branches) names.push_back(branch.name());
+  return names;
 }
 
 absl::Status BatchOutOfRange(int64_t batch, int64_t first, int64_t last) {
@@ -184,7 +180,7 @@ absl::StatusOr<int64_t> RunHistory::LastBatch(const std::string& branch) const {
   const std::vector<v1::Branch>& branches = content_->branches;
   const auto found =
       std::find_if(branches.begin(), branches.end(), [&](const v1::Branch& one) { return one.name() == branch; });
-  if (found == branches.end()) return BranchNotFound(branch, branches);
+  if (found == branches.end()) return BranchNotFound(branch, NamesOf(branches));
   return found->through_batch();
 }
 
