@@ -208,7 +208,7 @@ TEST_F(RunKeeperPast, ARunThatEndedIsToBeForkedInstead) {
   ReportStatus(*link, 2, v1::RUN_STATUS_STOPPED, 5);
   Ask(Rewind("r", 2));
   EXPECT_EQ(LastReason(), v1::ERROR_REASON_RUN_ENDED);
-  EXPECT_NE(outcomes_.back().status().message().find("Fork it"), absl::string_view::npos);
+  EXPECT_NE(outcomes_.back().status().message().find("fork r --at 2`"), absl::string_view::npos);
 }
 
 TEST_F(RunKeeperPast, AForkIsNotTakenBackBeyondItsBeginning) {

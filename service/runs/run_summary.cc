@@ -1,5 +1,6 @@
 #include "service/runs/run_summary.h"
 
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -109,7 +110,11 @@ absl::Status RunEnded(const v1::Run& run, absl::string_view instead) {
 }
 
 absl::Status RunEnded(const v1::Run& run, const v1::Change& change) {
-  return RunEnded(run, change.has_rewind() ? "Fork it from that batch instead." : "");
+  if (!change.has_rewind()) return RunEnded(run);
+  const int64_t batch = change.rewind().batch();
+  return RunEnded(run, absl::StrCat("To go on from batch ", batch,
+                                    " of it, make a new run there: Fork with that batch (`pilot fork ", run.run_id(),
+                                    " --at ", batch, "`, in Python run.fork(at=", batch, "))."));
 }
 
 void DropLargeValues(v1::RunSpec& spec) {
