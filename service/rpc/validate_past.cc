@@ -36,6 +36,14 @@ absl::Status CheckForkBatches(const v1::ForkRequest& request) {
   if (request.has_target() && (request.target() < request.batch() || request.target() > kMaxTarget)) {
     return TargetInvalid("target", request.target(), absl::StrCat(request.batch()));
   }
+  if (request.has_more() && (request.more() < 1 || request.more() > kMaxTarget)) {
+    return TargetInvalid("more", request.more(), "1");
+  }
+  if (request.has_more() && request.has_target()) {
+    return MakeError(v1::ERROR_REASON_TARGET_INVALID, "more",
+                     "Say how far the fork is to train either as a target or as so many batches more, not as both.",
+                     {{"value", absl::StrCat(request.more())}});
+  }
   return absl::OkStatus();
 }
 

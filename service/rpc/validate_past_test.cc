@@ -59,6 +59,12 @@ TEST(ValidatePast, AForkChecksItsNameItsBatchesItsKnobsAndItsPlugins) {
   EXPECT_EQ(ReasonForFork([](auto& fork) { fork.set_request_id("service-1"); }), v1::ERROR_REASON_REQUEST_ID_INVALID);
   EXPECT_EQ(ReasonForFork([](auto& fork) { fork.set_batch(-1); }), v1::ERROR_REASON_BATCH_OUT_OF_RANGE);
   EXPECT_EQ(ReasonForFork([](auto& fork) { fork.set_target(-1); }), v1::ERROR_REASON_TARGET_INVALID);
+  EXPECT_EQ(ReasonForFork([](auto& fork) { fork.set_more(0); }), v1::ERROR_REASON_TARGET_INVALID);
+  EXPECT_EQ(ReasonForFork([](auto& fork) {
+              fork.set_target(9);
+              fork.set_more(9);
+            }),
+            v1::ERROR_REASON_TARGET_INVALID);
   EXPECT_EQ(ReasonForFork([](auto& fork) {
               fork.set_batch(10);
               fork.set_target(9);

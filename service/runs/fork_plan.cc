@@ -10,7 +10,7 @@
 #include "proto/journal/journal_reader.h"
 #include "proto/journal/line.h"
 #include "proto/support/error.h"
-#include "proto/support/text.h"
+#include "proto/support/limits.h"
 
 namespace pilothouse::service {
 namespace {
@@ -24,6 +24,23 @@ absl::Status OutOfRange(const v1::Run& run, int64_t batch, LineRange line) {
                    {{"batch", absl::StrCat(batch)},
                     {"first_batch", absl::StrCat(line.first)},
                     {"last_batch", absl::StrCat(line.last)}});
+}
+
+// What only the batch decides where the fork begins.
+absl::Status CheckTarget(const v1::ForkRequest& request, int64_t batch) {
+  if (batch + request.more() > kMaxTarget) {
+    return MakeError(
+        v1::ERROR_REASON_TARGET_INVALID, "more",
+        absl::StrCat("The fork begins at batch ", batch, ", and ", request.more(), " more would lead beyond 2^53."),
+        {{"value", absl::StrCat(request.more())}});
+  }
+  if (request.has_target() && request.target() < batch) {
+    return MakeError(
+        v1::ERROR_REASON_TARGET_INVALID, "target",
+        absl::StrCat("The fork begins at batch ", batch, ", so its target cannot be ", request.target(), "."),
+        {{"value", absl::StrCat(request.target())}});
+  }
+  return absl::OkStatus();
 }
 
 v1::RunSpec SpecOf(const v1::ForkRequest& request, const ForkParent& parent, int64_t batch) {
@@ -91,18 +108,13 @@ absl::StatusOr<RunToStart> PlanFork(const v1::ForkRequest& request, const ForkPa
   const absl::StatusOr<LineRange> line = RangeOf(parent, request.branch());
   if (!line.ok()) return line.status();
   if (batch < line->first || batch > line->last) return OutOfRange(parent.run, batch, *line);
-  if (request.has_target() && request.target() < batch) {
-    return MakeError(
-        v1::ERROR_REASON_TARGET_INVALID, "target",
-        absl::StrCat("The fork begins at batch ", batch, ", so its target cannot be ", request.target(), "."),
-        {{"value", absl::StrCat(request.target())}});
-  }
+  if (absl::Status target = CheckTarget(request, batch); !target.ok()) return target;
   RunToStart run;
   run.run_id = request.new_run_id();
   run.run_id_field = "new_run_id";
   run.request_id = request.request_id();
   run.spec = SpecOf(request, parent, batch);
-  run.target = request.has_target() ? request.target() : batch;
+  run.target = request.has_target() ? request.target() : batch + request.more();
   run.fork = request;
   run.beginning = BeginningOf(request, parent, batch);
   return run;

@@ -15,6 +15,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "proto/support/error.h"
+#include "proto/support/limits.h"
 #include "proto/support/mutex.h"
 #include "service/journal/journal_testing.h"
 #include "service/runs/dataset_store.h"
@@ -260,6 +261,17 @@ TEST_F(ForkRunTest, OfARunThatLivesTheNewestBatchIsWhereItIsAskedForACheckpoint)
   EXPECT_EQ(link->sent().at(0).welcome().target(), 57);
 }
 
+TEST_F(ForkRunTest, ItsTargetMayBeCountedFromWhereItBegins) {
+  auto parent = StartParent();
+  v1::ForkRequest request = Request();
+  request.set_batch(10);
+  request.set_more(5);
+  Outcome forked;
+  Ask(request, forked);
+  auto link = Attach("child");
+  EXPECT_EQ(link->sent().at(0).welcome().target(), 15);
+}
+
 TEST_F(ForkRunTest, OfARunThatEndedTheNewestBatchIsItsLast) {
   auto parent = StartParent();
   v1::Event end;
@@ -289,6 +301,9 @@ TEST_F(ForkRunTest, OutsideItsParentsPastItIsRefused) {
   request = Request();
   request.set_batch(10);
   request.set_target(9);
+  EXPECT_EQ(ReasonFor(request), v1::ERROR_REASON_TARGET_INVALID);
+  request.clear_target();
+  request.set_more(kMaxTarget);
   EXPECT_EQ(ReasonFor(request), v1::ERROR_REASON_TARGET_INVALID);
   request = Request();
   request.set_batch(10);

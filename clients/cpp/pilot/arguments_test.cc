@@ -96,6 +96,7 @@ TEST(ChangeArguments, TakeTheRunOrLeaveItOut) {
 }
 
 TEST(ChangeArguments, TargetsAreABatchOrSoManyMore) {
+  EXPECT_EQ(Parse("start --net 2x1 --data /dev/null --loss mse --batch-to +50").start.batch_to, 50);
   EXPECT_EQ(Parse("batch-to 5000").change.change.target().batch(), 5000);
   EXPECT_EQ(Parse("batch-to digits +50").change.change.target().more(), 50);
   EXPECT_EQ(Parse("batch-to 9007199254740992").change.change.target().batch(), int64_t{1} << 53);

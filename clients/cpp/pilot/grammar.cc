@@ -143,8 +143,13 @@ void Grammar::AddStart() {
   AddText(start, "--name", &arguments_.start.name, "RUN",
           "The run's id: lower-case letters, digits and -, at most 63 (default: the service chooses)")
       ->group("Then");
-  AddValue(start, "--batch-to", ParseBatch, &arguments_.start.batch_to, "N",
-           "Train up to this batch at once (default 0: wait)")
+  // A run begins at batch 0, so that N more are the same.
+  AddValueTo(
+      start, "--batch-to", ParseTarget,
+      [this](const v1::TargetChange& target) {
+        arguments_.start.batch_to = target.has_more() ? target.more() : target.batch();
+      },
+      "N", "Train up to this batch at once (default 0: wait)")
       ->group("Then");
 }
 

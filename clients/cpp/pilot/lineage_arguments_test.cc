@@ -88,7 +88,11 @@ TEST(ForkArguments, BecomeARequest) {
   ASSERT_EQ(request.attach_plugins_size(), 1);
   EXPECT_EQ(request.attach_plugins(0).kind(), "notify");
   EXPECT_EQ(request.target(), 8000);
+  EXPECT_FALSE(request.has_more());
   EXPECT_TRUE(Parse("fork --keep-order").fork.request.keep_order());
+  const v1::ForkRequest more = Parse("fork digits --batch-to +10").fork.request;
+  EXPECT_EQ(more.more(), 10);
+  EXPECT_FALSE(more.has_target());
 }
 
 TEST(ForkArguments, AreRefusedWhereTheyMakeNoSense) {

@@ -97,8 +97,15 @@ void Grammar::AddFork() {
   then(AddText(fork, "--name", request.mutable_new_run_id(), "RUN",
                "The new run's id: lower-case letters, digits and -, at most 63 (default: the service chooses)"));
   then(AddValueTo(
-      fork, "--batch-to", ParseBatch, [&request](int64_t batch) { request.set_target(batch); }, "N",
-      "Train up to this batch at once (default: wait)"));
+      fork, "--batch-to", ParseTarget,
+      [&request](const v1::TargetChange& target) {
+        if (target.has_more()) {
+          request.set_more(target.more());
+        } else {
+          request.set_target(target.batch());
+        }
+      },
+      "N|+N", "Train up to this batch at once, or so many more than where it begins (default: wait)"));
   then(fork->add_flag("--watch", given.watch, "Watch the new run"));
 }
 

@@ -39,6 +39,8 @@ may train on; it may also have ended.)";
 inline constexpr char kForkFooter[] = R"(Examples:
   Try a lower learning rate from batch 4,000 on, beside the run itself:
     pilot fork digits --at 4000 --eta 0.003 --batch-to 8000
+  100 batches more, from where the run is:
+    pilot fork digits --batch-to +100
   Go on from the end of what a rewind left behind, with another order of the examples:
     pilot fork digits --branch rewind-1 --seed 7 --name digits-again
   Go on without early stopping, and validate more often:

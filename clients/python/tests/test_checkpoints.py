@@ -131,6 +131,12 @@ def test_a_fork_can_differ_in_knobs_plugins_and_order(service, run):
     assert fork.run_id == "calm"
 
 
+def test_a_fork_can_be_told_how_many_batches_to_train(service, run):
+    run.fork(train=10)
+    (request,) = service.requests["Fork"]
+    assert (request.more, request.HasField("target")) == (10, False)
+
+
 def test_a_fork_is_a_run_that_knows_where_it_lives(service, run):
     fork = run.fork(at=40)
     assert type(fork) is pilothouse.Run

@@ -109,6 +109,7 @@ class RunCheckpoints(RunHandle):
         detach: str | Iterable[str] = (),
         plugins: Plugin | str | Iterable[Plugin | str] = (),
         batch_to: int | None = None,
+        train: int | None = None,
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Self:
@@ -130,6 +131,7 @@ class RunCheckpoints(RunHandle):
             detach: the plugins of this run, by name, that the new one is to begin without.
             plugins: those to begin with besides: Plugin, or the name of a kind.
             batch_to: the batch to train up to at once, at least `at`. Default: idle until told.
+            train: in place of batch_to: train so many batches at once, 1 or more.
             request_id: makes the request repeatable: the same id and request give the same run.
             timeout: seconds for the start. Default: the House's.
 
@@ -150,6 +152,7 @@ class RunCheckpoints(RunHandle):
             detach_plugins=[detach] if isinstance(detach, str) else detach,
             attach_plugins=to_specs(plugins),
             target=None if batch_to is None else whole(batch_to, "batch_to"),
+            more=None if train is None else whole(train, "train"),
             request_id=uuid.uuid4().hex if request_id is None else request_id,
         )
         if keep_order is not None:
