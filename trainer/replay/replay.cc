@@ -30,10 +30,21 @@ std::string DataDirectory(const ReplayOptions& options) {
   return directory.parent_path().parent_path().string();
 }
 
+// A run that was copied from elsewhere has its data elsewhere, too.
+absl::StatusOr<DataFiles> DataOfService(const ReplayOptions& options, const v1::DataSpec& spec) {
+  absl::StatusOr<DataFiles> found = FindData(spec, DataDirectory(options));
+  if (found.ok()) return found;
+  return MakeError(
+      ReasonOf(found.status()), "data",
+      absl::StrCat(std::string(found.status().message()),
+                   " Say where they are: --data FILE, or for inputs and targets --data FILE --data FILE; or "
+                   "--data-dir DIRECTORY, with the service's folder of data."));
+}
+
 absl::StatusOr<DataFiles> DataOf(const ReplayOptions& options, const v1::DataSpec& spec) {
   switch (options.data.size()) {
     case 0:
-      return FindData(spec, DataDirectory(options));
+      return DataOfService(options, spec);
     case 1:
       return DataFiles{options.data[0], "", ""};
     case 2:

@@ -229,7 +229,9 @@ TEST(ReplayTest, OtherDataAndJournalsThatCannotBeReadAreRefused) {
   ReplayOptions options = run.Options();
   options.data_directory = "/nowhere";
   options.data.clear();
-  EXPECT_EQ(ReasonOf(Replay(options).status()), v1::ERROR_REASON_FILE_NOT_FOUND);
+  const absl::Status missing = Replay(options).status();
+  EXPECT_EQ(ReasonOf(missing), v1::ERROR_REASON_FILE_NOT_FOUND);
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("are not below /nowhere. Say where they are: --data FILE"));
   std::ofstream(run.table(), std::ios::app) << "1,1,1\n";
   EXPECT_EQ(ReasonOf(run.Replay().status()), v1::ERROR_REASON_DATA_CHANGED);
   options.directory = "/nowhere";
