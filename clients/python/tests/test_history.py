@@ -84,6 +84,14 @@ def test_a_damaged_journal_is_told_once_and_the_rest_is_read(service, run, caplo
     ]
 
 
+def test_damage_is_read_where_nothing_was_read_yet(service, run):
+    service.answers["ReadHistory"] = [page(loss(1), then="two", damaged=((2, 4),)), page(loss(5), damaged=((6, 6),))]
+    history = run.history()
+    assert history.damaged == (pilothouse.Gap(2, 4), pilothouse.Gap(6, 6))
+    assert history.damaged == (pilothouse.Gap(2, 4), pilothouse.Gap(6, 6))
+    assert len(service.requests["ReadHistory"]) == 2
+
+
 @pytest.mark.parametrize("points", [0, 1, 100_001, -5, 2**40])
 def test_a_number_of_points_outside_its_range_is_refused_here(service, run, points):
     with pytest.raises(pilothouse.HistoryRangeInvalid, match="2 to 100,000"):

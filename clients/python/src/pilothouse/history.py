@@ -53,12 +53,19 @@ class History:
         self._connection = connection
         self._request = request
         self._timeout = timeout
-        self._damaged: list[Gap] = []
+        # None: nothing was read yet.
+        self._damaged: list[Gap] | None = None
 
     @property
     def damaged(self) -> tuple[Gap, ...]:
-        """Where the journal is damaged, as far as the last reading has come: these events cannot be read."""
-        return tuple(self._damaged)
+        """Where the journal is damaged, as far as the last reading has come: these events cannot be read.
+
+        Where nothing was read yet, the whole history is read for it, which can raise as the iteration does.
+        """
+        if self._damaged is None:
+            for _ in self._messages():
+                pass
+        return tuple(self._damaged or ())
 
     def __repr__(self) -> str:
         return f"<pilothouse.History of {self._request.run_id}>"
@@ -98,23 +105,24 @@ class History:
 
     def _messages(self) -> Iterator[Any]:
         """The events as they travel."""
-        self._damaged = []
+        damaged: list[Gap] = []
+        self._damaged = damaged
         request = pb.ReadHistoryRequest()
         request.CopyFrom(self._request)
         stub = self._connection.stub
         while True:
             page = self._connection.call(lambda left: stub.ReadHistory(request, timeout=left), self._timeout)
-            self._note_damage(page)
+            self._note_damage(page, damaged)
             yield from page.events
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
 
-    def _note_damage(self, page: Any) -> None:
+    def _note_damage(self, page: Any, damaged: list[Gap]) -> None:
         for proto in page.damaged:
             gap = Gap(proto.first, proto.last)
-            if gap not in self._damaged:
-                self._damaged.append(gap)
+            if gap not in damaged:
+                damaged.append(gap)
                 _log.warning(
                     "the journal of %s is damaged: its events %d to %d cannot be read",
                     self._request.run_id,
