@@ -62,11 +62,11 @@ absl::Status CheckPythonPackage(const std::string& python) {
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
-  return absl::NotFoundError(
-      absl::StrCat(python,
-                   " has no package pilothouse, which writes this format. Install it from clients/python of this "
-                   "project (pip install 'clients/python[tensorboard]'), or say with PILOTHOUSE_PYTHON which "
-                   "Python has it."));
+  return absl::NotFoundError(absl::StrCat(
+      python, " has no package pilothouse, which writes this format. Install it in a checkout of this project (",
+      python,
+      " -m pip install 'clients/python[tensorboard]'), or say with PILOTHOUSE_PYTHON which Python "
+      "has it."));
 }
 
 absl::Status Become(const std::vector<std::string>& command) {

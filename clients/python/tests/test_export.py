@@ -230,7 +230,9 @@ def test_tensorboard_files_are_replaced_only_once_they_are_complete(service, run
 
 def test_writing_for_tensorboard_without_tensorboardx_says_how_to_install_it(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(pilothouse.MissingExtra, match=r"pip install tensorboardX`.*\[tensorboard\]"):
+    with pytest.raises(
+        pilothouse.MissingExtra, match=rf"`{sys.executable} -m pip install tensorboardX`.*\[tensorboard\]"
+    ):
         run.export(tmp_path / "logs", "tensorboard")
     assert list(tmp_path.iterdir()) == []
 

@@ -166,7 +166,7 @@ def test_the_frame_of_nothing_has_the_same_columns_and_types(service, run):
 
 def test_a_frame_without_pandas_says_how_to_install_it(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(pilothouse.MissingExtra, match=r"pip install pandas`.*\[pandas\]") as caught:
+    with pytest.raises(pilothouse.MissingExtra, match=r"-m pip install pandas`.*\[pandas\]") as caught:
         run.history().frame()
     assert isinstance(caught.value, ImportError)
     assert caught.value.metadata == {"package": "pandas", "extra": "pandas"}

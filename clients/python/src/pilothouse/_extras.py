@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import shlex
+import sys
 from typing import Any
 
 from pilothouse.errors import MissingExtra
@@ -20,7 +22,8 @@ def load(package: str, extra: str, what: str) -> Any:
         if error.name != package:
             raise
         raise MissingExtra(
-            f"{what} needs the package {package}, which is not installed: `pip install {package}`, or install this "
-            f"package with its extra [{extra}].",
+            f"{what} needs the package {package}, which is not installed: "
+            f"`{shlex.quote(sys.executable)} -m pip install {package}`, or install this package with its extra "
+            f"[{extra}].",
             metadata={"package": package, "extra": extra},
         ) from None
