@@ -9,7 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_service import checkpoint, checkpoint_file, failure, knob, loss, output, state_report, status, unavailable
+from fake_service import (
+    checkpoint,
+    checkpoint_file,
+    failure,
+    knob,
+    loss,
+    output,
+    run_message,
+    state_report,
+    status,
+    unavailable,
+)
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import pilothouse
@@ -80,17 +91,6 @@ def test_json_lines_tell_all_and_are_json_whatever_the_numbers(run, tmp_path):
     assert (told[6]["checkpoint_batch"], told[6]["held_up_seconds"], told[6]["writing_seconds"]) == (60, 0.002, 0.25)
 
 
-@pytest.mark.usefixtures("some")
-def test_the_observatorys_log_pairs_batches_with_values(service, run, tmp_path):
-    file = tmp_path / "t1.jsons"
-    assert run.export(file) == 4
-    assert json_lines(file) == [
-        {"loss": [10, 0.1]},
-        {"eta": [20, 0.01]},
-        {"loss": [40, None]},
-        {"eta": [50, 0.01], "sv": [50, [1.0, None]]},
-    ]
-    kinds = set(service.requests["ReadHistory"][0].kinds)
 @pytest.mark.parametrize("format_name", ["csv", "jsonl"])
 def test_a_loss_that_there_is_not_yet_is_no_number(service, run, tmp_path, format_name):
     first = state_report(1, 1.0)
@@ -105,6 +105,17 @@ def test_a_loss_that_there_is_not_yet_is_no_number(service, run, tmp_path, forma
         assert [line["loss"] for line in json_lines(file)] == [None, None]
 
 
+@pytest.mark.usefixtures("some")
+def test_the_observatorys_log_pairs_batches_with_values(service, run, tmp_path):
+    file = tmp_path / "t1.jsons"
+    assert run.export(file) == 4
+    assert json_lines(file) == [
+        {"loss": [10, 0.1]},
+        {"eta": [20, 0.01]},
+        {"loss": [40, None]},
+        {"eta": [50, 0.01], "sv": [50, [1.0, None]]},
+    ]
+    kinds = set(service.requests["ReadHistory"][0].kinds)
     assert kinds == {event_pb2.EVENT_KIND_LOSS, event_pb2.EVENT_KIND_STATE, event_pb2.EVENT_KIND_CONTROL}
 
 
@@ -198,6 +209,7 @@ def test_tensorboard_reads_losses_knobs_and_what_plugins_reported(service, run, 
     assert second.step == 40
     assert math.isnan(second.value)
     assert [(point.step, point.value) for point in read.Scalars("knobs/eta")] == [
+        (10, pytest.approx(0.1)),
         (20, pytest.approx(0.1)),
         (20, pytest.approx(0.01)),
     ]
@@ -208,6 +220,38 @@ def test_tensorboard_reads_losses_knobs_and_what_plugins_reported(service, run, 
     assert told.tensor_proto.string_val == [b"knob eta = 0.01 by ana@lab: too noisy"]
     (told,) = read.Tensors("validate/text_summary")
     assert told.tensor_proto.string_val == [b"took too long"]
+
+
+def eta_points(folder: Path) -> list[tuple[int, float]]:
+    read = read_back(folder)
+    return (
+        [(point.step, point.value) for point in read.Scalars("knobs/eta")]
+        if "knobs/eta" in read.Tags()["scalars"]
+        else []
+    )
+
+
+def test_tensorboard_has_the_eta_of_a_run_that_never_changed_it(service, run, tmp_path):
+    service.answers["ReadHistory"] = [page(loss(1), loss(2))]
+    service.answers["GetState"] = [pb.GetStateResponse(run=run_message(eta=0.25))]
+    assert run.export(tmp_path, "tensorboard") == 2
+    assert eta_points(tmp_path) == [(10, 0.25)]
+
+
+def test_tensorboard_has_the_first_eta_of_a_branch_that_never_changed_it(service, run, tmp_path):
+    elsewhere = knob(3, "eta", 0.01, 0.5, batch=20)
+    service.answers["ReadHistory"] = [page(loss(1), loss(2)), page(elsewhere)]
+    run.export(tmp_path, "tensorboard", branch="rewind-1")
+    assert eta_points(tmp_path) == [(10, 0.5)]
+    _, asked = service.requests["ReadHistory"]
+    assert (asked.branch, list(asked.kinds)) == ("*", [event_pb2.EVENT_KIND_CONTROL])
+
+
+@pytest.mark.parametrize("part", [{"kinds": "loss"}, {"first_batch": 10}])
+def test_tensorboard_has_no_eta_where_it_was_not_asked_for_or_is_not_known(service, run, tmp_path, part):
+    service.answers["ReadHistory"] = [page(loss(1))]
+    run.export(tmp_path, "tensorboard", **part)
+    assert eta_points(tmp_path) == []
 
 
 def test_a_run_exported_again_for_tensorboard_is_there_once(service, run, tmp_path):

@@ -85,7 +85,7 @@ def test_pilot_lets_this_package_write_for_tensorboard(real_house, steered, tmp_
     read.Reload()
     steps = [point.step for point in read.Scalars("loss")]
     assert (min(steps), max(steps), len(steps) <= 5) == (20, 40, True)
-    assert [point.step for point in read.Scalars("knobs/eta")] == [30, 30]
+    assert [point.step for point in read.Scalars("knobs/eta")] == [20, 30, 30]
 
 
 def test_the_command_writes_what_tensorboard_reads(real_house, steered, tmp_path, capsys):
@@ -97,7 +97,7 @@ def test_the_command_writes_what_tensorboard_reads(real_house, steered, tmp_path
     points = read.Scalars("loss")
     assert [point.step for point in points] == list(range(1, 61))
     np.testing.assert_array_equal([point.value for point in points], np.float32(steered.losses(None).values))
-    assert [point.step for point in read.Scalars("knobs/eta")] == [30, 30, 60, 60]
+    assert [point.step for point in read.Scalars("knobs/eta")] == [0, 30, 30, 60, 60]
     assert any(tag.startswith("statistics/") for tag in read.Tags()["scalars"])
 
 

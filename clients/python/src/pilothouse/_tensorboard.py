@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: TensorBoard takes every file for its own that has "tfevents" in its name. Always the same one, so that a run that is
 #: exported again is not shown twice.
 EVENT_FILE = "events.out.tfevents.0.pilothouse"
+_ETA = "eta"
+_KNOB_TAG = "knobs/"
 
 
 def write_tensorboard(history: History, folder: Path) -> int:
@@ -33,15 +35,35 @@ def write_tensorboard(history: History, folder: Path) -> int:
     with tempfile.TemporaryDirectory(prefix=".pilothouse-", dir=folder) as scratch:
         writer = tensorboard.SummaryWriter(logdir=scratch, flush_secs=3600)
         with contextlib.closing(writer):
-            count = sum(_write(writer, message) for message in history._messages())
+            count = _write_all(writer, history)
         (written,) = Path(scratch).iterdir()
         written.replace(folder / EVENT_FILE)
     return count
 
 
+def _write_all(writer: Any, history: History) -> int:
+    """Writes the events, and before them what eta was at first, so that its curve begins where the others do."""
+    first: tuple[int, float] | None = None
+    count, eta_is_told = 0, not history._has_controls()
+    for message in history._messages():
+        first = first or _moment(message)
+        if not eta_is_told and message.control.change.knob.name == _ETA:
+            writer.add_scalar(_KNOB_TAG + _ETA, message.control.previous_value, *first)
+            eta_is_told = True
+        count += _write(writer, message)
+    if first is not None and not eta_is_told and (eta := history._first_eta()) is not None:
+        writer.add_scalar(_KNOB_TAG + _ETA, eta, *first)
+    return count
+
+
+def _moment(event: event_pb2.Event) -> tuple[int, float]:
+    """The step, and the wall time in seconds."""
+    return event.batch, event.time.ToNanoseconds() / 1e9
+
+
 def _write(writer: Any, event: event_pb2.Event) -> bool:
     """Writes one event, its batch as the step. False: TensorBoard has no place for it."""
-    moment = (event.batch, event.time.ToNanoseconds() / 1e9)
+    moment = _moment(event)
     match event.WhichOneof("kind"):
         case "loss":
             writer.add_scalar("loss", event.loss.value, *moment)
@@ -62,7 +84,7 @@ def _write_control(writer: Any, event: event_pb2.Event, moment: tuple[int, float
     report = event.control
     if report.change.HasField("knob"):
         # Both, since a curve begins where its first point is.
-        tag = f"knobs/{report.change.knob.name}"
+        tag = _KNOB_TAG + report.change.knob.name
         writer.add_scalar(tag, report.previous_value, *moment)
         writer.add_scalar(tag, report.value, *moment)
     told = event_json(event)

@@ -118,6 +118,24 @@ class History:
                 return
             request.page_token = page.next_page_token
 
+    def _has_controls(self) -> bool:
+        return not self._request.kinds or event_pb2.EVENT_KIND_CONTROL in self._request.kinds
+
+    def _first_eta(self) -> float | None:
+        """What eta was at the run's first batch. None: this history begins later, where it is not known."""
+        if self._request.HasField("first_batch"):
+            return None
+        request = pb.ReadHistoryRequest(
+            run_id=self._request.run_id, kinds=[event_pb2.EVENT_KIND_CONTROL], branch="*", page_size=_PAGE_SIZE
+        )
+        for message in History(self._connection, request, self._timeout)._messages():
+            if message.control.change.knob.name == "eta":
+                return float(message.control.previous_value)
+        asked = pb.GetStateRequest(run_id=self._request.run_id)
+        stub = self._connection.stub
+        answer = self._connection.call(lambda left: stub.GetState(asked, timeout=left), self._timeout)
+        return float(answer.run.eta)
+
     def _note_damage(self, page: Any, damaged: list[Gap]) -> None:
         for proto in page.damaged:
             gap = Gap(proto.first, proto.last)
