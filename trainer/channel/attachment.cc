@@ -106,7 +106,9 @@ bool Attachment::Greet() {
   Log("attached");
   Taken(response.welcome().reports_taken());
   outbox_.ResendUntaken();
-  return told || Prepare(response.welcome());
+  if (!told && !Prepare(response.welcome())) return false;
+  host_.ForgetKeptReports();
+  return true;
 }
 
 bool Attachment::Prepare(const v1::Welcome& welcome) {

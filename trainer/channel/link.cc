@@ -65,6 +65,12 @@ Link::Link(LinkOptions options, const TrainerIdentity& identity, RunHost& host)
       last_attached_(now_) {}
 
 LinkEnd Link::Run() {
+  const LinkEnd end = Stay();
+  host_.KeepReports(/*ending=*/true);
+  return end;
+}
+
+LinkEnd Link::Stay() {
   auto backoff = options_.first_backoff;
   bool lost = false;
   while (true) {
@@ -102,18 +108,19 @@ void Link::Look() {
   now_ = std::chrono::steady_clock::now();
   if (progress_.attached) last_attached_ = now_;
   if (progress_.refused && !refused_since_.has_value()) refused_since_ = now_;
-  if (!ended_since_.has_value() && host_.outbox().LastReportAdded()) ended_since_ = now_;
+  if (!ended_since_.has_value() && (host_.outbox().LastReportAdded() || host_.suspended())) ended_since_ = now_;
+  host_.KeepReports(/*ending=*/false);
   if (orphaned_ || now_ - last_attached_ < options_.orphan_timeout) return;
   orphaned_ = true;
-  const std::string message = absl::StrCat("No service came back within ",
-                                           absl::FormatDuration(absl::FromChrono(options_.orphan_timeout)), ".");
-  Log(absl::StrCat("stopping: ", message));
-  host_.RequestStop(message);
+  host_.Suspend(absl::StrCat("No service came back within ",
+                             absl::FormatDuration(absl::FromChrono(options_.orphan_timeout)), "."));
 }
 
 std::optional<Link::Time> Link::BreakOffTime() const {
   if (progress_.welcomes == 0) return began_ + options_.first_patience;
   if (host_.broken()) return now_;
+  // What is left then stays in the run's directory.
+  if (host_.suspended() && (!progress_.attached || host_.outbox().AllTaken())) return now_;
   if (refused_since_.has_value()) return *refused_since_ + options_.refusal_patience;
   if (ended_since_.has_value()) return *ended_since_ + options_.last_patience;
   return std::nullopt;
@@ -133,6 +140,7 @@ std::optional<LinkEnd> Link::End(const absl::Status& status) const {
   if (!progress_.started) return orphaned_ ? std::optional(LinkEnd::kNoService) : std::nullopt;
   if (host_.outbox().LastReportTaken()) return LinkEnd::kStopped;
   if (host_.broken()) return LinkEnd::kBroken;
+  if (host_.suspended()) return LinkEnd::kSuspended;
   if (host_.directory_removed()) {
     Log("the run's directory was removed, and there is no service to go on for");
     return LinkEnd::kRemoved;

@@ -35,7 +35,7 @@ inline bool IsIdle(const v1::Report& report) { return IsStatus(report, v1::RUN_S
 inline bool IsStopped(const v1::Report& report) { return IsStatus(report, v1::RUN_STATUS_STOPPED); }
 inline bool IsControl(const v1::Report& report) { return report.event().has_control(); }
 
-class LinkTest : public testing::Test {
+class LinkTest : public ::testing::Test {
  protected:
   LinkTest() {
     std::filesystem::create_directories(directory_);
@@ -159,7 +159,7 @@ class LinkTest : public testing::Test {
   std::thread link_thread_;
   LinkEnd end_ = LinkEnd::kNoService;
   std::shared_ptr<FakeSession> session_;
-  const std::string directory_ = absl::StrCat(testing::TempDir(), "/link-test-", getpid());
+  const std::string directory_ = absl::StrCat(::testing::TempDir(), "/link-test-", getpid());
   // Reports of the last message that ReadUntil has read but not returned.
   std::deque<v1::Report> unread_;
   int builds_ = 0;

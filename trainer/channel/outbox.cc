@@ -12,6 +12,11 @@ bool IsLast(const Report& report) {
          status->status == RunStatus::kFailed;
 }
 
+bool IsGoodCheckpoint(const Report& report) {
+  const auto* checkpoint = std::get_if<CheckpointReport>(&report.kind);
+  return checkpoint != nullptr && checkpoint->outcome.status.ok();
+}
+
 }  // namespace
 
 void Outbox::set_state_bytes(int64_t bytes) {
@@ -26,6 +31,7 @@ void Outbox::ContinueAfter(uint64_t number) {
 
 void Outbox::OnReport(Report report) {
   MutexLock lock(mutex_);
+  to_keep_ = to_keep_ || (!answered_ && IsGoodCheckpoint(report));
   last_report_added_ = last_report_added_ || IsLast(report);
   reports_.Add(std::move(report));
   changed_.NotifyOne();
@@ -70,6 +76,8 @@ uint64_t Outbox::BeginStream() {
 
 void Outbox::ResendUntaken() {
   MutexLock lock(mutex_);
+  answered_ = true;
+  to_keep_ = false;
   reports_.ResendUntaken();
 }
 
@@ -78,6 +86,11 @@ void Outbox::Taken(uint64_t number) {
   reports_.Taken(number);
   changed_.NotifyOne();
   if (reports_.empty()) all_taken_or_given_up_.NotifyAll();
+}
+
+std::vector<NumberedReport> Outbox::ToKeep(bool ending) {
+  MutexLock lock(mutex_);
+  return std::exchange(to_keep_, false) || ending ? reports_.Untaken() : std::vector<NumberedReport>();
 }
 
 bool Outbox::AwaitAllTaken() {
@@ -121,6 +134,7 @@ std::optional<Outgoing> Outbox::TakeNext() {
 void Outbox::EndStream() {
   MutexLock lock(mutex_);
   stream_lives_ = false;
+  answered_ = false;
   answers_.clear();
   changed_.NotifyAll();
 }
@@ -149,6 +163,11 @@ bool Outbox::LastReportAdded() const {
 bool Outbox::LastReportTaken() const {
   MutexLock lock(mutex_);
   return last_report_added_ && reports_.empty();
+}
+
+bool Outbox::AllTaken() const {
+  MutexLock lock(mutex_);
+  return reports_.empty();
 }
 
 }  // namespace pilothouse::trainer

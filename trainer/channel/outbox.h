@@ -53,7 +53,7 @@ class Outbox final : public ReportSink {
 
   // A stream begins: returns what its Hello is to say as last_report. The stream ends with EndStream.
   uint64_t BeginStream() ABSL_LOCKS_EXCLUDED(mutex_);
-  // What was sent before and not taken is sent again, in this stream.
+  // The service has answered: what was sent before and not taken is sent again, in this stream.
   void ResendUntaken() ABSL_LOCKS_EXCLUDED(mutex_);
   void Taken(uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
   // What to write next; waits for it. nullopt when the stream has ended.
@@ -66,6 +66,10 @@ class Outbox final : public ReportSink {
   void Hold(bool held) override ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t CheckpointsRecorded() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // All reports that were not taken, if they should be kept elsewhere: if `ending`, always; otherwise if a checkpoint
+  // was added since they were asked for last, and no service is there. Empty: nothing is to be kept.
+  std::vector<NumberedReport> ToKeep(bool ending) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Waits until all reports were taken, however long that takes; false once GiveUp was called.
   bool AwaitAllTaken() ABSL_LOCKS_EXCLUDED(mutex_);
   void GiveUp() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -73,6 +77,7 @@ class Outbox final : public ReportSink {
   // The run's last report, STOPPED, COMPLETED or FAILED, has been added; it and all others were taken.
   bool LastReportAdded() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool LastReportTaken() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool AllTaken() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   std::optional<Outgoing> TakeNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -87,6 +92,10 @@ class Outbox final : public ReportSink {
   std::optional<Heartbeat> heartbeat_ ABSL_GUARDED_BY(mutex_);
   StreamId stream_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stream_lives_ ABSL_GUARDED_BY(mutex_) = false;
+  // A service has answered in this stream.
+  bool answered_ ABSL_GUARDED_BY(mutex_) = false;
+  // A checkpoint was added while none had.
+  bool to_keep_ ABSL_GUARDED_BY(mutex_) = false;
   bool last_report_added_ ABSL_GUARDED_BY(mutex_) = false;
   bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;

@@ -36,7 +36,7 @@ void ReportBuffer::Add(Report report) {
   const int64_t bytes = SizeOf(report);
   buffered_bytes_ += bytes;
   buffered_state_bytes_ += StateBytes(report);
-  reports_.push_back({std::make_shared<Report>(std::move(report)), bytes});
+  reports_.push_back({std::make_shared<const Report>(std::move(report)), bytes});
   if (is_state && buffered_state_bytes_ > kMaxBufferedStateBytes) Thin(IsScheduledState);
   if (buffered_bytes_ > thin_above_bytes_) ThinOutputs();
   if (adds_before_thinning_ > 0) --adds_before_thinning_;
@@ -80,7 +80,10 @@ void ReportBuffer::DropNewestList() {
     --it;
     if (!it->report->plugins.has_value()) continue;
     buffered_bytes_ -= it->bytes;
-    it->report->plugins.reset();
+    // Another one: somebody may just be writing down what Untaken gave.
+    Report without = *it->report;
+    without.plugins.reset();
+    it->report = std::make_shared<const Report>(std::move(without));
     it->bytes = SizeOf(*it->report);
     buffered_bytes_ += it->bytes;
     return;
@@ -108,6 +111,13 @@ std::vector<NumberedReport> ReportBuffer::NextToSend() {
   }
   ever_sent_ = std::max(ever_sent_, sent_);
   return next;
+}
+
+std::vector<NumberedReport> ReportBuffer::Untaken() const {
+  std::vector<NumberedReport> untaken;
+  untaken.reserve(reports_.size());
+  for (const Waiting& waiting : reports_) untaken.push_back({taken_ + untaken.size() + 1, waiting.report});
+  return untaken;
 }
 
 void ReportBuffer::Taken(uint64_t number) {

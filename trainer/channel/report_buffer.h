@@ -59,6 +59,8 @@ class ReportBuffer {
   std::vector<NumberedReport> NextToSend();
   // Reports up to this number are durable and are forgotten.
   void Taken(uint64_t number);
+  // All that were not taken.
+  std::vector<NumberedReport> Untaken() const;
   // How many reports of checkpoints that were written well were taken.
   int64_t checkpoints_taken() const { return checkpoints_taken_; }
 
@@ -78,7 +80,7 @@ class ReportBuffer {
 
  private:
   struct Waiting {
-    std::shared_ptr<Report> report;
+    std::shared_ptr<const Report> report;
     // As SizeOf said when it was added.
     int64_t bytes = 0;
   };

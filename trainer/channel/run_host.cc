@@ -17,8 +17,6 @@
 namespace pilothouse::trainer {
 namespace {
 
-constexpr std::chrono::milliseconds kRetryInterval{1};
-
 absl::Status Congested() {
   return MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "",
                    "Too many changes wait for the service to record them; try again shortly.",
@@ -33,14 +31,11 @@ absl::Status TooManyQueries() {
 
 }  // namespace
 
-RunHost::RunHost(RunBuilder builder)
-    : builder_(std::move(builder)),
-      stop_id_(absl::StrCat("trainer-", getpid(), "-", std::chrono::system_clock::now().time_since_epoch().count(),
-                            "-stop")) {}
+RunHost::RunHost(RunBuilder builder) : builder_(std::move(builder)) {}
 
 RunHost::~RunHost() {
   if (!training_thread_.joinable()) return;
-  RequestStop("The trainer ended.");
+  Suspend("The trainer ends.");
   training_thread_.join();
 }
 
@@ -74,6 +69,11 @@ void RunHost::Train() {
     loop_.emplace(run_->loop, *run_->learner, mailbox_, outbox_, clock_);
     last = loop_->Run();
   }
+  if (loop_->suspended()) {
+    Log("suspended: another trainer can go on with the run");
+    suspended_ = true;
+    return;
+  }
   Log(absl::StrCat(last.status == RunStatus::kFailed ? "failed" : "stopped", last.message.empty() ? "" : ": ",
                    last.message));
 }
@@ -86,14 +86,19 @@ absl::Status RunHost::PlanNextLoop() {
   return AddPast(/*seen_batch=*/0, run_->loop);
 }
 
-void RunHost::RequestStop(absl::string_view message) {
-  const Control stop{stop_id_, StopChange{std::string(message), /*must_end=*/true}, std::nullopt, "trainer",
-                     std::string(message)};
-  // A run that is being taken back waits for the service to record that, and takes no letters; what is saved is enough.
+void RunHost::Suspend(absl::string_view why) {
+  Log(absl::StrCat("suspending: ", why));
+  mailbox_.Suspend();
+  // A run that is being taken back waits for the service to record that; what is saved is enough.
   outbox_.GiveUp();
-  while (ReasonOf(mailbox_.Put(stop)) == v1::ERROR_REASON_TOO_MANY_CONTROLS && !broken_) {
-    std::this_thread::sleep_for(kRetryInterval);
-  }
+}
+
+void RunHost::KeepReports(bool ending) {
+  if (built() && !directory_removed()) unrecorded_.Keep(run_->loop.directory, ending);
+}
+
+void RunHost::ForgetKeptReports() {
+  if (built()) unrecorded_.Forget(run_->loop.directory);
 }
 
 void RunHost::OnControl(const v1::Control& message) {

@@ -18,6 +18,7 @@
 #include "trainer/channel/query_budget.h"
 #include "trainer/channel/run_lock.h"
 #include "trainer/channel/task_thread.h"
+#include "trainer/channel/unrecorded_reports.h"
 #include "trainer/loop/clock.h"
 #include "trainer/loop/learner.h"
 #include "trainer/loop/mailbox.h"
@@ -38,11 +39,11 @@ struct BuiltRun {
 // Makes the run that a Welcome describes, or says why it cannot be.
 using RunBuilder = std::function<absl::StatusOr<BuiltRun>(const v1::Welcome&)>;
 
-// RequestStop and outbox() may be used from any thread, the rest from one thread at a time.
+// Suspend and outbox() may be used from any thread, the rest from one thread at a time.
 class RunHost {
  public:
   explicit RunHost(RunBuilder builder);
-  // Stops the run, if it was started and has not ended, and waits for its end.
+  // Leaves the run, if it was started and has not ended, as Suspend does.
   ~RunHost();
   RunHost(const RunHost&) = delete;
   RunHost& operator=(const RunHost&) = delete;
@@ -59,9 +60,16 @@ class RunHost {
   // Training ended although the run did not: another trainer may go on from what is recorded.
   bool broken() const { return broken_; }
 
-  // Stops the run as a control would, but even if its parameters cannot be saved; `message` is what its last status
-  // says. Asking twice is asking once. Waits for room in the mailbox.
-  void RequestStop(absl::string_view message);
+  // The process is to end, the run is not: training ends soon, after a checkpoint, so that another trainer can go on
+  // with it. `why` goes to the log. Does not wait.
+  void Suspend(absl::string_view why);
+  // Training has ended so.
+  bool suspended() const { return suspended_; }
+
+  // What the service was not told is kept in the run's directory, and forgotten there; as UnrecordedReports. Nothing
+  // happens before the run is built, or when its directory is gone.
+  void KeepReports(bool ending);
+  void ForgetKeptReports();
 
   // What comes from the service. Refusals and answers go to the outbox; no call waits for the training thread.
   void OnControl(const v1::Control& message);
@@ -96,12 +104,10 @@ class RunHost {
   void RefuseQuery(const OpenQueryPtr& open, const absl::Status& error);
 
   const RunBuilder builder_;
-  // Of the control that RequestStop makes: one for the process, and never that of an earlier process of the same
-  // number.
-  const std::string stop_id_;
   SystemClock clock_;
   Mailbox mailbox_{clock_};
   Outbox outbox_;
+  UnrecordedReports unrecorded_{outbox_};
   QueryBudget budget_;
   std::optional<BuiltRun> run_;
   // As it was built: what comes later is the training thread's.
@@ -110,6 +116,7 @@ class RunHost {
   std::optional<TrainingLoop> loop_;
   std::atomic<bool> started_ = false;
   std::atomic<bool> broken_ = false;
+  std::atomic<bool> suspended_ = false;
   std::thread training_thread_;
   // Last, so that they end before anything their tasks use. Two, so that no state waits for a prediction.
   TaskThread states_;

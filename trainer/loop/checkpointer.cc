@@ -57,6 +57,7 @@ Checkpointer::Checkpointer(const LoopOptions& options, RunParts parts, Reporter&
     : options_(options),
       parts_(parts),
       reporter_(reporter),
+      mailbox_(mailbox),
       clock_(clock),
       recorded_before_(reporter.checkpoints_recorded()),
       last_time_(clock.Now()),
@@ -156,6 +157,13 @@ CheckpointRequest Checkpointer::Request(bool pin) {
 
 void Checkpointer::Submit(CheckpointRequest request) {
   if (store_.Submit(std::move(request))) ++under_way_;
+}
+
+CheckpointOutcome Checkpointer::WriteNow(bool pin) {
+  CheckpointOutcome written = store_.WriteNow(Request(pin));
+  // Whoever asked for one that is not told of now may never hear of it.
+  for (CheckpointOutcome& earlier : mailbox_.TakeOutcomes()) OnOutcome(std::move(earlier));
+  return written;
 }
 
 void Checkpointer::OnOutcome(CheckpointOutcome outcome) {

@@ -58,8 +58,9 @@ class Checkpointer {
   void AtBoundary();
   // To be given what the store says. Reports it.
   void OnOutcome(CheckpointOutcome outcome);
-  // Writes one now, while training waits, and leaves it to the caller when to report it.
-  CheckpointOutcome WriteNow(bool pin) { return store_.WriteNow(Request(pin)); }
+  // Writes one now, while training waits, and leaves it to the caller when to report it. Those before it are written by
+  // then, and reported.
+  CheckpointOutcome WriteNow(bool pin);
   // Tells of an outcome.
   void Report(CheckpointOutcome outcome);
 
@@ -75,6 +76,7 @@ class Checkpointer {
   const LoopOptions& options_;
   RunParts parts_;
   Reporter& reporter_;
+  Mailbox& mailbox_;
   Clock& clock_;
   // By a former loop of this process.
   const int64_t recorded_before_;

@@ -69,6 +69,14 @@ void Mailbox::PutLocked(Letter letter) {
   has_letter_or_closed_.NotifyOne();
 }
 
+void Mailbox::Suspend() {
+  MutexLock lock(mutex_);
+  suspending_.store(true, std::memory_order_relaxed);
+  // Training goes on until there is a letter.
+  has_letters_.store(true, std::memory_order_relaxed);
+  has_letter_or_closed_.NotifyOne();
+}
+
 std::vector<Letter> Mailbox::Take(size_t most) {
   MutexLock lock(mutex_);
   return TakeLocked(most);
@@ -76,7 +84,7 @@ std::vector<Letter> Mailbox::Take(size_t most) {
 
 void Mailbox::WaitUntil(TimePoint deadline) {
   MutexLock lock(mutex_);
-  if (letters_.empty()) clock_.WaitUntil(mutex_, has_letter_or_closed_, deadline);
+  if (letters_.empty() && !suspending()) clock_.WaitUntil(mutex_, has_letter_or_closed_, deadline);
 }
 
 std::vector<Letter> Mailbox::Close(RunStatus status) {

@@ -41,13 +41,18 @@ class Mailbox {
   // Puts letters that were taken back before all others, in their order.
   void PutBack(std::vector<Letter> letters) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The process is to end: the run is to be left so that another one can go on with it. Whoever trains looks at
+  // suspending().
+  void Suspend() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool suspending() const { return suspending_.load(std::memory_order_relaxed); }
+
   // Costs one load. What another thread has put is seen a moment later at the latest.
   bool empty() const { return !has_letters_.load(std::memory_order_relaxed); }
 
   // The oldest letters, at most `most`, in the order they were put.
   std::vector<Letter> Take(size_t most) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Returns when there is a letter or `deadline` has passed; may return sooner without cause.
+  // Returns when there is a letter, the run is to be left, or `deadline` has passed; may return sooner without cause.
   void WaitUntil(TimePoint deadline) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Takes no more letters, since the run ends as `status`, and returns those that were left.
@@ -60,6 +65,7 @@ class Mailbox {
   Clock& clock_;
   // Written under the mutex, read without.
   std::atomic<bool> has_letters_{false};
+  std::atomic<bool> suspending_{false};
   Mutex mutex_;
   CondVar has_letter_or_closed_;
   std::deque<Letter> letters_ ABSL_GUARDED_BY(mutex_);

@@ -50,6 +50,7 @@ class Paced final : public Learner {
     clock_.Advance(step_);
     // By this clock, hours pass between two batches: a checkpoint is always written before the next.
     if (wait_for_checkpoint != nullptr) wait_for_checkpoint(batch);
+    if (on_step != nullptr) on_step(batch);
     const double loss = learner_->Step(batch, eta);
     losses[batch] = std::bit_cast<uint64_t>(loss);
     return loss;
@@ -65,6 +66,7 @@ class Paced final : public Learner {
   const LearnerFacts& facts() const override { return learner_->facts(); }
 
   std::function<void(int64_t batch)> wait_for_checkpoint;
+  std::function<void(int64_t batch)> on_step;
   // The bits of each batch's loss.
   std::map<int64_t, uint64_t> losses;
 
@@ -151,6 +153,9 @@ class ResumeTest : public testing::Test {
       while (mailbox.empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
       EXPECT_FALSE(mailbox.empty());
     };
+    learner.on_step = [&](int64_t batch) {
+      if (batch == leave_at_) mailbox.Suspend();
+    };
     const StatusReport last = TrainingLoop(options, learner, mailbox, sink, clock).Run();
     reports = sink.reports;
     Outcome outcome;
@@ -171,17 +176,38 @@ class ResumeTest : public testing::Test {
     for (size_t cut = 1; cut < reports.size(); ++cut) {
       SCOPED_TRACE(absl::StrCat("after report ", cut, ": ", Describe(reports[cut - 1])));
       const std::vector<Report> recorded(reports.begin(), reports.begin() + static_cast<std::ptrdiff_t>(cut));
-      LoopOptions options = Options(absl::StrCat("cut-", cut));
-      options.resume =
-          std::make_shared<const ResumePlan>(PlanFrom(recorded, Options("whole").directory, options.target));
-      std::vector<Report> rest;
-      const Outcome resumed = Run(options, recorded, rest);
-      EXPECT_EQ(resumed.controls, undisturbed.controls);
-      EXPECT_EQ(resumed.outputs, undisturbed.outputs);
-      EXPECT_EQ(resumed.state, undisturbed.state);
-      EXPECT_EQ(resumed.end, undisturbed.end);
-      for (const auto& [batch, loss] : resumed.losses) EXPECT_EQ(loss, undisturbed.losses.at(batch)) << batch;
-      for (const Report& report : rest) EXPECT_GE(report.batch, options.resume->through_batch) << Describe(report);
+      GoesOn(recorded, "whole", absl::StrCat("cut-", cut), undisturbed);
+    }
+  }
+
+  // The run that has reported `recorded`, with its checkpoints in `from`, comes to what the undisturbed one did.
+  void GoesOn(const std::vector<Report>& recorded, const std::string& from, const std::string& folder,
+              const Outcome& undisturbed) {
+    LoopOptions options = Options(folder);
+    options.resume = std::make_shared<const ResumePlan>(PlanFrom(recorded, Options(from).directory, options.target));
+    std::vector<Report> rest;
+    const Outcome resumed = Run(options, recorded, rest);
+    EXPECT_EQ(resumed.controls, undisturbed.controls);
+    EXPECT_EQ(resumed.outputs, undisturbed.outputs);
+    EXPECT_EQ(resumed.state, undisturbed.state);
+    EXPECT_EQ(resumed.end, undisturbed.end);
+    for (const auto& [batch, loss] : resumed.losses) EXPECT_EQ(loss, undisturbed.losses.at(batch)) << batch;
+    for (const Report& report : rest) EXPECT_GE(report.batch, options.resume->through_batch) << Describe(report);
+  }
+
+  // The process of the run is told to end while it trains one of these batches.
+  void GoesOnAfterBeingLeft(const std::vector<int64_t>& batches) {
+    std::vector<Report> reports;
+    const Outcome undisturbed = Run(Options("whole"), {}, reports);
+    for (const int64_t batch : batches) {
+      SCOPED_TRACE(absl::StrCat("left at batch ", batch));
+      leave_at_ = batch;
+      std::vector<Report> recorded;
+      const std::string folder = absl::StrCat("left-", batch);
+      Run(Options(folder), {}, recorded);
+      leave_at_ = -1;
+      EXPECT_EQ(WrittenCheckpoint(recorded.back())->facts.batch, batch);
+      GoesOn(recorded, folder, folder, undisturbed);
     }
   }
 
@@ -190,6 +216,8 @@ class ResumeTest : public testing::Test {
   std::vector<PluginSpec> plugins_;
   std::vector<Control> controls_;
   int64_t checkpoint_every_ = 20;
+  // Of the trainer, at this batch; −1: none.
+  int64_t leave_at_ = -1;
 };
 
 TEST_F(ResumeTest, ARunSteeredByPeopleGoesOnAfterEachReport) {
@@ -211,6 +239,17 @@ TEST_F(ResumeTest, ARunSteeredByPluginsGoesOnAfterEachReport) {
                {"attach", AttachPluginChange{Plugin("statistics", {}, "each(20)")}, 35, "", ""},
                {"reschedule", ReschedulePluginChange{"validate", "each(4)", std::nullopt}, 52, "", ""}};
   GoesOnAfterEachReport();
+}
+
+TEST_F(ResumeTest, ARunThatWasLeftGoesOn) {
+  plugins_ = {Plugin("validate", {}, "each(5)"), Plugin("reduce-eta", {{"patience", "2"}, {"factor", "0.5"}}),
+              Plugin("stop-after", {{"after", "75 batches"}})};
+  controls_ = {{"eta", KnobChange{"eta", 0.03}, 33, "ana", ""},
+               {"pause", TargetChange{Kind::kPause}, 50, "", ""},
+               {"on", TargetChange{Kind::kResume}, 50, "", ""},
+               {"detach", DetachPluginChange{"reduce-eta"}, 45, "", ""}};
+  // A checkpoint, a control, a plugin and a pause have their turns there, or just before and after.
+  GoesOnAfterBeingLeft({1, 4, 5, 19, 20, 21, 32, 33, 34, 45, 49, 50, 51, 74});
 }
 
 TEST_F(ResumeTest, ARunWithoutAnyCheckpointGoesOnFromItsBeginning) {

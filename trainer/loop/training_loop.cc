@@ -46,13 +46,17 @@ StatusReport TrainingLoop::Run() {
   } else if (absl::Status back = ComeBack(); !back.ok()) {
     Fail(std::string(back.message()));
   }
-  while (!ended()) {
+  while (!ended() && !suspended_) {
     RunPlugins(PluginPoint::kAfterBatch);
     HandleControls();
     if (taken_back_) return StatusReport{};
     RunPlugins(PluginPoint::kBeforeBatch);
     if (ended()) break;
     reporter_.ChangedStatus(std::exchange(pause_note_, ""));
+    if (mailbox_.suspending()) {
+      Suspend();
+      break;
+    }
     checkpoints_.AtBoundary();
     if (reporter_.status() == RunStatus::kTraining) {
       Train();
@@ -60,7 +64,13 @@ StatusReport TrainingLoop::Run() {
       Wait();
     }
   }
-  return End();
+  return suspended_ ? StatusReport{} : End();
+}
+
+void TrainingLoop::Suspend() {
+  // If it cannot be written, the run goes on from an earlier one.
+  checkpoints_.Report(checkpoints_.WriteNow(/*pin=*/false));
+  suspended_ = true;
 }
 
 TrainingLoop::NotAttached TrainingLoop::AttachFirst() {

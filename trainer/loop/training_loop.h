@@ -43,11 +43,11 @@ class TrainingLoop final : private PluginSink {
   TrainingLoop(LoopOptions options, Learner& learner, Mailbox& mailbox, ReportSink& sink, Clock& clock);
 
   // Returns the last status after a stop, when it is reported and the mailbox closed: STOPPED or, if a plugin ended the
-  // run, COMPLETED if the parameters are saved, FAILED if they could not be. Controls that still wait then are refused
+  // run, COMPLETED, or FAILED if it cannot come back to where it was. Controls that still wait then are refused
   // with RUN_ENDED. Call once.
   //
-  // Only a stop that must end the run ends it without saving. Any other is refused with SAVE_FAILED then, and the run
-  // goes on; STOPPING was reported meanwhile. Where a plugin asked for it, the run pauses.
+  // A stop that cannot save the parameters is refused with SAVE_FAILED, and the run goes on; STOPPING was reported
+  // meanwhile. Where a plugin asked for it, the run pauses.
   //
   // At a boundary things happen, and are reported, in this order: plugins after the batch, the report of its loss
   // first; controls whose batch this is; letters from the mailbox; plugins before the next batch, a scheduled state
@@ -63,9 +63,12 @@ class TrainingLoop final : private PluginSink {
   //
   // A run that was taken back returns, too, without having ended: taken_back() says so. Once the service has recorded
   // what was reported, another loop goes on, by the journal, with the same learner and mailbox.
+  // So does one that was to be left (Mailbox::Suspend): at the end of a boundary, after a checkpoint, or, on its way
+  // back to where it was, at once. suspended() says so. Nothing tells of it but that checkpoint.
   StatusReport Run();
 
   bool taken_back() const { return taken_back_; }
+  bool suspended() const { return suspended_; }
 
   // Comes to where options.resume leads, applying all controls of that batch, and returns what the run remembers there.
   // Reports nothing. `learner` is then there, too.
@@ -104,6 +107,8 @@ class TrainingLoop final : private PluginSink {
   void PassUntil(TimePoint now, Duration trained);
   void Pass(Duration trained) { PassUntil(clock_.Now(), trained); }
   StatusReport End();
+  // Where another trainer goes on.
+  void Suspend();
 
   void RunPlugins(PluginPoint point);
   void OnOutput(const PluginSpec& plugin, PluginOutput output) override;
@@ -156,6 +161,7 @@ class TrainingLoop final : private PluginSink {
   // Nothing is to be reported when it is there.
   bool visits_ = false;
   bool taken_back_ = false;
+  bool suspended_ = false;
 
   // A batch was trained since the boundary at which plugins ran last, or could have.
   bool trained_ = false;

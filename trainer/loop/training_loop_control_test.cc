@@ -236,16 +236,6 @@ TEST_F(LoopTest, IsIdleForTheSameReasonAfterAStopThatCannotSave) {
                           "20 control stop = 20", "20 checkpoint of 20", "20 STOPPED"));
 }
 
-TEST_F(LoopTest, FailsWhenItMustEndAndCannotSaveTheParameters) {
-  BlockSaving();
-  Put("stop", StopChange{"The trainer was told to terminate.", /*must_end=*/true});
-  EXPECT_EQ(Run().status, RunStatus::kFailed);
-  EXPECT_EQ(Describe(sink.reports.back()), "0 FAILED");
-  EXPECT_THAT(LastStatus().message, HasSubstr("told to terminate"));
-  EXPECT_THAT(LastStatus().message, HasSubstr("could not be saved: "));
-  EXPECT_THAT(RefusalReasons(), IsEmpty());
-}
-
 TEST_F(LoopTest, RefusesWhateverComesAfterAStop) {
   Put("waits", KnobChange{"eta", 0.5}, 1000);
   Stop();

@@ -21,10 +21,6 @@ absl::Status BatchAlreadyPassed(int64_t at_batch, int64_t batch) {
                    {{"at_batch", absl::StrCat(at_batch)}, {"batch", absl::StrCat(batch)}});
 }
 
-std::string NotSaved(const absl::Status& cause) {
-  return absl::StrCat("The parameters could not be saved: ", cause.message());
-}
-
 absl::Status SaveFailed(const absl::Status& cause) {
   return MakeError(
       v1::ERROR_REASON_SAVE_FAILED, "",
@@ -129,20 +125,17 @@ absl::Status TrainingLoop::Apply(const Control& control, const StopChange& chang
   reporter_.Status(RunStatus::kStopping, IdleReason::kNone, "");
   plugins_.Run(PluginPoint::kBeforeStop, view_, *this);
   CheckpointOutcome checkpoint = checkpoints_.WriteNow(/*pin=*/false);
-  for (CheckpointOutcome& earlier : mailbox_.TakeOutcomes()) checkpoints_.OnOutcome(std::move(earlier));
   const absl::Status saved = checkpoint.status;
   stopping_ = false;
   // What saving took is not to be taken for the time of batches.
   Pass(Duration::zero());
-  if (!saved.ok() && !change.must_end) {
+  if (!saved.ok()) {
     checkpoints_.Report(std::move(checkpoint));
     reporter_.ChangedStatus(
         absl::StrCat("The run was not stopped, since its parameters cannot be saved: ", saved.message()));
     return SaveFailed(saved);
   }
-  const RunStatus wanted = change.completed ? RunStatus::kCompleted : RunStatus::kStopped;
-  ending_ = saved.ok() ? Ending{wanted, change.message}
-                       : Ending{RunStatus::kFailed, JoinSentences(change.message, NotSaved(saved))};
+  ending_ = Ending{change.completed ? RunStatus::kCompleted : RunStatus::kStopped, change.message};
   const auto final_batch = static_cast<double>(state_.batch);
   reporter_.Applied({control, final_batch, final_batch, ""});
   // After the stop: whoever goes on from this checkpoint must not miss what a plugin decided here.
@@ -208,8 +201,6 @@ absl::Status TrainingLoop::Apply(const Control& control, const RewindChange& cha
   // What came after is kept, and can be gone back to without learning it again.
   reporter_.LossOnce();
   CheckpointOutcome checkpoint = checkpoints_.WriteNow(/*pin=*/true);
-  // Those before it were written meanwhile; the loop that comes next knows nothing of them.
-  for (CheckpointOutcome& earlier : mailbox_.TakeOutcomes()) checkpoints_.OnOutcome(std::move(earlier));
   const absl::Status saved = checkpoint.status;
   checkpoints_.Report(std::move(checkpoint));
   if (!saved.ok()) return SaveFailed(saved);

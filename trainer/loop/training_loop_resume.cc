@@ -41,7 +41,7 @@ absl::Status TrainingLoop::ComeBack() {
   if (whole) known_reports_.emplace(options_.resume->through_batch, options_.resume->plugin_reports);
   if (absl::Status begun = RestoreOrReset(); !begun.ok()) return begun;
   CatchUpWithPast();
-  if (visits_) return absl::OkStatus();
+  if (visits_ || suspended_) return absl::OkStatus();
   if (options_.fork != nullptr) return BeginFork();
   FinishCatchUp();
   return absl::OkStatus();
@@ -68,6 +68,8 @@ void TrainingLoop::CatchUpWithPast() {
     PassBoundaryAgain(/*whole=*/true);
     if (ended()) return;
     Train();
+    suspended_ = mailbox_.suspending();
+    if (suspended_) return;
   }
   if (state_.batch > begin) Log(absl::StrCat("trained again from batch ", begin, " to ", state_.batch));
   if (visits_) PassBoundaryAgain(/*whole=*/false);

@@ -34,8 +34,6 @@ struct TargetChange {
 struct StopChange {
   // What the run's last status says about it. Empty: nothing.
   std::string message;
-  // End even if the parameters cannot be saved: the process must. Otherwise such a stop is refused.
-  bool must_end = false;
   // A plugin ends the run: it is COMPLETED, not STOPPED. If the parameters cannot be saved, the run pauses.
   bool completed = false;
 };

@@ -76,7 +76,7 @@ class PluginContext {
   // No further batch runs: the parameters are saved, every plugin is called once more with done(), and the run is
   // COMPLETED with `reason`, which is cut to the length of a note.
   void SetDone(const std::string& reason) {
-    Ask(StopChange{.message = reason, .must_end = false, .completed = true}, reason);
+    Ask(StopChange{.message = reason, .completed = true}, reason);
   }
   // Reports something, journaled and shown to watchers. A value that is not finite makes the call a failure.
   void Report(PluginOutput output) { outputs_.push_back(std::move(output)); }

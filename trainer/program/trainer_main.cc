@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
+#include "proto/support/exit_code.h"
 #include "proto/support/log.h"
 #include "trainer/channel/link.h"
 #include "trainer/channel/run_host.h"
@@ -30,7 +31,6 @@ namespace {
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
-constexpr int kExitSpecRefused = 3;
 
 constexpr char kTokenVariable[] = "PILOTHOUSE_TRAINER_TOKEN";
 
@@ -44,7 +44,7 @@ Usage:
 
   --service ADDRESS         where the service waits for trainers: unix:/path/to/socket
   --run RUN_ID              the run to train. Its description, data and folder come from the service
-  --orphan-timeout DURATION without a service for so long, stop and save the parameters (default: 24h)
+  --orphan-timeout DURATION without a service for so long, make a checkpoint and end (default: 24h)
   --saved-query             read a SavedQuery message from standard input, write an Answer to standard output
 )";
 
@@ -52,10 +52,11 @@ constexpr char kMoreHelp[] =
     R"(  --help, --version
 
 The environment variable PILOTHOUSE_TRAINER_TOKEN holds what the trainer identifies itself with.
-The log goes to standard error. SIGTERM stops the run and saves its parameters; SIGINT and SIGHUP are ignored.
+The log goes to standard error. SIGTERM makes a checkpoint and ends the process, not the run: the service, or the next one,
+goes on with it. SIGINT and SIGHUP are ignored.
 
-Exit codes: 0 the run has ended, 1 no service takes this trainer, 2 usage, 3 the run cannot be built. Of --replay: 0 the
-run is identical, 1 it is not, 2 usage, 3 it cannot be gone through.
+Exit codes: 0 the run has ended, 1 no service takes this trainer, 2 usage, 3 the run cannot be built, 4 the process was
+told to end. Of --replay: 0 the run is identical, 1 it is not, 2 usage, 3 it cannot be gone through.
 )";
 
 struct Arguments {
@@ -122,7 +123,8 @@ void IgnoreSignals() {
   for (const int ignored : {SIGINT, SIGHUP, SIGPIPE}) signal(ignored, SIG_IGN);
 }
 
-// Turns SIGTERM into a stop. REQUIRES: no thread was started yet, so that all of them inherit the mask.
+// Ends the process on SIGTERM, with its run in good order. REQUIRES: no thread was started yet, so that all of them
+// inherit the mask.
 class TerminationWatch {
  public:
   TerminationWatch() {
@@ -136,8 +138,7 @@ class TerminationWatch {
     std::thread([this, &host] {
       int received = 0;
       while (sigwait(&signals_, &received) == 0) {
-        Log("told to terminate");
-        host.RequestStop("The trainer was told to terminate.");
+        host.Suspend("The trainer was told to end.");
       }
     }).detach();
   }
@@ -150,6 +151,8 @@ int ExitCode(LinkEnd end) {
   switch (end) {
     case LinkEnd::kStopped:
       return EXIT_SUCCESS;
+    case LinkEnd::kSuspended:
+      return kExitSuspended;
     case LinkEnd::kNoService:
     case LinkEnd::kBroken:
     case LinkEnd::kRemoved:

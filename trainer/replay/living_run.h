@@ -56,7 +56,6 @@ class LivingRun final : public ReportSink {
   // it does after that nobody knows.
   void Live(size_t dies_after = std::numeric_limits<size_t>::max()) {
     dies_after_ = dies_after;
-    told_to_end_ = false;
     SystemClock clock;
     Mailbox mailbox(clock);
     mailbox_ = &mailbox;
@@ -99,9 +98,7 @@ class LivingRun final : public ReportSink {
   void OnReport(Report report) override {
     if (dead()) {
       // Where nobody asks for anything any more, it would wait for ever.
-      if (!std::exchange(told_to_end_, true)) {
-        mailbox_->Put(Control{"end", StopChange{"", /*must_end=*/true, false}, std::nullopt, "", ""}).IgnoreError();
-      }
+      mailbox_->Suspend();
       return;
     }
     v1::Event event = ToMessage({1, std::make_shared<const Report>(std::move(report))}).event();
@@ -120,7 +117,6 @@ class LivingRun final : public ReportSink {
   v1::Welcome welcome_;
   Mailbox* mailbox_ = nullptr;
   size_t dies_after_ = 0;
-  bool told_to_end_ = false;
   std::vector<v1::Event> events_;
   std::set<std::string> applied_;
   int64_t checkpoints_ = 0;
