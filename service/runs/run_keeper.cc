@@ -7,9 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
-#include "service/runs/checkpoint_events.h"
 #include "service/runs/death_notice.h"
-#include "service/runs/run_end.h"
 #include "service/runs/run_summary.h"
 #include "service/runs/welcome.h"
 
@@ -297,67 +295,6 @@ void RunKeeper::OnTick(Time now) {
     if (now - waiting_since_ > kTrainerPatience) Kill();
     process_.Reap();
   }
-}
-
-void RunKeeper::WatchOverLostTrainer(Time now) {
-  if (restart_at_.has_value()) {
-    if (now >= *restart_at_) StartAgain(now);
-    return;
-  }
-  if (const std::optional<TrainerProcess::End> end = process_.Ended()) {
-    return OnTrainerGone(*end, now);
-  }
-  // What refused to go on is gone, and another one lives.
-  if (!process_.is_child()) resume_refusal_ = absl::OkStatus();
-  if (run().status() == v1::RUN_STATUS_STARTING || resuming_) {
-    if (now - waiting_since_ > kTrainerPatience) Kill();
-  } else if (run().status() != v1::RUN_STATUS_LOST && now - waiting_since_ > kLostAfter) {
-    Declare(v1::RUN_STATUS_LOST, "The connection to the trainer broke; its process lives and is expected to return.");
-  }
-}
-
-void RunKeeper::OnTrainerGone(const TrainerProcess::End& end, Time now) {
-  process_.Reap();
-  const std::optional<RunEnd> told = ReadRunEnd(place_.directory);
-  if (!told.has_value() || started_ != nullptr) return OnDeath(end.how, now);
-  v1::Run& run = record_.mutable_run();
-  run.set_batch(std::max(run.batch(), told->batch));
-  run.set_loss(told->loss);
-  Declare(told->status, told->message);
-}
-
-void RunKeeper::OnDeath(const std::string& how, Time now) {
-  if (!resume_refusal_.ok()) return Declare(v1::RUN_STATUS_FAILED, std::string(resume_refusal_.message()));
-  Death death = {.how = how,
-                 .restarts = restarts_.restarts(),
-                 .most = restarts_.most(),
-                 .log = LastLines(place_.log_path(), kQuotedLogLines),
-                 .checkpoint = std::nullopt};
-  const bool for_good = started_ != nullptr || ending_;
-  const auto delay = for_good ? std::nullopt : restarts_.OnDeath(run().batch(), now);
-  if (!delay.has_value()) return Fail(death);
-  restart_at_ = now + *delay;
-  prepared_ = false;
-  death.restarts = restarts_.restarts();
-  death.checkpoint = NewestGoodCheckpoint(place_, run());
-  record_.mutable_run().set_restarts(death.restarts);
-  if (std::exchange(quoted_log_, death.log) == death.log) death.log.clear();
-  Declare(v1::RUN_STATUS_LOST, StartedAgainNotice(death));
-}
-
-void RunKeeper::Fail(const Death& death) {
-  const std::string notice = FailedNotice(death);
-  if (started_ == nullptr) return Declare(v1::RUN_STATUS_FAILED, notice);
-  FinishStart(MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", notice, {{"exit", death.how}, {"log", death.log}}));
-}
-
-void RunKeeper::StartAgain(Time now) {
-  restart_at_.reset();
-  resuming_ = true;
-  waiting_since_ = now;
-  process_.ForgetProbes();
-  desk_.OnNewTrainer();
-  if (absl::Status child = process_.Start(); !child.ok()) OnDeath(std::string(child.message()), now);
 }
 
 void RunKeeper::FinishStart(absl::StatusOr<v1::Run> outcome) {

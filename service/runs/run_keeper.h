@@ -120,7 +120,10 @@ class RunKeeper {
   // Why the trainer cannot be asked just now; OK if it can.
   absl::Status Reachable() const;
   void WatchOverLostTrainer(Time now);
-  // The trainer is gone, and its last reports have not come: what it left behind says how the run ended.
+  // Journals what a trainer that is gone had to report when no service was there. False if it has to be tried again.
+  bool TakeLeftReports();
+  // The trainer is gone, and its last reports have not come: what it left behind says what they were, and how the run
+  // ended.
   void OnTrainerGone(const TrainerProcess::End& end, Time now);
   // It left nothing behind, so it died: it is started again soon, or the run has failed. `how` is as in
   // TrainerProcess::End.

@@ -1,0 +1,47 @@
+#include "service/runs/left_reports.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "proto/journal/unrecorded.h"
+#include "proto/support/error.h"
+
+namespace pilothouse::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path PathIn(const std::string& directory) { return fs::path(directory) / kUnrecordedFile; }
+
+absl::Status Unreadable(const std::string& why) {
+  return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
+                   absl::StrCat("The file ", kUnrecordedFile, ", in which the trainer had kept what no service was ",
+                                "there for, ", why),
+                   {{"file", kUnrecordedFile}});
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Reports> ReadLeftReports(const std::string& directory) {
+  std::error_code error;
+  const auto size = fs::file_size(PathIn(directory), error);
+  if (error == std::errc::no_such_file_or_directory) return v1::Reports();
+  if (error) return Unreadable(absl::StrCat("cannot be read: ", error.message(), "."));
+  if (size > static_cast<uint64_t>(kMaxUnrecordedBytes)) return Unreadable("is too large to be what it wrote.");
+  std::string content(size, '\0');
+  std::ifstream file(PathIn(directory), std::ios::binary);
+  file.read(content.data(), static_cast<std::streamsize>(size));
+  if (!file) return Unreadable("cannot be read.");
+  return UnpackUnrecorded(content);
+}
+
+void RemoveLeftReports(const std::string& directory) {
+  // If it stays, nothing is lost: what it holds is known by its numbers.
+  std::error_code ignored;
+  fs::remove(PathIn(directory), ignored);
+}
+
+}  // namespace pilothouse::service

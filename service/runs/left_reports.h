@@ -1,0 +1,20 @@
+// What a trainer that is gone had to report when no service was there. Blocks on the disk.
+#ifndef PILOTHOUSE_SERVICE_RUNS_LEFT_REPORTS_H_
+#define PILOTHOUSE_SERVICE_RUNS_LEFT_REPORTS_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "pilothouse/v1/trainer_channel.pb.h"
+
+namespace pilothouse::service {
+
+// Numbered as the trainer would have sent them; none if it left nothing. DATA_MALFORMED if the file is damaged, too
+// large or cannot be read.
+absl::StatusOr<v1::Reports> ReadLeftReports(const std::string& directory);
+// To be called once they are journaled.
+void RemoveLeftReports(const std::string& directory);
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_RUNS_LEFT_REPORTS_H_

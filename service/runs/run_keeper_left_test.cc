@@ -1,0 +1,132 @@
+// What a trainer left that had something to report when no service was there.
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "proto/journal/unrecorded.h"
+#include "proto/support/error.h"
+#include "service/runs/left_reports.h"
+#include "service/runs/run_keeper_testing.h"
+
+namespace pilothouse::service {
+namespace {
+
+class LeftReportsTest : public RunKeeperTest {
+ protected:
+  std::string Path() const { return place_.directory + "/" + kUnrecordedFile; }
+  void Leave(const v1::Reports& reports) { std::ofstream(Path(), std::ios::binary) << PackUnrecorded(reports); }
+  static void AddLoss(v1::Reports& reports, uint64_t number, int64_t batch) {
+    v1::Report* report = reports.add_reports();
+    report->set_number(number);
+    report->mutable_event()->set_batch(batch);
+    report->mutable_event()->mutable_loss()->set_value(0.5);
+  }
+  static void AddStatus(v1::Reports& reports, uint64_t number, int64_t batch, v1::RunStatus status) {
+    v1::Report* report = reports.add_reports();
+    report->set_number(number);
+    report->mutable_event()->set_batch(batch);
+    report->mutable_event()->mutable_status()->set_status(status);
+  }
+  // Of what the present service has journaled.
+  std::vector<int64_t> LossBatches() const {
+    std::vector<int64_t> batches;
+    for (const auto& event : hub_->RingAfter(0).events) {
+      if (event->has_loss()) batches.push_back(event->batch());
+    }
+    return batches;
+  }
+  bool IsLeft() const { return std::filesystem::exists(Path()); }
+};
+
+TEST_F(LeftReportsTest, AreJournaledOnceBeforeAnotherTrainerIsStarted) {
+  auto link = Begin();
+  ReportLoss(*link, 2, 10, 0.5);
+  v1::Reports left;
+  // The service had this one, and could not say so any more.
+  AddLoss(left, 2, 10);
+  AddLoss(left, 3, 20);
+  AddLoss(left, 4, 30);
+  Leave(left);
+  Restart();
+  TickUntil([this] { return !IsLeft(); });
+  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST);
+  EXPECT_EQ(LossBatches(), (std::vector<int64_t>{20, 30}));
+  link = ComeAgain();
+  EXPECT_EQ(WelcomeOf(*link).reports_taken(), 4U);
+  EXPECT_EQ(WelcomeOf(*link).seen_batch(), 30);
+}
+
+TEST_F(LeftReportsTest, OfAChildAreTaken) {
+  auto link = Begin();
+  v1::Reports left;
+  AddLoss(left, 2, 20);
+  Leave(left);
+  Die(*link);
+  EXPECT_EQ(LossBatches(), (std::vector<int64_t>{20}));
+  EXPECT_FALSE(IsLeft());
+}
+
+TEST_F(LeftReportsTest, TellHowARunEnded) {
+  auto link = Begin();
+  v1::Reports left;
+  AddStatus(left, 2, 70, v1::RUN_STATUS_STOPPED);
+  Leave(left);
+  Restart();
+  TickUntilEnded();
+  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_STOPPED);
+  EXPECT_EQ(keeper_->run().batch(), 70);
+  EXPECT_TRUE(keeper_->done());
+}
+
+TEST_F(LeftReportsTest, OfATrainerThatLivesAreItsOwnToReport) {
+  auto link = Begin();
+  v1::Reports left;
+  AddLoss(left, 2, 20);
+  Leave(left);
+  keeper_->OnDetach(link.get(), now_);
+  for (int i = 0; i < 10; ++i) keeper_->OnTick(now_);
+  EXPECT_TRUE(LossBatches().empty());
+  EXPECT_TRUE(IsLeft());
+}
+
+TEST_F(LeftReportsTest, ThatAreDamagedAreNamedAndTheRunGoesOnFromTheJournal) {
+  auto link = Begin();
+  v1::Reports left;
+  AddLoss(left, 2, 20);
+  std::string content = PackUnrecorded(left);
+  content.back() ^= 1;
+  std::ofstream(Path(), std::ios::binary) << content;
+  Restart();
+  TickUntil([this] { return !IsLeft(); });
+  bool named = false;
+  for (const auto& event : hub_->RingAfter(0).events) {
+    named = named || event->status().message().find(kUnrecordedFile) != std::string::npos;
+  }
+  EXPECT_TRUE(named);
+  link = ComeAgain();
+  EXPECT_EQ(WelcomeOf(*link).reports_taken(), 1U);
+}
+
+TEST_F(LeftReportsTest, AreNoneWhereThereIsNoFile) {
+  const absl::StatusOr<v1::Reports> left = ReadLeftReports(place_.directory);
+  ASSERT_TRUE(left.ok()) << left.status();
+  EXPECT_EQ(left->reports_size(), 0);
+}
+
+TEST_F(LeftReportsTest, ThatWereCutOffAreDamaged) {
+  v1::Reports left;
+  AddLoss(left, 2, 20);
+  const std::string content = PackUnrecorded(left);
+  for (size_t size = 0; size < content.size(); ++size) {
+    std::ofstream(Path(), std::ios::binary) << content.substr(0, size);
+    EXPECT_EQ(ReasonOf(ReadLeftReports(place_.directory).status()), v1::ERROR_REASON_DATA_MALFORMED) << size;
+  }
+}
+
+}  // namespace
+}  // namespace pilothouse::service
