@@ -1,11 +1,15 @@
 #include "service/runs/death_notice.h"
 
 #include "absl/strings/str_cat.h"
+#include "proto/support/exit_code.h"
 
 namespace pilothouse::service {
 namespace {
 
 std::string HowItEnded(const Death& death) {
+  if (death.how == absl::StrCat("exit code ", kExitSuspended)) {
+    return "The trainer was told to end, and did, after a checkpoint.";
+  }
   return absl::StrCat("The trainer ended", death.how.empty() ? " while no service was there to see how" : ": ",
                       death.how, ".");
 }

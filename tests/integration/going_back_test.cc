@@ -136,11 +136,12 @@ class GoingBack : public ::testing::Test {
     ASSERT_TRUE(replay.ok()) << replay.status();
     EXPECT_TRUE(absl::StrContains(*replay, "identical through batch")) << *replay;
   }
-  void KillTrainer(const std::string& run_id) {
+  static void SignalTrainer(const std::string& run_id, int signal) {
     const pid_t trainer = TestService::TrainerOf(run_id);
     ASSERT_GT(trainer, 0);
-    ASSERT_EQ(kill(trainer, SIGKILL), 0);
+    ASSERT_EQ(kill(trainer, signal), 0);
   }
+  static void KillTrainer(const std::string& run_id) { SignalTrainer(run_id, SIGKILL); }
   bool IsAgain(const std::string& run_id, v1::RunStatus status) {
     return Eventually([&] {
       const auto state = service_.State(run_id);
@@ -184,6 +185,25 @@ TEST_F(GoingBack, ARunThatLostItsTrainerAfterARewindIsWhereItWasTakenBackTo) {
   ASSERT_TRUE(IsAgain(run, v1::RUN_STATUS_IDLE));
   EXPECT_EQ(service_.State(run)->run().batch(), 2100);
   EXPECT_EQ(Vector(run), at_2100);
+  ASSERT_TRUE(service_.Stop(run).ok());
+  ExpectIdentical(run);
+}
+
+TEST_F(GoingBack, ARunWhoseTrainerIsToldToEndGoesOnWithAnother) {
+  const std::string run = SteeredRun();
+  const std::string at_3000 = Vector(run);
+  const pid_t first = TestService::TrainerOf(run);
+  Watcher watcher(service_.stub(), FromNow(run));
+  SignalTrainer(run, SIGTERM);
+  const auto lost =
+      watcher.WaitForEvent([](const v1::Event& event) { return event.status().status() == v1::RUN_STATUS_LOST; });
+  ASSERT_TRUE(lost.has_value());
+  EXPECT_TRUE(absl::StrContains(lost->status().message(), "was told to end")) << lost->status().message();
+  EXPECT_TRUE(absl::StrContains(lost->status().message(), "its checkpoint at batch 3000")) << lost->status().message();
+  ASSERT_TRUE(IsAgain(run, v1::RUN_STATUS_IDLE));
+  EXPECT_NE(TestService::TrainerOf(run), first);
+  EXPECT_EQ(Vector(run), at_3000);
+  TrainTo(run, 3500);
   ASSERT_TRUE(service_.Stop(run).ok());
   ExpectIdentical(run);
 }
