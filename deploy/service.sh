@@ -210,7 +210,7 @@ stop_runs_and_service() {
   if ! "$venv/bin/python" deploy/stop_runs.py --address "$(<"$address_file")"; then
     complain "Not every run has stopped, so the service goes on, on $(<"$address_file"). Look into it with pilot, and call"
     complain "$again --stop-runs again. $again --stop ends the service alone. The process of a trainer"
-    complain "that hangs stands in $data/runs/RUN/trainer.lock: killed, it keeps its history but not its parameters."
+    complain "that hangs stands in $data/runs/RUN/trainer.lock: killed, it is started again from its newest checkpoint."
     return 1
   fi
   stop_service

@@ -38,7 +38,7 @@ struct RegistryOptions {
   // What trainers dial, as gRPC writes it ("unix:/…").
   std::string trainer_address;
   size_t max_live_runs = kMaxLiveRuns;
-  // How long a trainer goes on without any service before it saves its parameters and ends.
+  // How long a trainer goes on without any service before it makes a checkpoint and ends.
   absl::Duration orphan_timeout = kOrphanTimeout;
   // Whether an acknowledged control survives a crash of the machine, or of the service only.
   JournalSync journal_sync = JournalSync::kFull;

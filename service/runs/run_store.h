@@ -35,7 +35,7 @@ struct StoreOptions {
   std::string trainer_program;
   // What trainers dial, as gRPC writes it ("unix:/…").
   std::string trainer_address;
-  // How long a trainer goes on without any service before it saves its parameters and ends.
+  // How long a trainer goes on without any service before it makes a checkpoint and ends.
   absl::Duration orphan_timeout;
   JournalSync journal_sync = JournalSync::kFull;
 };

@@ -85,8 +85,8 @@ void Declare(CLI::App& app, Settings& settings) {
       ->check(CLI::PositiveNumber);
   app.add_option(
          "--orphan-timeout", settings.orphan_timeout,
-         "How long a run goes on training without any service before it saves its parameters and ends, such as\n"
-         "90m (default: 24h)")
+         "How long a run goes on training without any service before it makes a checkpoint and ends, for the\n"
+         "next service to go on with, such as 90m (default: 24h)")
       ->check(CheckDuration);
   app.add_option(
          "--journal-sync", settings.journal_sync,
