@@ -74,6 +74,13 @@ void Reporter::SignOfLife() {
   sink_.OnHeartbeat({run_.batch, run_.loss, clock_.Wall()});
 }
 
+void Reporter::SignOfProgress() {
+  if (!progress_time_.has_value()) progress_time_ = run_.now;
+  if (run_.now - *progress_time_ < kMaxSilence) return;
+  progress_time_ = run_.now;
+  sink_.OnHeartbeat({run_.batch, run_.loss, clock_.Wall()});
+}
+
 void Reporter::Refused(const Control& control, absl::Status error) {
   sink_.OnRefusal({control.request_id, std::move(error)});
 }

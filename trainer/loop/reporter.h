@@ -61,6 +61,9 @@ class Reporter {
   void Checkpoint(CheckpointReport report) { Emit(std::move(report)); }
   void FromPlugin(const PluginSpec& plugin, std::variant<PluginOutput, PluginFailure> what);
   void SignOfLife();
+  // Of a run on its way back to where it was, though muted: a heartbeat, kMaxSilence after the one before or the first
+  // call.
+  void SignOfProgress();
   void Refused(const Control& control, absl::Status error);
 
  private:
@@ -75,6 +78,7 @@ class Reporter {
   bool muted_ = false;
   bool controls_known_ = false;
   int64_t controls_ = 0;
+  std::optional<TimePoint> progress_time_;
 };
 
 // The status of a run that waits for this reason, or does not wait.

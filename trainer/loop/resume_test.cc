@@ -252,6 +252,26 @@ TEST_F(ResumeTest, ARunThatWasLeftGoesOn) {
   GoesOnAfterBeingLeft({1, 4, 5, 19, 20, 21, 32, 33, 34, 45, 49, 50, 51, 74});
 }
 
+TEST_F(ResumeTest, ARunOnItsWayBackTellsEverySecondHowFarItIs) {
+  checkpoint_every_ = 0;
+  LoopOptions options = Options("told");
+  ResumePlan plan;
+  plan.initial_target = options.target;
+  plan.through_batch = 50;
+  options.resume = std::make_shared<const ResumePlan>(plan);
+  FakeClock clock;
+  Paced learner(clock, milliseconds(100));
+  Mailbox mailbox(clock);
+  RecordingSink sink;
+  ASSERT_TRUE(mailbox.Put(Control{"stop", StopChange{}, 51, "", ""}).ok());
+  TrainingLoop(options, learner, mailbox, sink, clock).Run();
+  std::vector<int64_t> batches;
+  for (const Heartbeat& heartbeat : sink.heartbeats) batches.push_back(heartbeat.batch);
+  EXPECT_THAT(batches, testing::ElementsAre(11, 21, 31, 41));
+  ASSERT_FALSE(sink.reports.empty());
+  EXPECT_EQ(sink.reports.front().batch, 50);
+}
+
 TEST_F(ResumeTest, ARunWithoutAnyCheckpointGoesOnFromItsBeginning) {
   checkpoint_every_ = 0;
   plugins_ = {Plugin("validate", {}, "each(8)"), Plugin("early-stopping", {{"patience", "3"}})};

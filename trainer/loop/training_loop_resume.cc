@@ -68,6 +68,7 @@ void TrainingLoop::CatchUpWithPast() {
     PassBoundaryAgain(/*whole=*/true);
     if (ended()) return;
     Train();
+    if (state_.batch < catch_up_->through_batch()) reporter_.SignOfProgress();
     suspended_ = mailbox_.suspending();
     if (suspended_) return;
   }
