@@ -23,8 +23,10 @@ namespace pilothouse::trainer {
 struct RunHistory::Content {
   // An event of a control or a checkpoint, in order of sequence.
   void Take(const v1::Event& event);
-  // JOURNAL_FAILED if it lacks one that the journal holds.
-  absl::Status CheckControls(const JournalReader& reader) const;
+  // Adds those of the journal's controls that cannot be read. JOURNAL_FAILED if they cannot even be counted, or the run
+  // was taken back by one.
+  absl::Status AddUnreadable(const JournalReader& reader);
+  absl::Status Unreadable(uint64_t sequence) const;
   absl::Status ReadPositions(const JournalReader& reader);
 
   int64_t first_batch() const { return spec.has_parent() ? spec.parent().batch() : 0; }
@@ -111,14 +113,14 @@ absl::StatusOr<RunHistory> RunHistory::Read(const std::string& directory) {
   content->run_id = run->run_id();
   content->data_sha256 = run->facts().data_sha256();
   content->last_sequence = run->last_sequence();
-  // A damaged checkpoint is one less to go on from; a damaged control cannot be done without.
+  // A damaged checkpoint is one less to go on from; a damaged control is in the checkpoints that were made later.
   std::vector<SequenceRange> damaged;
   absl::Status scanned = ScanJournal(**reader, {v1::EVENT_KIND_CONTROL, v1::EVENT_KIND_CHECKPOINT},
                                      content->last_sequence, damaged, [&](const v1::Event& event) {
                                        content->Take(event);
                                        return absl::OkStatus();
                                      });
-  if (scanned.ok() && !damaged.empty()) scanned = content->CheckControls(**reader);
+  if (scanned.ok() && !damaged.empty()) scanned = content->AddUnreadable(**reader);
   if (scanned.ok()) scanned = content->ReadPositions(**reader);
   if (!scanned.ok()) return scanned;
   return RunHistory(std::move(content));
@@ -141,19 +143,33 @@ void RunHistory::Content::Take(const v1::Event& event) {
   *branch.mutable_time() = event.time();
 }
 
-absl::Status RunHistory::Content::CheckControls(const JournalReader& reader) const {
+absl::Status RunHistory::Content::AddUnreadable(const JournalReader& reader) {
   const absl::StatusOr<std::vector<uint64_t>> ids = reader.ControlIds();
   if (!ids.ok()) return ids.status();
-  std::vector<uint64_t> read;
-  for (const KnownControl& control : controls) read.push_back(control.sequence);
+  std::vector<KnownControl> all;
   for (const uint64_t id : *ids) {
-    if (id > last_sequence || std::binary_search(read.begin(), read.end(), id)) continue;
-    return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
-                     absl::StrCat("The journal in ", directory, " is damaged: the control with sequence ", id,
-                                  " cannot be read, so what came after it cannot be done again."),
-                     {{"file", absl::StrCat(directory, "/", kJournalFile)}, {"sequence", absl::StrCat(id)}});
+    if (id > last_sequence) continue;
+    const auto known = std::lower_bound(controls.begin(), controls.end(), id,
+                                        [](const KnownControl& one, uint64_t wanted) { return one.sequence < wanted; });
+    const bool readable = known != controls.end() && known->sequence == id;
+    all.push_back(readable ? *known : KnownControl{{}, -1, id});
+  }
+  controls = std::move(all);
+  const absl::StatusOr<std::vector<RewindMark>> taken_back = reader.Rewinds();
+  if (!taken_back.ok()) return taken_back.status();
+  for (const RewindMark& mark : *taken_back) {
+    const auto known = std::find_if(rewinds.begin(), rewinds.end(),
+                                    [&](const RewindMark& one) { return one.sequence == mark.sequence; });
+    if (known == rewinds.end() && mark.sequence <= last_sequence) return Unreadable(mark.sequence);
   }
   return absl::OkStatus();
+}
+
+absl::Status RunHistory::Content::Unreadable(uint64_t sequence) const {
+  return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
+                   absl::StrCat("The journal in ", directory, " is damaged: the control with sequence ", sequence,
+                                " cannot be read, so what came after it cannot be done again."),
+                   {{"file", absl::StrCat(directory, "/", kJournalFile)}, {"sequence", absl::StrCat(sequence)}});
 }
 
 absl::Status RunHistory::Content::ReadPositions(const JournalReader& reader) {
@@ -174,6 +190,13 @@ int64_t RunHistory::first_batch() const { return content_->first_batch(); }
 const std::vector<v1::Branch>& RunHistory::branches() const { return content_->branches; }
 const std::vector<RunHistory::KnownCheckpoint>& RunHistory::checkpoints() const { return content_->checkpoints; }
 const std::vector<RunHistory::KnownControl>& RunHistory::controls() const { return content_->controls; }
+
+absl::Status RunHistory::CheckComplete() const {
+  for (const KnownControl& control : content_->controls) {
+    if (!control.readable()) return content_->Unreadable(control.sequence);
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<int64_t> RunHistory::LastBatch(const std::string& branch) const {
   if (branch.empty()) return content_->position->last_batch();
@@ -294,6 +317,7 @@ absl::Status RunHistory::Content::AddControls(const Line& line, int64_t containe
                                               std::vector<AppliedControl>& applied) const {
   for (size_t i = static_cast<size_t>(contained); i < controls.size(); ++i) {
     const KnownControl& known = controls[i];
+    if (!known.readable()) return Unreadable(known.sequence);
     // What a rewind begins begins with a pause where the run was taken back to.
     const int64_t batch = known.report.change().has_rewind() ? static_cast<int64_t>(known.report.value()) : known.batch;
     if (batch > through || !line.Contains(known.sequence, batch)) continue;

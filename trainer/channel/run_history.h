@@ -33,8 +33,9 @@ inline constexpr size_t kMaxTimeMarks = 100'000;
 // thread-safe.
 class RunHistory {
  public:
-  // `directory` is the run's. JOURNAL_FAILED if its journal cannot be read, or a control in it is damaged. What else is
-  // damaged is passed over: the run is known to have come as far as the rest tells.
+  // `directory` is the run's. JOURNAL_FAILED if its journal cannot be read, or a rewind in it is damaged. What else is
+  // damaged is passed over: the run is known to have come as far as the rest tells, and a control that cannot be read
+  // is done without where a checkpoint contains it.
   static absl::StatusOr<RunHistory> Read(const std::string& directory);
 
   const v1::RunSpec& spec() const;
@@ -56,10 +57,14 @@ class RunHistory {
   // Every control, in order, also those of branches.
   struct KnownControl {
     v1::ControlReport report;
+    // −1: the journal is damaged there, and nothing else is known of it.
     int64_t batch = 0;
     uint64_t sequence = 0;
+    bool readable() const { return batch >= 0; }
   };
   const std::vector<KnownControl>& controls() const;
+  // JOURNAL_FAILED if one of them cannot be read.
+  absl::Status CheckComplete() const;
 
   // Hands over all events of these kinds that the history is about, in order, until one is refused; adds what is
   // damaged to `damaged`. JOURNAL_FAILED, and what `take` returned.
@@ -69,7 +74,7 @@ class RunHistory {
   // How to come to the end of the present line, `seen_batch` at least, as after a crash. Right after a rewind that is
   // the batch it went to, wherever the run was seen before. Reads checkpoints, the newest first, until one is as it was
   // written; of each that is not, a sentence is added to `damaged`. Where none is left, the run begins anew;
-  // CHECKPOINT_DAMAGED for a fork, which cannot.
+  // CHECKPOINT_DAMAGED for a fork, which cannot. JOURNAL_FAILED if a control since then cannot be read.
   absl::StatusOr<ResumePlan> PlanResume(int64_t seen_batch, std::vector<std::string>& damaged) const;
   // How to come to `batch` on a line (empty: the present one): as the run was when the batch after it was about to be
   // trained, with all that was changed between the two. A stop is left out, and nothing is said of what was reported.

@@ -13,10 +13,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
-#include "trainer/channel/journal_fixture.h"
 #include "trainer/channel/journal_scan.h"
-#include "trainer/checkpoint/checkpoint_store.h"
-#include "trainer/checkpoint/file_hash.h"
+#include "trainer/channel/run_history_fixture.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -27,128 +25,6 @@ using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
-
-// "10 eta 0.5", "20 target 50", "20 pause", "30 stop".
-std::string Describe(const AppliedControl& applied) {
-  const std::string at = absl::StrCat(applied.batch, " ");
-  if (const auto* knob = std::get_if<KnobChange>(&applied.control.change)) {
-    return absl::StrCat(at, knob->name, " ", knob->value);
-  }
-  if (const auto* target = std::get_if<TargetChange>(&applied.control.change)) {
-    return target->kind == TargetChange::Kind::kPause ? at + "pause" : absl::StrCat(at, "target ", target->count);
-  }
-  if (const auto* stop = std::get_if<StopChange>(&applied.control.change)) {
-    return at + (stop->completed ? "complete" : "stop");
-  }
-  if (const auto* parameters = std::get_if<ParametersChange>(&applied.control.change)) {
-    return absl::StrCat(at, "parameters of ", parameters->from_run_id);
-  }
-  return at + "?";
-}
-
-class RunHistoryTest : public testing::Test {
- protected:
-  v1::Event EventAt(int64_t batch) {
-    v1::Event event;
-    event.set_batch(batch);
-    event.mutable_time()->set_seconds(++seconds_);
-    return event;
-  }
-  void Loss(int64_t batch) {
-    v1::Event event = EventAt(batch);
-    event.mutable_loss()->set_value(0.5);
-    journal_.Add(std::move(event));
-  }
-  void Status(int64_t batch, v1::RunStatus status) {
-    v1::Event event = EventAt(batch);
-    event.mutable_status()->set_status(status);
-    journal_.Add(std::move(event));
-  }
-  void Plugin(int64_t batch, const std::string& name) {
-    v1::Event event = EventAt(batch);
-    event.mutable_plugin()->set_plugin(name);
-    journal_.Add(std::move(event));
-  }
-  v1::Event ControlAt(int64_t batch) {
-    v1::Event event = EventAt(batch);
-    event.mutable_control()->set_request_id(absl::StrCat("control-", ++controls_));
-    return event;
-  }
-  void Eta(int64_t batch, double eta) {
-    v1::Event event = ControlAt(batch);
-    event.mutable_control()->mutable_change()->mutable_knob()->set_name("eta");
-    event.mutable_control()->mutable_change()->mutable_knob()->set_value(eta);
-    journal_.Add(std::move(event));
-  }
-  void Target(int64_t batch, int64_t target) {
-    v1::Event event = ControlAt(batch);
-    event.mutable_control()->mutable_change()->mutable_target()->set_batch(target);
-    journal_.Add(std::move(event));
-  }
-  void Stop(int64_t batch, const std::string& origin) {
-    v1::Event event = ControlAt(batch);
-    event.mutable_control()->mutable_change()->mutable_stop();
-    event.mutable_control()->set_origin(origin);
-    journal_.Add(std::move(event));
-  }
-  void Rewind(int64_t from, int64_t to, const std::string& branch) {
-    v1::Event event = ControlAt(from);
-    event.mutable_control()->mutable_change()->mutable_rewind()->set_batch(to);
-    event.mutable_control()->set_value(static_cast<double>(to));
-    event.mutable_control()->set_branch(branch);
-    journal_.Add(std::move(event));
-    ++line_;
-  }
-  // A checkpoint of `batch`, told of at `told_at`, after all controls until now.
-  std::string Checkpoint(int64_t batch, int64_t told_at) {
-    CheckpointStore store(journal_.directory(), {}, {}, nullptr);
-    CheckpointRequest request;
-    request.facts.batch = batch;
-    request.state.texts["made"] = absl::StrCat("{\"batch\":", batch, ",\"controls\":", controls_, "}");
-    const CheckpointOutcome outcome = store.WriteNow(std::move(request));
-    EXPECT_TRUE(outcome.status.ok()) << outcome.status;
-    v1::Event event = EventAt(told_at);
-    v1::CheckpointReport& report = *event.mutable_checkpoint();
-    report.set_batch(batch);
-    report.set_controls(controls_);
-    report.set_line(line_);
-    report.set_file(outcome.file);
-    report.set_sha256(outcome.sha256);
-    journal_.Add(std::move(event));
-    return journal_.directory() + "/" + outcome.file;
-  }
-  static void Damage(const std::string& file) {
-    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-    stream.seekp(-1, std::ios::end);
-    stream.put('~');
-  }
-
-  RunHistory Read() {
-    absl::StatusOr<RunHistory> history = RunHistory::Read(journal_.directory());
-    EXPECT_TRUE(history.ok()) << history.status();
-    return *std::move(history);
-  }
-  // What a plan says in a line: where it begins, what it feeds back.
-  std::vector<std::string> Told(const absl::StatusOr<ResumePlan>& plan) {
-    if (!plan.ok()) return {std::string(plan.status().message())};
-    std::vector<std::string> told = {plan->checkpoint == nullptr ? "anew" : plan->checkpoint->texts.at("made")};
-    for (const AppliedControl& applied : plan->controls) told.push_back(Describe(applied));
-    told.push_back(absl::StrCat("through ", plan->through_batch));
-    return told;
-  }
-  std::vector<std::string> Resume(int64_t seen_batch = 0) { return Told(Read().PlanResume(seen_batch, damaged_)); }
-  std::vector<std::string> Visit(int64_t batch, const std::string& branch = "") {
-    return Told(Read().PlanVisit(batch, branch, damaged_));
-  }
-
-  JournalFixture journal_;
-  std::vector<std::string> damaged_;
-
- private:
-  int64_t seconds_ = 0;
-  int64_t controls_ = 0;
-  int64_t line_ = 0;
-};
 
 TEST_F(RunHistoryTest, BeginsAnewWithoutACheckpointAndFeedsEveryControlBack) {
   Target(0, 100);
@@ -174,35 +50,6 @@ TEST_F(RunHistoryTest, GoesOnFromTheNewestCheckpointWithTheControlsItLacks) {
   ASSERT_THAT(plan->recorded, SizeIs(2));
   EXPECT_EQ(plan->recorded[1].facts.batch, 20);
   EXPECT_THAT(damaged_, IsEmpty());
-}
-
-TEST_F(RunHistoryTest, TakesAnOlderCheckpointWhereTheNewestIsDamagedAndSaysSo) {
-  Target(0, 100);
-  Checkpoint(10, 10);
-  Eta(15, 0.5);
-  const std::string newest = Checkpoint(20, 20);
-  Damage(newest);
-  EXPECT_THAT(Resume(), ElementsAre("{\"batch\":10,\"controls\":1}", "15 eta 0.5", "through 20"));
-  EXPECT_THAT(damaged_, ElementsAre(HasSubstr(newest)));
-}
-
-TEST_F(RunHistoryTest, BeginsAnewWhereEveryCheckpointIsDamagedOrGone) {
-  Damage(Checkpoint(10, 10));
-  std::filesystem::remove(Checkpoint(20, 20));
-  Eta(20, 0.5);
-  EXPECT_THAT(Resume(), ElementsAre("anew", "20 eta 0.5", "through 20"));
-  EXPECT_THAT(damaged_, SizeIs(1)) << "retention removes files: one that is gone is not damaged";
-}
-
-TEST_F(RunHistoryTest, AForkWhoseCheckpointsAreAllDamagedCannotGoOn) {
-  journal_.run().mutable_spec()->mutable_parent()->set_batch(30);
-  journal_.Execute("DELETE FROM meta");
-  journal_.Store();
-  const std::string base = Checkpoint(30, 30);
-  EXPECT_THAT(Resume(), ElementsAre("{\"batch\":30,\"controls\":0}", "through 30"));
-  EXPECT_EQ(Read().first_batch(), 30);
-  Damage(base);
-  EXPECT_EQ(ReasonOf(Read().PlanResume(0, damaged_).status()), v1::ERROR_REASON_CHECKPOINT_DAMAGED);
 }
 
 TEST_F(RunHistoryTest, VisitsABatchWithAllThatWasChangedThereButAStop) {
@@ -367,17 +214,6 @@ TEST_F(RunHistoryTest, RefusesBranchesAndBatchesThatThereAreNot) {
   EXPECT_EQ(ReasonOf(Read().PlanVisit(51, "first", damaged_).status()), v1::ERROR_REASON_BATCH_OUT_OF_RANGE);
   EXPECT_EQ(ReasonOf(Read().PlanVisit(-1, "", damaged_).status()), v1::ERROR_REASON_BATCH_OUT_OF_RANGE);
   EXPECT_EQ(ReasonOf(RunHistory::Read("/nowhere").status()), v1::ERROR_REASON_JOURNAL_FAILED);
-}
-
-TEST_F(RunHistoryTest, ADamagedLossDoesNoHarmButADamagedControlDoes) {
-  Target(0, 100);
-  Loss(30);
-  Loss(40);
-  Status(40, v1::RUN_STATUS_IDLE);
-  journal_.Execute("UPDATE events SET payload = x'ffff' WHERE sequence = 2");
-  EXPECT_THAT(Resume(), ElementsAre("anew", "0 target 100", "through 40"));
-  journal_.Execute("UPDATE events SET payload = x'ffff' WHERE sequence = 1");
-  EXPECT_EQ(ReasonOf(RunHistory::Read(journal_.directory()).status()), v1::ERROR_REASON_JOURNAL_FAILED);
 }
 
 TEST_F(RunHistoryTest, WhatIsToldOfCheckpointsThatCouldNotBeWrittenIsNoCheckpoint) {

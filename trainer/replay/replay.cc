@@ -99,6 +99,7 @@ absl::Status BeginFork(const std::string& directory, const RunHistory& history, 
 absl::StatusOr<ReplayResult> Replay(const ReplayOptions& options) {
   const absl::StatusOr<RunHistory> history = RunHistory::Read(options.directory);
   if (!history.ok()) return history.status();
+  if (absl::Status complete = history->CheckComplete(); !complete.ok()) return complete;
   const absl::StatusOr<RunPlan> plan = PlanRun(history->spec());
   if (!plan.ok()) return plan.status();
   const absl::StatusOr<std::unique_ptr<Learner>> learner =
