@@ -42,6 +42,8 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
       return OpenUri(path, FileUri(path, ""), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     case Mode::kWrite:
       return OpenUri(path, FileUri(path, ""), SQLITE_OPEN_READWRITE);
+    case Mode::kTryWrite:
+      return OpenUri(path, FileUri(path, ""), SQLITE_OPEN_READWRITE, /*keep_log=*/true);
     case Mode::kRead:
       break;
   }
@@ -54,8 +56,8 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   return immutable.ok() ? std::move(immutable) : std::move(database);
 }
 
-absl::StatusOr<std::unique_ptr<Database>> Database::OpenUri(const std::string& path, const std::string& uri,
-                                                            int flags) {
+absl::StatusOr<std::unique_ptr<Database>> Database::OpenUri(const std::string& path, const std::string& uri, int flags,
+                                                            bool keep_log) {
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(uri.c_str(), &handle, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<Database> database(new Database(path, handle));
@@ -63,6 +65,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::OpenUri(const std::string& p
   if (code != SQLITE_OK) return database->LastError();
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, kBusyTimeoutMilliseconds);
+  if (keep_log) sqlite3_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   // Opening reads nothing; this does, and so finds out whether the file can be used.
   absl::Status status = database->Execute(kFirstRead);
   if (!status.ok() && database->SawDamage() && (flags & SQLITE_OPEN_READONLY) != 0) {
@@ -82,6 +85,8 @@ absl::Status Database::Execute(const char* sql) {
 void Database::Rollback() {
   if (sqlite3_get_autocommit(handle()) == 0) sqlite3_exec(handle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
+
+void Database::FoldLogWhenClosed() { sqlite3_db_config(handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr); }
 
 absl::Status Database::LastError() const { return SqliteError(path_, sqlite3_errmsg(handle()), SawDamage()); }
 

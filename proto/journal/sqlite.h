@@ -25,7 +25,14 @@ inline constexpr int kBusyTimeoutMilliseconds = 2000;
 // A connection. Errors are JOURNAL_FAILED with the file and SQLite's words.
 class Database {
  public:
-  enum class Mode { kCreate, kWrite, kRead };
+  enum class Mode {
+    kCreate,
+    kWrite,
+    // As kWrite, but the write-ahead log is not folded into the file when the connection is closed, unless
+    // FoldLogWhenClosed was called: the file is as it was if it turns out that it had better not be opened.
+    kTryWrite,
+    kRead,
+  };
 
   // With kRead, a file that was cut off is opened, too; what is missing is damage.
   static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path, Mode mode);
@@ -34,6 +41,9 @@ class Database {
   absl::Status Execute(const char* sql);
   // Undoes what a failed transaction has begun; no effect outside one.
   void Rollback();
+
+  // Of one that was opened with kTryWrite: it is to be as with kWrite.
+  void FoldLogWhenClosed();
 
   // The error that SQLite reported last on this connection.
   absl::Status LastError() const;
@@ -56,7 +66,8 @@ class Database {
 
   Database(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
 
-  static absl::StatusOr<std::unique_ptr<Database>> OpenUri(const std::string& path, const std::string& uri, int flags);
+  static absl::StatusOr<std::unique_ptr<Database>> OpenUri(const std::string& path, const std::string& uri, int flags,
+                                                           bool keep_log = false);
 
   const std::string path_;
   const std::unique_ptr<sqlite3, Close> handle_;

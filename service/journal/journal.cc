@@ -11,11 +11,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "google/protobuf/util/time_util.h"
 #include "proto/journal/journal_rows.h"
 #include "proto/journal/schema.h"
 #include "proto/journal/sqlite.h"
 #include "proto/support/error.h"
+#include "service/journal/log_mending.h"
 #include "service/journal/salvage.h"
 
 namespace pilothouse::service {
@@ -33,7 +35,7 @@ std::string SuspectMark(const std::string& path) { return path + ".suspect"; }
 // Its last writer was killed, or met damage.
 bool IsSuspect(const std::string& path) {
   std::error_code error;
-  const auto log_bytes = fs::file_size(path + "-wal", error);
+  const auto log_bytes = fs::file_size(WalPathOf(path), error);
   return (!error && log_bytes > 0) || fs::exists(SuspectMark(path), error);
 }
 
@@ -54,6 +56,13 @@ absl::Status Migrate(Database& database) {
 
 bool HasEnded(v1::RunStatus status) {
   return status == v1::RUN_STATUS_STOPPED || status == v1::RUN_STATUS_COMPLETED || status == v1::RUN_STATUS_FAILED;
+}
+
+absl::Status WithSentences(const absl::Status& status, const std::vector<std::string>& sentences) {
+  if (sentences.empty()) return status;
+  v1::Error error = ToError(status);
+  error.set_message(absl::StrCat(error.message(), " ", absl::StrJoin(sentences, " ")));
+  return FromError(error);
 }
 
 v1::Run FirstRun(const NewRun& run) {
@@ -107,27 +116,60 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Create(const std::string& path
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path, JournalSync sync) {
   if (absl::Status finished = FinishSalvage(path); !finished.ok()) return finished;
-  const bool suspect = IsSuspect(path);
-  absl::StatusOr<std::unique_ptr<Journal>> journal = OpenWhole(path, sync);
-  absl::Status whole = journal.ok() ? (*journal)->Check(suspect) : journal.status();
-  std::optional<std::string> damage;
-  if (IsDamage(whole)) {
-    journal = absl::CancelledError();  // closes it
-    absl::StatusOr<std::string> salvaged = SalvageJournal(path);
-    if (!salvaged.ok()) return salvaged.status();
-    damage = *std::move(salvaged);
-    journal = OpenWhole(path, sync);
-    whole = journal.status();
-  }
-  if (!whole.ok()) return whole;
-  (*journal)->damage_ = std::move(damage);
+  absl::StatusOr<std::optional<MendedLog>> mended = MendLog(path);
+  if (!mended.ok()) return mended.status();
+  std::vector<std::string> damage;
+  absl::StatusOr<std::unique_ptr<Journal>> journal = mended->has_value() && IsDoubtful(**mended)
+                                                         ? OpenDoubtful(path, sync, **mended, damage)
+                                                         : OpenSalvaged(path, sync, damage);
+  if (mended->has_value()) damage.insert(damage.begin(), MendedSentence(**mended));
+  if (!journal.ok()) return WithSentences(journal.status(), damage);
+  if (!damage.empty()) (*journal)->damage_ = absl::StrJoin(damage, " ");
+  (*journal)->database_->FoldLogWhenClosed();
   std::error_code ignored;
   fs::remove(SuspectMark(path), ignored);
   return journal;
 }
 
-absl::StatusOr<std::unique_ptr<Journal>> Journal::OpenWhole(const std::string& path, JournalSync sync) {
-  absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(path, Database::Mode::kWrite);
+absl::StatusOr<std::unique_ptr<Journal>> Journal::OpenDoubtful(const std::string& path, JournalSync sync,
+                                                               MendedLog& mended, std::vector<std::string>& damage) {
+  absl::StatusOr<std::unique_ptr<Journal>> journal = OpenChecked(path, sync, /*doubtful=*/true);
+  if (journal.ok()) return journal;
+  const std::optional<uint64_t> readable = CountReadable(path);
+  absl::Status changed = ShortenLog(path, mended);
+  if (!changed.ok()) return changed;
+  journal = OpenChecked(path, sync, /*doubtful=*/true);
+  // The page that is wrong may be one that the run, or most of its events, cannot be read without.
+  if (journal.ok() && (!readable.has_value() || *readable < (*journal)->last_sequence() / 2)) return journal;
+  journal = absl::CancelledError();  // closes it
+  changed = UndoShortening(path, mended);
+  if (!changed.ok()) return changed;
+  return OpenSalvaged(path, sync, damage);
+}
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::OpenSalvaged(const std::string& path, JournalSync sync,
+                                                               std::vector<std::string>& damage) {
+  absl::StatusOr<std::unique_ptr<Journal>> journal = OpenChecked(path, sync, /*doubtful=*/false);
+  if (journal.ok() || !IsDamage(journal.status())) return journal;
+  absl::StatusOr<std::string> salvaged = SalvageJournal(path);
+  if (!salvaged.ok()) return salvaged.status();
+  damage.push_back(*std::move(salvaged));
+  return OpenWhole(path, sync, /*doubtful=*/false);
+}
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::OpenChecked(const std::string& path, JournalSync sync,
+                                                              bool doubtful) {
+  const bool suspect = IsSuspect(path);
+  absl::StatusOr<std::unique_ptr<Journal>> journal = OpenWhole(path, sync, doubtful);
+  if (!journal.ok()) return journal;
+  absl::Status whole = (*journal)->Check(suspect);
+  if (!whole.ok()) return whole;
+  return journal;
+}
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::OpenWhole(const std::string& path, JournalSync sync, bool doubtful) {
+  absl::StatusOr<std::unique_ptr<Database>> database =
+      Database::Open(path, doubtful ? Database::Mode::kTryWrite : Database::Mode::kWrite);
   if (!database.ok()) return database.status();
   if (absl::Status status = CheckSchema(**database); !status.ok()) return status;
   std::unique_ptr<Journal> journal(new Journal(*std::move(database), sync));

@@ -27,6 +27,8 @@
 
 namespace pilothouse::service {
 
+struct MendedLog;
+
 enum class Durability {
   // Survives the death of the process, not of the machine. For losses, periodic states and outputs of plugins.
   kUnsynced,
@@ -67,8 +69,8 @@ class Journal {
   static absl::StatusOr<std::unique_ptr<Journal>> Create(const std::string& path, const NewRun& run,
                                                          JournalSync sync = JournalSync::kFull);
   // Opens a journal, recovers it if its last writer was killed, and brings one of an older schema to the newest. Of one
-  // that is damaged, a copy of all that can be read takes its place, if that is enough for the run to go on: see
-  // damage(). Refuses files that are no journal and journals of a newer schema.
+  // that is damaged, a copy of all that can be read takes its place, if that is enough for the run to go on; a damaged
+  // write-ahead log is repaired: see damage(). Refuses files that are no journal and journals of a newer schema.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path, JournalSync sync = JournalSync::kFull);
   // Folds the write-ahead log into the file.
   ~Journal();
@@ -94,7 +96,7 @@ class Journal {
   absl::StatusOr<std::optional<std::string>> Meta(absl::string_view key) const;
   absl::Status SetMeta(absl::string_view key, absl::string_view value);
 
-  // A sentence about what was lost, if the journal was damaged when it was opened.
+  // What was damaged when the journal was opened, and what was lost: a sentence or two.
   const std::optional<std::string>& damage() const { return damage_; }
 
   // Sequence of the newest event; 0: none. Never lower than it was, also where events were lost.
@@ -105,7 +107,16 @@ class Journal {
  private:
   Journal(std::unique_ptr<Database> database, JournalSync sync);
 
-  static absl::StatusOr<std::unique_ptr<Journal>> OpenWhole(const std::string& path, JournalSync sync);
+  // As Open, of one whose log was mended and may still hold a page that is wrong: takes that page, or leaves out what
+  // was recorded from there on, whichever leaves more. Adds a sentence about what was salvaged to `damage`.
+  static absl::StatusOr<std::unique_ptr<Journal>> OpenDoubtful(const std::string& path, JournalSync sync,
+                                                               MendedLog& mended, std::vector<std::string>& damage);
+  // Salvages what is damaged; adds a sentence about that to `damage`.
+  static absl::StatusOr<std::unique_ptr<Journal>> OpenSalvaged(const std::string& path, JournalSync sync,
+                                                               std::vector<std::string>& damage);
+  // Of a doubtful one, nothing is folded into the file yet.
+  static absl::StatusOr<std::unique_ptr<Journal>> OpenChecked(const std::string& path, JournalSync sync, bool doubtful);
+  static absl::StatusOr<std::unique_ptr<Journal>> OpenWhole(const std::string& path, JournalSync sync, bool doubtful);
   absl::Status Check(bool suspect) const;
   // Runs `write` in a transaction with the durability asked for.
   absl::Status Transact(Durability durability, const std::function<absl::Status()>& write);

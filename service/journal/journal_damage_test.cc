@@ -256,16 +256,10 @@ TEST_F(JournalDamage, TakesATornLogForWhatItHoldsUpToThere) {
   ASSERT_FALSE(log_.empty());
   std::mt19937 random(4);
   uint64_t most = 0;
-  for (int round = 0; round < 100; ++round) {
-    std::string log = log_;
-    const size_t at = random() % log.size();
-    if (round % 2 == 0) {
-      log.resize(at);
-    } else {
-      log[at] = static_cast<char>(log[at] ^ (1 << random() % 8));
-    }
-    SCOPED_TRACE(absl::StrCat(round, ": byte ", at, " of ", log.size()));
-    Put(unclosed_, log);
+  for (int round = 0; round < 50; ++round) {
+    const size_t size = random() % log_.size();
+    SCOPED_TRACE(absl::StrCat(size, " of ", log_.size(), " bytes"));
+    Put(unclosed_, log_.substr(0, size));
     const auto journal = Journal::Open(path_);
     if (!journal.ok()) {
       // Nothing was ever folded into the file: it is empty without its log.

@@ -1,8 +1,5 @@
 #include "service/journal/salvage.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -20,7 +17,7 @@
 #include "proto/journal/event_scan.h"
 #include "proto/journal/journal_rows.h"
 #include "proto/journal/schema.h"
-#include "proto/support/error.h"
+#include "service/journal/set_aside.h"
 
 namespace pilothouse::service {
 namespace {
@@ -30,15 +27,8 @@ namespace fs = std::filesystem;
 // Being written; and complete, to be put in its place.
 constexpr char kSalvaging[] = ".salvaging";
 constexpr char kSalvaged[] = ".salvaged";
-constexpr char kDamaged[] = ".damaged-";
 // A sentence names no more places than this.
 constexpr size_t kMaxNamed = 10;
-
-absl::Status FileError(const std::string& path, absl::string_view cause) {
-  return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
-                   absl::StrCat("The damaged journal ", path, " could not be set aside: ", cause, "."),
-                   {{"cause", std::string(cause)}, {"file", path}});
-}
 
 absl::Status CheckStructure(const Database& database) {
   // The first finding is enough.
@@ -65,13 +55,6 @@ absl::Status CheckSums(const Database& database) {
       return Damaged(database, absl::StrCat("event ", columns.sequence));
     }
   }
-}
-
-absl::Status SyncDirectoryOf(const std::string& path) {
-  const int fd = open(fs::absolute(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = fd >= 0 && fsync(fd) == 0;
-  if (fd >= 0) close(fd);
-  return synced ? absl::OkStatus() : FileError(path, "its directory could not be synced");
 }
 
 struct Copied {
@@ -200,15 +183,6 @@ std::string LostSentence(const Copied& copied, const std::string& kept) {
   return absl::StrCat(sentence, "; the damaged file is kept as ", fs::path(kept).filename().string(), ".");
 }
 
-// Where the damaged journal is kept, or is to be.
-std::string KeptName(const std::string& path) {
-  std::error_code ignored;
-  for (int n = 1;; ++n) {
-    const std::string name = absl::StrCat(path, kDamaged, n);
-    if (!fs::exists(name, ignored) || fs::equivalent(name, path, ignored)) return name;
-  }
-}
-
 }  // namespace
 
 absl::Status CheckWhole(const Database& database) {
@@ -217,22 +191,35 @@ absl::Status CheckWhole(const Database& database) {
   return CheckSums(database);
 }
 
+std::optional<uint64_t> CountReadable(const std::string& path) {
+  const absl::StatusOr<std::unique_ptr<Database>> database = Database::Open(path, Database::Mode::kRead);
+  if (!database.ok() || !CheckSchema(**database).ok() || !LoadRun(**database).ok()) return std::nullopt;
+  const absl::StatusOr<Position> position = LoadPosition(**database);
+  if (!position.ok()) return std::nullopt;
+  EventScan scan(**database, EventPass::kEverything, 0, position->last_sequence, EventKindSet::All());
+  EventRow row;
+  for (uint64_t events = 0;; ++events) {
+    const absl::StatusOr<bool> more = scan.Next(row);
+    if (!more.ok()) return std::nullopt;
+    if (!*more) return events;
+  }
+}
+
 absl::Status FinishSalvage(const std::string& path) {
   const std::string complete = path + kSalvaged;
   std::error_code error;
   if (!fs::exists(complete, error)) return absl::OkStatus();
   // In this order, so that at any moment there is a journal at `path`, and none beside a log that is not its own.
+  if (absl::Status done = Keep(path); !done.ok()) return done;
   const std::string kept = KeptName(path);
-  if (!fs::exists(kept, error)) fs::create_hard_link(path, kept, error);
-  if (error) return FileError(path, error.message());
   if (!fs::exists(kept + "-wal", error) && fs::exists(path + "-wal", error)) {
     fs::rename(path + "-wal", kept + "-wal", error);
-    if (error) return FileError(path, error.message());
+    if (error) return CannotSetAside(path, error.message());
   }
   fs::remove(path + "-wal", error);
   fs::remove(path + "-shm", error);
   fs::rename(complete, path, error);
-  if (error) return FileError(path, error.message());
+  if (error) return CannotSetAside(path, error.message());
   return SyncDirectoryOf(path);
 }
 
@@ -252,7 +239,7 @@ absl::StatusOr<std::string> SalvageJournal(const std::string& path) {
     }
   }
   fs::rename(copy, path + kSalvaged, error);
-  if (error) return FileError(path, error.message());
+  if (error) return CannotSetAside(path, error.message());
   const std::string sentence = LostSentence(copied, KeptName(path));
   if (absl::Status synced = SyncDirectoryOf(path); !synced.ok()) return synced;
   if (absl::Status finished = FinishSalvage(path); !finished.ok()) return finished;

@@ -2,6 +2,8 @@
 #ifndef PILOTHOUSE_SERVICE_JOURNAL_SALVAGE_H_
 #define PILOTHOUSE_SERVICE_JOURNAL_SALVAGE_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,6 +21,9 @@ absl::Status CheckWhole(const Database& database);
 // JOURNAL_FAILED, and nothing is changed, if the run itself or its spec cannot be read: without these there is nothing
 // to go on with.
 absl::StatusOr<std::string> SalvageJournal(const std::string& path);
+
+// How many events SalvageJournal would keep; nullopt: it would refuse.
+std::optional<uint64_t> CountReadable(const std::string& path);
 
 // Finishes what a SalvageJournal had begun when its process was killed, if it had come so far that it can be.
 absl::Status FinishSalvage(const std::string& path);
