@@ -9,10 +9,13 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "proto/support/error.h"
+#include "proto/support/log.h"
 #include "trainer/checkpoint/atomic_file.h"
 #include "trainer/checkpoint/safetensors.h"
 
@@ -51,6 +54,21 @@ std::map<std::string, fs::file_time_type> Look(const std::string& run_directory)
   return found;
 }
 
+// From such a file's name; 0 where a person has named it.
+int64_t BatchOfName(absl::string_view file) {
+  file = file.substr(file.rfind('/') + 1);
+  absl::ConsumePrefix(&file, kFileBeginning);
+  int64_t batch = 0;
+  return absl::SimpleAtoi(file.substr(0, file.find_first_of("-.")), &batch) ? batch : 0;
+}
+
+void LogUnknown(const std::string& newest, size_t count) {
+  Log(absl::StrCat(
+      newest, count == 1 ? " is" : absl::StrCat(" and ", count - 1, " more are"),
+      " not in the journal: the run cannot go on from there. Kept until a checkpoint of no earlier batch is"
+      " recorded."));
+}
+
 }  // namespace
 
 CheckpointFolder::CheckpointFolder(std::string run_directory, CheckpointRetention retention,
@@ -67,15 +85,24 @@ void CheckpointFolder::Take(std::vector<RecordedCheckpoint> recorded) {
       items_.push_back({Kept(checkpoint.facts, /*recorded=*/true), std::move(checkpoint.file)});
     }
   }
-  // Written by a trainer that died before the service had taken its report: the run cannot go on from it. It is not
-  // removed at once, since it may be the newest that there is of the parameters.
+  // Written by a trainer that died before the service had taken its report, or lost with a part of the journal: the run
+  // cannot go on from it. It may be the newest that there is of the parameters.
   std::vector<std::pair<fs::file_time_type, std::string>> unknown;
   for (const auto& [file, time] : found) unknown.emplace_back(time, file);
   std::sort(unknown.begin(), unknown.end());
   for (auto& [time, file] : unknown) {
     names_.insert(file);
-    items_.push_back({KeptCheckpoint(), std::move(file)});
+    KeptCheckpoint kept;
+    kept.batch = BatchOfName(file);
+    items_.push_back({kept, std::move(file), /*ordinal=*/-1, /*unknown=*/true});
   }
+  if (!unknown.empty()) LogUnknown(items_.back().file, unknown.size());
+}
+
+bool CheckpointFolder::IsAhead(const Item& item) const {
+  return item.unknown && std::none_of(items_.begin(), items_.end(), [&item](const Item& other) {
+           return other.ordinal >= 0 && other.kept.recorded && other.kept.batch >= item.kept.batch;
+         });
 }
 
 std::string CheckpointFolder::NewName(int64_t batch) const {
@@ -144,7 +171,10 @@ void CheckpointFolder::Recorded(int64_t count) {
 
 void CheckpointFolder::Tidy() {
   std::vector<KeptCheckpoint> kept;
-  for (const Item& item : items_) kept.push_back(item.kept);
+  for (const Item& item : items_) {
+    kept.push_back(item.kept);
+    if (IsAhead(item)) kept.back().pinned = true;
+  }
   const std::vector<size_t> not_needed = NotNeeded(retention_, kept);
   // From the last to the first, so that places stay what they were.
   for (auto place = not_needed.rbegin(); place != not_needed.rend(); ++place) {

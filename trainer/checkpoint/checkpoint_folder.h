@@ -31,9 +31,13 @@ class CheckpointFolder {
     std::string file;
     // How many were written before it in this life; −1: it is older.
     int64_t ordinal = -1;
+    // It was there at the beginning, and the journal does not know it.
+    bool unknown = false;
   };
 
   std::string PathOf(const std::string& file) const { return run_directory_ + "/" + file; }
+  // Nothing recorded in this life has come as far yet as one that the journal did not know.
+  bool IsAhead(const Item& item) const;
   // Looks what is in the folder.
   void Take(std::vector<RecordedCheckpoint> recorded);
   // Returns the SHA-256 of the file, and sets `bytes`.

@@ -83,7 +83,8 @@ class CheckpointStore {
 
   // `recorded` are those of the run that the journal knows already, oldest first. Removes what an interrupted write
   // left behind. Does not fail: what is wrong with the folder shows when something is written. Files that the journal
-  // does not know, from a trainer that died, count among those that are not recorded, as the oldest.
+  // does not know, from a trainer that died, are kept until one of no earlier batch is recorded; from then on they
+  // count among those that are not recorded, as the oldest.
   CheckpointStore(std::string run_directory, CheckpointRetention retention, std::vector<RecordedCheckpoint> recorded,
                   Done done);
   // Waits for the one being written; those that wait are dropped.

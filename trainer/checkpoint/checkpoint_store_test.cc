@@ -239,10 +239,35 @@ TEST_F(CheckpointStoreTest, GoesOnWithTheCheckpointsOfTheTrainerBefore) {
   Write(At(50));
   EXPECT_TRUE(FilesBecome({Name(20), Name(30), Name(40), Name(50), "notes.txt"}));
   Write(At(60));
-  EXPECT_TRUE(FilesBecome({Name(20), Name(30), Name(50), Name(60), "notes.txt"}))
-      << "the one that the journal never heard of is the oldest of the unrecorded";
+  EXPECT_TRUE(FilesBecome({Name(20), Name(30), Name(40), Name(50), Name(60), "notes.txt"}));
   store_->Recorded(2);
-  EXPECT_TRUE(FilesBecome({Name(50), Name(60), "notes.txt"}));
+  EXPECT_TRUE(FilesBecome({Name(40), Name(50), Name(60), "notes.txt"}));
+  Write(At(70));
+  Write(At(80));
+  EXPECT_TRUE(FilesBecome({Name(50), Name(60), Name(70), Name(80), "notes.txt"}))
+      << "the one that the journal never heard of is the oldest of the unrecorded";
+}
+
+TEST_F(CheckpointStoreTest, WhatTheJournalDoesNotKnowIsKeptUntilItHasComeAsFar) {
+  Begin();
+  const CheckpointOutcome known = Write(At(10));
+  store_->Recorded(1);
+  for (const int64_t batch : {40, 50}) Write(At(batch));
+  // As after damage to the journal, its newest checkpoints are gone from it.
+  Begin({1, 0, false}, {Recorded(known)});
+  for (const int64_t batch : {20, 30, 45}) Write(At(batch));
+  EXPECT_TRUE(FilesBecome({Name(10), Name(30), Name(45), Name(40), Name(50)})) << "20 is one of this life";
+  store_->Recorded(2);
+  EXPECT_TRUE(FilesBecome({Name(30), Name(45), Name(40), Name(50)})) << "nothing recorded has come to 40";
+  store_->Recorded(3);
+  Write(At(46));
+  Write(At(47));
+  EXPECT_TRUE(FilesBecome({Name(45), Name(46), Name(47), Name(50)})) << "50 is still ahead";
+  Write(At(50));
+  store_->Recorded(6);
+  Write(At(60));
+  Write(At(70));
+  EXPECT_TRUE(FilesBecome({"batch-000000000050-2.safetensors", Name(60), Name(70)}));
 }
 
 TEST_F(CheckpointStoreTest, AFailureNamesTheFileAndTheCauseAndLeavesNothing) {
