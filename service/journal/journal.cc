@@ -16,6 +16,7 @@
 #include "proto/journal/journal_rows.h"
 #include "proto/journal/schema.h"
 #include "proto/journal/sqlite.h"
+#include "proto/journal/wal.h"
 #include "proto/support/error.h"
 #include "service/journal/log_mending.h"
 #include "service/journal/salvage.h"
@@ -139,8 +140,9 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::OpenDoubtful(const std::string
   absl::Status changed = ShortenLog(path, mended);
   if (!changed.ok()) return changed;
   journal = OpenChecked(path, sync, /*doubtful=*/true);
-  // The page that is wrong may be one that the run, or most of its events, cannot be read without.
-  if (journal.ok() && (!readable.has_value() || *readable < (*journal)->last_sequence() / 2)) return journal;
+  // The page that is wrong may be one that the run, or many of its events, cannot be read without; or be in the last
+  // transaction, which nobody was told of if the machine lost its power while it was written.
+  if (journal.ok() && (!readable.has_value() || *readable < (*journal)->last_sequence())) return journal;
   journal = absl::CancelledError();  // closes it
   changed = UndoShortening(path, mended);
   if (!changed.ok()) return changed;

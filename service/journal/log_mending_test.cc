@@ -95,6 +95,7 @@ class LogMending : public testing::Test {
 
   size_t frames() const { return (log_.size() - kWalHeaderBytes) / kFrameBytes; }
   static size_t FrameAt(size_t frame) { return kWalHeaderBytes + frame * kFrameBytes; }
+  WalFrame FrameOf(size_t frame) const { return ParseWalFrame(log_.substr(FrameAt(frame), kFrameBytes), false); }
 
   const TemporaryDirectory directory_;
   const std::string path_ = directory_.File(kJournalFile);
@@ -206,14 +207,32 @@ TEST_F(LogMending, KeepsWhatCanBeReadAroundAPageOfGarbage) {
   }
 }
 
+TEST_F(LogMending, TakesNothingFromWhatCameBeforeATransactionOfWhichAPartIsMissing) {
+  // As after a loss of power: the disk writes in any order.
+  size_t first = frames() - 1;
+  const auto ends = [&](size_t frame) { return FrameOf(frame).size_after != 0; };
+  while (!ends(first - 1)) --first;
+  ASSERT_LT(first, frames() - 1);
+  for (size_t frame = first; frame + 1 < frames(); ++frame) {
+    for (const size_t missing_from : {size_t{0}, kWalFrameHeaderBytes}) {
+      SCOPED_TRACE(absl::StrCat("byte ", missing_from, " of frame ", frame + 1, " of ", frames()));
+      std::string log = log_;
+      log.replace(FrameAt(frame) + missing_from, kFrameBytes - missing_from, kFrameBytes - missing_from, '\0');
+      Put(log);
+      const auto journal = Journal::Open(path_, JournalSync::kNormal);
+      ASSERT_TRUE(journal.ok()) << journal.status();
+      const Read read = ReadAll();
+      EXPECT_GE(read.events, kEvents - kEventsPerCommit);
+      EXPECT_EQ(read.events + read.damaged, (*journal)->last_sequence());
+    }
+  }
+}
+
 TEST_F(LogMending, CutsOffALogBeforeAPageThatTheRunCannotGoOnWithout) {
   // The row of the run is on a page that every transaction writes: the last one's.
-  const auto page_of = [&](size_t frame) {
-    return ParseWalFrame(log_.substr(FrameAt(frame), kFrameBytes), /*big_endian=*/false).page;
-  };
   size_t frame = frames();
   for (size_t i = 0; i + 1 < frames(); ++i) {
-    if (absl::StrContains(log_.substr(FrameAt(i), kFrameBytes), "STARTING") && page_of(i) == 3) frame = i;
+    if (absl::StrContains(log_.substr(FrameAt(i), kFrameBytes), "STARTING") && FrameOf(i).page == 3) frame = i;
   }
   ASSERT_LT(frame, frames()) << "there is such a page, and it is not the last of its transaction";
   std::string log = log_;

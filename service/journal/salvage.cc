@@ -38,6 +38,15 @@ absl::Status CheckStructure(const Database& database) {
   return *row && check.Bytes(0) == "ok" ? absl::OkStatus() : Damaged(database, "a page");
 }
 
+// An event that the row of the run does not know of: that is an older one, which has come back.
+absl::Status CheckNewest(const Database& database, uint64_t last_sequence) {
+  Statement select(database, "SELECT max(sequence) FROM events");
+  const absl::StatusOr<bool> row = select.Step();
+  if (!row.ok()) return row.status();
+  const bool known = !*row || static_cast<uint64_t>(select.Integer(0)) <= last_sequence;
+  return known ? absl::OkStatus() : Damaged(database, "the newest row of the run");
+}
+
 absl::Status CheckSums(const Database& database) {
   Statement select(database, "SELECT sequence, batch, kind, value, report_number, time_us, sum, payload FROM events");
   for (;;) {
@@ -187,7 +196,9 @@ std::string LostSentence(const Copied& copied, const std::string& kept) {
 
 absl::Status CheckWhole(const Database& database) {
   if (absl::Status structure = CheckStructure(database); !structure.ok()) return structure;
-  if (const absl::StatusOr<v1::Run> run = LoadRun(database); !run.ok()) return run.status();
+  const absl::StatusOr<v1::Run> run = LoadRun(database);
+  if (!run.ok()) return run.status();
+  if (absl::Status newest = CheckNewest(database, run->last_sequence()); !newest.ok()) return newest;
   return CheckSums(database);
 }
 

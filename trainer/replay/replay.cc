@@ -9,6 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/journal/event_kind.h"
+#include "proto/journal/journal_reader.h"
+#include "proto/journal/wal.h"
 #include "proto/support/error.h"
 #include "trainer/channel/journal_scan.h"
 #include "trainer/channel/run_data.h"
@@ -97,6 +99,9 @@ absl::Status BeginFork(const std::string& directory, const RunHistory& history, 
 }  // namespace
 
 absl::StatusOr<ReplayResult> Replay(const ReplayOptions& options) {
+  // No service has opened a copy of a run yet, and repaired it.
+  absl::Status log = RefuseDamagedWal(absl::StrCat(options.directory, "/", kJournalFile));
+  if (!log.ok()) return log;
   const absl::StatusOr<RunHistory> history = RunHistory::Read(options.directory);
   if (!history.ok()) return history.status();
   if (absl::Status complete = history->CheckComplete(); !complete.ok()) return complete;

@@ -223,6 +223,23 @@ TEST(ReplayTest, ADamagedLossIsLeftOutAndSaid) {
   EXPECT_THAT(ToText(result), HasSubstr(absl::StrCat("from sequence ", damaged, " to ", damaged)));
 }
 
+TEST(ReplayTest, AJournalWithADamagedLogIsRefused) {
+  ScriptedRun run(CircleSpec());
+  run.journal().Execute("PRAGMA journal_mode = WAL");
+  run.TrainTo(5);
+  ASSERT_TRUE(run.Replay().ok()) << run.Replay().status();
+  std::fstream log(run.Options().directory + "/run.db-wal", std::ios::in | std::ios::out | std::ios::binary);
+  log.seekg(1000);
+  const int byte = log.get();
+  log.seekp(1000);
+  log.put(static_cast<char>(byte ^ 1));
+  log.close();
+  const absl::Status refused = run.Replay().status();
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_JOURNAL_FAILED);
+  EXPECT_THAT(std::string(refused.message()),
+              ::testing::AllOf(HasSubstr("run.db-wal"), HasSubstr("start pilothoused")));
+}
+
 TEST(ReplayTest, OtherDataAndJournalsThatCannotBeReadAreRefused) {
   ScriptedRun run(CircleSpec());
   run.TrainTo(5);
