@@ -8,7 +8,8 @@
 //   last frame, if a single bit of it is wrong;
 // - a header that is not as it was written, if what follows it fits together.
 // What cannot be told from a write that was cut short: more than one bit wrong in the last frame of the last
-// transaction, or in the checksum that it goes on from. That transaction is then not in the journal, as if it had never been recorded.
+// transaction, or in the checksum that it goes on from. That transaction is then not in the journal, as if it had never
+// been recorded.
 //
 // No damage are: a log that ends in the middle of a transaction, or of a frame, and frames that are left over from what
 // the log held before it was begun anew.

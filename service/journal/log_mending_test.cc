@@ -131,7 +131,7 @@ TEST_F(LogMending, LosesNothingWhereverALowBitIsFlipped) {
 TEST_F(LogMending, SaysWhatIsLostWhereverAnyBitIsFlipped) {
   std::mt19937 random(6);
   uint64_t read_in_all = 0;
-  constexpr int kRounds = 150;
+  constexpr int kRounds = 100;
   for (int round = 0; round < kRounds; ++round) {
     // The page of the spec is among the first: without it there is no run.
     const size_t at = first_commits_ + random() % (log_.size() - first_commits_);
