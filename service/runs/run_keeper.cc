@@ -39,6 +39,7 @@ void RunKeeper::AwaitReturn(Time now) {
   std::string message = "The service was started anew and waits for the trainer to attach again.";
   if (record_.damage().has_value()) absl::StrAppend(&message, " ", *record_.damage());
   Declare(v1::RUN_STATUS_LOST, message);
+  OnTick(now);
 }
 
 void RunKeeper::OnAttach(std::shared_ptr<TrainerLink> link, const v1::Hello& hello, Time now) {
@@ -276,7 +277,8 @@ void RunKeeper::OnDetach(const TrainerLink* link, Time now) {
 
 std::chrono::milliseconds RunKeeper::interval() const {
   const bool expects_end = ended() || (link_ == nullptr && (run().status() != v1::RUN_STATUS_LOST || resuming_));
-  const bool busy = restart_at_.has_value() || (process_.is_child() && expects_end);
+  const bool looks_again = link_ == nullptr && process_.seems_gone() && !record_.waiting();
+  const bool busy = restart_at_.has_value() || looks_again || (process_.is_child() && expects_end);
   return busy ? kBusyInterval : kCalmInterval;
 }
 

@@ -33,6 +33,8 @@ class TrainerProcess {
   // For a child: whether it has ended, and how. Otherwise, and for a child that found another process at work: whether
   // the trainer's lock was free at this call and at the one before it. ForgetProbes begins anew.
   std::optional<End> Ended();
+  // Its lock was free at the last call: the next one is worth making soon.
+  bool seems_gone() const { return unlocked_probes_ > 0; }
   void ForgetProbes() { unlocked_probes_ = 0; }
   // Forgets a child that has ended.
   void Reap();
