@@ -83,10 +83,9 @@ void Declare(CLI::App& app, Settings& settings) {
       ->check(CLI::PositiveNumber);
   app.add_option("--max-runs", settings.server.max_live_runs, "Most runs alive at once (default: 256)")
       ->check(CLI::PositiveNumber);
-  app.add_option(
-         "--orphan-timeout", settings.orphan_timeout,
-         "How long a run goes on training without any service before it makes a checkpoint and ends, for the\n"
-         "next service to go on with, such as 90m (default: 24h)")
+  app.add_option("--orphan-timeout", settings.orphan_timeout,
+                 "How long a run goes on training without any service before it makes a checkpoint and ends, for the\n"
+                 "next service to go on with, such as 90m (default: 24h)")
       ->check(CheckDuration);
   app.add_option(
          "--journal-sync", settings.journal_sync,
