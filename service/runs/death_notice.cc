@@ -7,9 +7,7 @@ namespace pilothouse::service {
 namespace {
 
 std::string HowItEnded(const Death& death) {
-  if (death.how == absl::StrCat("exit code ", kExitSuspended)) {
-    return "The trainer was told to end, and did, after a checkpoint.";
-  }
+  if (death.told_to_end()) return "The trainer was told to end, and did.";
   return absl::StrCat("The trainer ended", death.how.empty() ? " while no service was there to see how" : ": ",
                       death.how, ".");
 }
@@ -24,9 +22,11 @@ std::string Log(const Death& death) {
 
 }  // namespace
 
+bool Death::told_to_end() const { return how == absl::StrCat("exit code ", kExitSuspended); }
+
 std::string StartedAgainNotice(const Death& death) {
-  return absl::StrCat(HowItEnded(death), " It is started again from ", WhereItGoesOn(death), ", attempt ",
-                      death.restarts, " of ", death.most, ".", Log(death));
+  const std::string attempt = death.told_to_end() ? "" : absl::StrCat(", attempt ", death.restarts, " of ", death.most);
+  return absl::StrCat(HowItEnded(death), " It is started again from ", WhereItGoesOn(death), attempt, ".", Log(death));
 }
 
 std::string OnItsWayNotice(int64_t batch, int64_t run_batch, const std::string& why) {

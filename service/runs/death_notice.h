@@ -11,6 +11,8 @@ namespace pilothouse::service {
 struct Death {
   // "exit code 1". Empty: nobody saw how.
   std::string how;
+  // It was told to end, and left the run as it should: that is no failure, and not counted.
+  bool told_to_end() const;
   // How often in a row it was started again, and how often it may be.
   int restarts = 0;
   int most = 0;

@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 fs::path PathIn(const std::string& directory) { return fs::path(directory) / kUnrecordedFile; }
 
 absl::Status Unreadable(const std::string& why) {
-  return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
+  return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
                    absl::StrCat("The file ", kUnrecordedFile, ", in which the trainer had kept what no service was ",
-                                "there for, ", why),
+                                "there for, cannot be read: ", why, ". The run goes on when it can."),
                    {{"file", kUnrecordedFile}});
 }
 
@@ -29,12 +29,13 @@ absl::StatusOr<v1::Reports> ReadLeftReports(const std::string& directory) {
   std::error_code error;
   const auto size = fs::file_size(PathIn(directory), error);
   if (error == std::errc::no_such_file_or_directory) return v1::Reports();
-  if (error) return Unreadable(absl::StrCat("cannot be read: ", error.message(), "."));
-  if (size > static_cast<uint64_t>(kMaxUnrecordedBytes)) return Unreadable("is too large to be what it wrote.");
+  if (error) return Unreadable(error.message());
+  // Too large to be what a trainer wrote.
+  if (size > static_cast<uint64_t>(kMaxUnrecordedBytes)) return UnpackUnrecorded("");
   std::string content(size, '\0');
   std::ifstream file(PathIn(directory), std::ios::binary);
   file.read(content.data(), static_cast<std::streamsize>(size));
-  if (!file) return Unreadable("cannot be read.");
+  if (!file) return Unreadable("it cannot be opened or read to its end");
   return UnpackUnrecorded(content);
 }
 
@@ -42,6 +43,11 @@ void RemoveLeftReports(const std::string& directory) {
   // If it stays, nothing is lost: what it holds is known by its numbers.
   std::error_code ignored;
   fs::remove(PathIn(directory), ignored);
+}
+
+void SetLeftReportsAside(const std::string& directory) {
+  std::error_code ignored;
+  fs::rename(PathIn(directory), absl::StrCat(PathIn(directory).string(), ".damaged"), ignored);
 }
 
 }  // namespace pilothouse::service

@@ -9,11 +9,13 @@
 
 namespace pilothouse::service {
 
-// Numbered as the trainer would have sent them; none if it left nothing. DATA_MALFORMED if the file is damaged, too
-// large or cannot be read.
+// Numbered as the trainer would have sent them; none if it left nothing. DATA_MALFORMED if the file is damaged,
+// JOURNAL_FAILED if it cannot be read just now.
 absl::StatusOr<v1::Reports> ReadLeftReports(const std::string& directory);
 // To be called once they are journaled.
 void RemoveLeftReports(const std::string& directory);
+// Keeps a damaged file under another name: unrecorded.reports.damaged, in place of an older one.
+void SetLeftReportsAside(const std::string& directory);
 
 }  // namespace pilothouse::service
 

@@ -276,8 +276,9 @@ void RunKeeper::OnDetach(const TrainerLink* link, Time now) {
 }
 
 std::chrono::milliseconds RunKeeper::interval() const {
+  if (record_.waiting()) return kCalmInterval;
   const bool expects_end = ended() || (link_ == nullptr && (run().status() != v1::RUN_STATUS_LOST || resuming_));
-  const bool looks_again = link_ == nullptr && process_.seems_gone() && !record_.waiting();
+  const bool looks_again = link_ == nullptr && process_.seems_gone();
   const bool busy = restart_at_.has_value() || looks_again || (process_.is_child() && expects_end);
   return busy ? kBusyInterval : kCalmInterval;
 }

@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "proto/journal/unrecorded.h"
 #include "proto/support/error.h"
+#include "proto/support/exit_code.h"
 #include "service/runs/left_reports.h"
 #include "service/runs/run_keeper_testing.h"
 
@@ -108,8 +110,46 @@ TEST_F(LeftReportsTest, ThatAreDamagedAreNamedAndTheRunGoesOnFromTheJournal) {
     named = named || event->status().message().find(kUnrecordedFile) != std::string::npos;
   }
   EXPECT_TRUE(named);
+  EXPECT_TRUE(std::filesystem::exists(Path() + ".damaged"));
   link = ComeAgain();
   EXPECT_EQ(WelcomeOf(*link).reports_taken(), 1U);
+}
+
+TEST_F(LeftReportsTest, ThatCannotBeReadJustNowAreWaitedFor) {
+  auto link = Begin();
+  Restart();
+  // What stands in its place cannot be read as a file.
+  std::filesystem::create_directory(Path());
+  TickUntil([this] { return keeper_->run().status_message().find(kUnrecordedFile) != std::string::npos; });
+  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST);
+  const uint64_t told = keeper_->run().last_sequence();
+  for (int i = 0; i < 10; ++i) keeper_->OnTick(now_);
+  EXPECT_EQ(keeper_->run().last_sequence(), told) << "told once";
+  std::filesystem::remove(Path());
+  v1::Reports left;
+  AddLoss(left, 2, 20);
+  Leave(left);
+  TickUntil([this] { return !IsLeft(); });
+  EXPECT_EQ(LossBatches(), (std::vector<int64_t>{20}));
+}
+
+TEST_F(LeftReportsTest, OfATrainerThatWasToldToEndAreFollowedByAnotherTrainerHoweverOften) {
+  place_.trainer_command = {"/bin/sh", "-c", absl::StrCat("exit ", kExitSuspended)};
+  max_restarts_ = 0;
+  keeper_ = nullptr;
+  Make(*Journal::Open(place_.journal_path()));
+  auto link = Begin();
+  for (int i = 0; i < 10; ++i) {
+    keeper_->OnDetach(link.get(), now_);
+    TickUntil([this] { return keeper_->run().status() == v1::RUN_STATUS_LOST; });
+    EXPECT_EQ(keeper_->run().status_message().rfind("The trainer was told to end, and did.", 0), 0U)
+        << keeper_->run().status_message();
+    link = ComeAgain();
+    Prepare(*link);
+    ReportStatus(*link, keeper_->run().last_sequence() + 100, v1::RUN_STATUS_IDLE);
+    ASSERT_EQ(keeper_->run().status(), v1::RUN_STATUS_IDLE);
+  }
+  EXPECT_EQ(keeper_->run().restarts(), 0);
 }
 
 TEST_F(LeftReportsTest, AreNoneWhereThereIsNoFile) {

@@ -1,5 +1,6 @@
 // How a keeper looks after a trainer that is not attached: it comes back, or it is gone and another one is started.
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -37,17 +38,29 @@ bool RunKeeper::TakeLeftReports() {
   if (left.ok()) {
     record_.Add(*left);
     CommitReports();
-  } else {
-    Declare(v1::RUN_STATUS_LOST, std::string(left.status().message()));
+    if (record_.waiting()) return false;
+    RemoveLeftReports(place_.directory);
+    return true;
   }
-  if (record_.waiting()) return false;
-  RemoveLeftReports(place_.directory);
-  return true;
+  const std::string why(left.status().message());
+  // It may be readable again in a moment.
+  if (ReasonOf(left.status()) != v1::ERROR_REASON_DATA_MALFORMED) {
+    if (run().status_message() != why) Declare(v1::RUN_STATUS_LOST, why);
+    return false;
+  }
+  Declare(v1::RUN_STATUS_LOST, why);
+  if (record_.status().ok()) SetLeftReportsAside(place_.directory);
+  return record_.status().ok();
 }
 
 void RunKeeper::OnTrainerGone(const TrainerProcess::End& end, Time now) {
   // Nobody is started before there is room for what has to be journaled.
-  if (!TakeLeftReports()) return;
+  if (!TakeLeftReports()) {
+    if (started_ == nullptr && run().status() != v1::RUN_STATUS_LOST) {
+      Declare(v1::RUN_STATUS_LOST, "Its trainer is gone; there is no room to record what it had to report.");
+    }
+    return;
+  }
   process_.Reap();
   if (ended()) return;
   const std::optional<RunEnd> told = ReadRunEnd(place_.directory);
@@ -66,7 +79,8 @@ void RunKeeper::OnDeath(const std::string& how, Time now) {
                  .log = LastLines(place_.log_path(), kQuotedLogLines),
                  .checkpoint = std::nullopt};
   const bool for_good = started_ != nullptr || ending_;
-  const auto delay = for_good ? std::nullopt : restarts_.OnDeath(run().batch(), now);
+  std::optional<std::chrono::milliseconds> delay;
+  if (!for_good) delay = death.told_to_end() ? kFirstRestartDelay : restarts_.OnDeath(run().batch(), now);
   if (!delay.has_value()) return Fail(death);
   restart_at_ = now + *delay;
   prepared_ = false;

@@ -42,7 +42,8 @@ class RunRecord {
   // run learns of it.
   Events Declare(v1::RunStatus status, const std::string& message);
 
-  // Reports wait that could not be journaled; status() says why. At most one message's worth of them.
+  // Reports wait that could not be journaled; status() says why. At most one message's worth of them, or what one
+  // trainer left.
   bool waiting() const { return !unjournaled_.empty(); }
   const absl::Status& status() const { return journal_status_; }
   // Forgets what waits: it is not acknowledged, so the trainer sends it again.

@@ -66,7 +66,11 @@ Link::Link(LinkOptions options, const TrainerIdentity& identity, RunHost& host)
 
 LinkEnd Link::Run() {
   const LinkEnd end = Stay();
-  host_.KeepReports(/*ending=*/true);
+  if (host_.outbox().AllTaken()) {
+    host_.ForgetKeptReports();
+  } else {
+    host_.KeepReports(/*ending=*/true);
+  }
   return end;
 }
 
@@ -108,7 +112,11 @@ void Link::Look() {
   now_ = std::chrono::steady_clock::now();
   if (progress_.attached) last_attached_ = now_;
   if (progress_.refused && !refused_since_.has_value()) refused_since_ = now_;
-  if (!ended_since_.has_value() && (host_.outbox().LastReportAdded() || host_.suspended())) ended_since_ = now_;
+  if (!ended_since_.has_value() && (host_.outbox().LastReportAdded() || host_.suspended())) {
+    ended_since_ = now_;
+    // Whoever told the process to end may not wait for the service to take them.
+    if (host_.suspended()) host_.KeepReports(/*ending=*/true);
+  }
   host_.KeepReports(/*ending=*/false);
   if (orphaned_ || now_ - last_attached_ < options_.orphan_timeout) return;
   orphaned_ = true;
@@ -117,6 +125,7 @@ void Link::Look() {
 }
 
 std::optional<Link::Time> Link::BreakOffTime() const {
+  if (host_.suspending() && !progress_.started) return now_;
   if (progress_.welcomes == 0) return began_ + options_.first_patience;
   if (host_.broken()) return now_;
   // What is left then stays in the run's directory.
@@ -127,6 +136,8 @@ std::optional<Link::Time> Link::BreakOffTime() const {
 }
 
 std::optional<LinkEnd> Link::End(const absl::Status& status) const {
+  // Nothing was begun.
+  if (host_.suspending() && !progress_.started && !progress_.refused) return LinkEnd::kSuspended;
   if (progress_.welcomes == 0) {
     if (!IsFinal(status) && now_ - began_ < options_.first_patience) return std::nullopt;
     Log(absl::StrCat("no service takes this trainer: ", status.ToString()));

@@ -84,6 +84,17 @@ TEST_F(SuspendedLinkTest, EndsAtOnceWhereNoServiceIs) {
   EXPECT_EQ(kept.reports().rbegin()->event().checkpoint().batch(), 50);
 }
 
+TEST_F(SuspendedLinkTest, EndsAtOnceWhereNothingWasBegun) {
+  StartTrainer();
+  session_ = service_.Accept();
+  host_->Suspend("The trainer was told to end.");
+  while (session_->Read().has_value()) {
+  }
+  session_->End(grpc::Status::OK);
+  EXPECT_EQ(WaitForEnd(), LinkEnd::kSuspended);
+  EXPECT_EQ(builds_, 0);
+}
+
 TEST_F(SuspendedLinkTest, LeavesARunThatNoServiceComesBackFor) {
   options_.orphan_timeout = milliseconds(50);
   StartTrainer();

@@ -90,7 +90,15 @@ void Outbox::Taken(uint64_t number) {
 
 std::vector<NumberedReport> Outbox::ToKeep(bool ending) {
   MutexLock lock(mutex_);
-  return std::exchange(to_keep_, false) || ending ? reports_.Untaken() : std::vector<NumberedReport>();
+  // Whoever went on from the first of those that belong together would miss the others.
+  if (held_ || !(to_keep_ || ending)) return {};
+  to_keep_ = false;
+  return reports_.Untaken();
+}
+
+void Outbox::NotKept() {
+  MutexLock lock(mutex_);
+  to_keep_ = to_keep_ || !answered_;
 }
 
 bool Outbox::AwaitAllTaken() {
@@ -134,7 +142,8 @@ std::optional<Outgoing> Outbox::TakeNext() {
 void Outbox::EndStream() {
   MutexLock lock(mutex_);
   stream_lives_ = false;
-  answered_ = false;
+  // What was kept was forgotten when the service answered.
+  if (std::exchange(answered_, false)) to_keep_ = !reports_.empty();
   answers_.clear();
   changed_.NotifyAll();
 }

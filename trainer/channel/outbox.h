@@ -66,9 +66,13 @@ class Outbox final : public ReportSink {
   void Hold(bool held) override ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t CheckpointsRecorded() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // All reports that were not taken, if they should be kept elsewhere: if `ending`, always; otherwise if a checkpoint
-  // was added since they were asked for last, and no service is there. Empty: nothing is to be kept.
+  // All reports that were not taken, if they should be kept elsewhere: if `ending`, always; otherwise, while no service
+  // is there, if a checkpoint was added since they were asked for last, or the last service left some of them. Empty:
+  // nothing is to be kept, or not while reports are held.
   std::vector<NumberedReport> ToKeep(bool ending) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // They could not be kept: they are to be asked for again.
+  void NotKept() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Waits until all reports were taken, however long that takes; false once GiveUp was called.
   bool AwaitAllTaken() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -94,7 +98,7 @@ class Outbox final : public ReportSink {
   bool stream_lives_ ABSL_GUARDED_BY(mutex_) = false;
   // A service has answered in this stream.
   bool answered_ ABSL_GUARDED_BY(mutex_) = false;
-  // A checkpoint was added while none had.
+  // What waits is to be kept elsewhere.
   bool to_keep_ ABSL_GUARDED_BY(mutex_) = false;
   bool last_report_added_ ABSL_GUARDED_BY(mutex_) = false;
   bool given_up_ ABSL_GUARDED_BY(mutex_) = false;

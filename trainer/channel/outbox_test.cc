@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <thread>
+#include <vector>
 
 #include "proto/support/error.h"
 
@@ -113,6 +115,51 @@ TEST(Outbox, KnowsWhenTheLastReportOfARunWasTaken) {
   EXPECT_FALSE(outbox.LastReportTaken());
   outbox.Taken(2);
   EXPECT_TRUE(outbox.LastReportTaken());
+}
+
+Report CheckpointAt(int64_t batch) {
+  Report report;
+  report.batch = batch;
+  report.kind = CheckpointReport{};
+  return report;
+}
+
+TEST(Outbox, WantsWhatWaitsKeptElsewhereFromEachCheckpointOnWhileNoServiceIsThere) {
+  Outbox outbox;
+  outbox.OnReport(StatusAt(RunStatus::kTraining));
+  EXPECT_TRUE(outbox.ToKeep(false).empty()) << "nothing to go on from";
+  outbox.OnReport(CheckpointAt(10));
+  EXPECT_EQ(outbox.ToKeep(false).size(), 2U);
+  EXPECT_TRUE(outbox.ToKeep(false).empty()) << "nothing new";
+  outbox.NotKept();
+  EXPECT_EQ(outbox.ToKeep(false).size(), 2U) << "again, since it could not be";
+  outbox.OnReport(CheckpointAt(20));
+  const std::vector<NumberedReport> kept = outbox.ToKeep(false);
+  ASSERT_EQ(kept.size(), 3U);
+  EXPECT_EQ(kept.back().number, 3U);
+  EXPECT_EQ(outbox.ToKeep(true).size(), 3U) << "always at the end";
+}
+
+TEST(Outbox, WantsNothingKeptOfWhatAServiceIsThereForUntilItHasGoneWithoutTakingIt) {
+  Outbox outbox;
+  outbox.BeginStream();
+  outbox.OnReport(CheckpointAt(10));
+  EXPECT_EQ(outbox.ToKeep(false).size(), 1U) << "it has not answered";
+  outbox.ResendUntaken();
+  outbox.OnReport(CheckpointAt(20));
+  EXPECT_TRUE(outbox.ToKeep(false).empty());
+  outbox.EndStream();
+  EXPECT_EQ(outbox.ToKeep(false).size(), 2U);
+}
+
+TEST(Outbox, WantsNothingKeptOfReportsThatBelongTogetherBeforeAllAreThere) {
+  Outbox outbox;
+  outbox.Hold(true);
+  outbox.OnReport(CheckpointAt(10));
+  EXPECT_TRUE(outbox.ToKeep(false).empty());
+  outbox.OnReport(StatusAt(RunStatus::kTraining));
+  outbox.Hold(false);
+  EXPECT_EQ(outbox.ToKeep(false).size(), 2U);
 }
 
 }  // namespace

@@ -39,6 +39,11 @@ struct RunHistory::Content {
   absl::Status AddControls(const Line& line, int64_t contained, int64_t through,
                            std::vector<AppliedControl>& applied) const;
 
+  int64_t ControlsBefore(uint64_t sequence) const {
+    return std::count_if(controls.begin(), controls.end(),
+                         [&](const KnownControl& control) { return control.sequence < sequence; });
+  }
+
   std::string directory;
   v1::RunSpec spec;
   std::string run_id;
@@ -146,15 +151,14 @@ void RunHistory::Content::Take(const v1::Event& event) {
 absl::Status RunHistory::Content::AddUnreadable(const JournalReader& reader) {
   const absl::StatusOr<std::vector<uint64_t>> ids = reader.ControlIds();
   if (!ids.ok()) return ids.status();
-  std::vector<KnownControl> all;
+  const auto before = [](const KnownControl& one, const KnownControl& other) { return one.sequence < other.sequence; };
+  const std::vector<KnownControl> readable = controls;
   for (const uint64_t id : *ids) {
-    if (id > last_sequence) continue;
-    const auto known = std::lower_bound(controls.begin(), controls.end(), id,
-                                        [](const KnownControl& one, uint64_t wanted) { return one.sequence < wanted; });
-    const bool readable = known != controls.end() && known->sequence == id;
-    all.push_back(readable ? *known : KnownControl{{}, -1, id});
+    const KnownControl unreadable{{}, -1, id};
+    const bool known = std::binary_search(readable.begin(), readable.end(), unreadable, before);
+    if (id <= last_sequence && !known) controls.push_back(unreadable);
   }
-  controls = std::move(all);
+  std::sort(controls.begin(), controls.end(), before);
   const absl::StatusOr<std::vector<RewindMark>> taken_back = reader.Rewinds();
   if (!taken_back.ok()) return taken_back.status();
   for (const RewindMark& mark : *taken_back) {
@@ -167,8 +171,8 @@ absl::Status RunHistory::Content::AddUnreadable(const JournalReader& reader) {
 
 absl::Status RunHistory::Content::Unreadable(uint64_t sequence) const {
   return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
-                   absl::StrCat("The journal in ", directory, " is damaged: the control with sequence ", sequence,
-                                " cannot be read, so what came after it cannot be done again."),
+                   absl::StrCat("The journal in ", directory, " is damaged: a control with sequence ", sequence,
+                                " or before cannot be read, so what came after it cannot be done again."),
                    {{"file", absl::StrCat(directory, "/", kJournalFile)}, {"sequence", absl::StrCat(sequence)}});
 }
 
@@ -258,6 +262,9 @@ absl::StatusOr<ResumePlan> RunHistory::PlanLine(const Line& line, int64_t rewind
   absl::StatusOr<const KnownCheckpoint*> base = content_->FindBase(line, batch, damaged, plan.checkpoint);
   if (!base.ok()) return base.status();
   const int64_t contained = *base == nullptr ? 0 : (*base)->report.controls();
+  if (*base != nullptr && content_->ControlsBefore((*base)->sequence) < contained) {
+    return content_->Unreadable((*base)->sequence);
+  }
   if (absl::Status added = content_->AddControls(line, contained, batch, plan.controls); !added.ok()) return added;
   const int64_t from_batch = *base == nullptr ? first_batch() : (*base)->report.batch();
   for (const SequenceMark& mark : content_->position->marks()) {

@@ -49,6 +49,7 @@ absl::Status RunHost::Build(const v1::Welcome& welcome) {
   description_.mutable_facts()->set_data_sha256(run_->data_sha256);
   // Those of a run with a past are known, or told when it has come back.
   if (run_->loop.resume != nullptr) description_.clear_knobs();
+  built_ = true;
   return absl::OkStatus();
 }
 
@@ -62,6 +63,8 @@ void RunHost::Train() {
   StatusReport last = loop_->Run();
   while (loop_->taken_back()) {
     if (absl::Status planned = PlanNextLoop(); !planned.ok()) {
+      suspended_ = suspending();
+      if (suspended_) return;
       Log(absl::StrCat("the run cannot be taken back here: ", planned.message()));
       broken_ = true;
       return;

@@ -50,7 +50,7 @@ class RunHost {
 
   // Builds the run. Takes as long as reading the data does. Call until it succeeds, once at most after that.
   absl::Status Build(const v1::Welcome& welcome);
-  bool built() const { return run_.has_value(); }
+  bool built() const { return built_; }
   // Somebody has removed the run's directory.
   bool directory_removed() const { return built() && run_->lock.removed(); }
   // What the service is to know of the run. REQUIRES: built().
@@ -63,6 +63,7 @@ class RunHost {
   // The process is to end, the run is not: training ends soon, after a checkpoint, so that another trainer can go on
   // with it. `why` goes to the log. Does not wait.
   void Suspend(absl::string_view why);
+  bool suspending() const { return mailbox_.suspending(); }
   // Training has ended so.
   bool suspended() const { return suspended_; }
 
@@ -114,6 +115,8 @@ class RunHost {
   v1::Prepared description_;
   // Used on the training thread once it has begun.
   std::optional<TrainingLoop> loop_;
+  // Set last, so that whoever sees it may look at the run.
+  std::atomic<bool> built_ = false;
   std::atomic<bool> started_ = false;
   std::atomic<bool> broken_ = false;
   std::atomic<bool> suspended_ = false;

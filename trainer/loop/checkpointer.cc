@@ -104,7 +104,7 @@ void Checkpointer::RefuseAsked(const absl::Status& why) {
 
 void Checkpointer::AtBoundary() {
   if (!asked_.empty()) return ApplyAsked();
-  // Nobody would be told of it, and none that nobody knows of can be gone on from.
+  // More of it could not be told for long.
   if (!Due() || !room() || reporter_.congested()) return;
   Submit(Request(/*pin=*/false));
 }

@@ -53,11 +53,11 @@ StatusReport TrainingLoop::Run() {
     RunPlugins(PluginPoint::kBeforeBatch);
     if (ended()) break;
     reporter_.ChangedStatus(std::exchange(pause_note_, ""));
+    checkpoints_.AtBoundary();
     if (mailbox_.suspending()) {
       Suspend();
       break;
     }
-    checkpoints_.AtBoundary();
     if (reporter_.status() == RunStatus::kTraining) {
       Train();
     } else {

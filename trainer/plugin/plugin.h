@@ -75,9 +75,7 @@ class PluginContext {
   void Ask(Change change, std::string note) { wishes_.push_back({std::move(change), std::move(note)}); }
   // No further batch runs: the parameters are saved, every plugin is called once more with done(), and the run is
   // COMPLETED with `reason`, which is cut to the length of a note.
-  void SetDone(const std::string& reason) {
-    Ask(StopChange{.message = reason, .completed = true}, reason);
-  }
+  void SetDone(const std::string& reason) { Ask(StopChange{.message = reason, .completed = true}, reason); }
   // Reports something, journaled and shown to watchers. A value that is not finite makes the call a failure.
   void Report(PluginOutput output) { outputs_.push_back(std::move(output)); }
 

@@ -122,6 +122,8 @@ def test_a_newer_definition_with_the_name_of_an_older_one_that_is_gone_keeps_it(
     gone = Hold()
     script([snapshot(), gone, events(detachment(9, "look"))], [snapshot(), Hold()])
     older = run_cell(run, [], 1)
+    # The scripts go to the watches as they come.
+    assert gone.reached.wait(PATIENCE)
     newer = run_cell(run, [], 2)
     gone.release()
     assert over(older)
