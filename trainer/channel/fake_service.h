@@ -79,12 +79,23 @@ class FakeService final : public v1::TrainerChannel::Service {
     return session;
   }
 
-  // REQUIRES: all sessions have ended.
+  // REQUIRES: all sessions that were accepted have ended.
   void ShutDown() {
+    {
+      // A trainer may just have come again.
+      MutexLock lock(mutex_);
+      closed_ = true;
+      for (const std::shared_ptr<FakeSession>& session : sessions_) session->End(Closed());
+      sessions_.clear();
+    }
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
     server_ = nullptr;
   }
   void Start() {
+    {
+      MutexLock lock(mutex_);
+      closed_ = false;
+    }
     grpc::ServerBuilder builder;
     builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
     builder.RegisterService(this);
@@ -92,10 +103,13 @@ class FakeService final : public v1::TrainerChannel::Service {
   }
 
  private:
+  static grpc::Status Closed() { return grpc::Status(grpc::StatusCode::UNAVAILABLE, "going away"); }
+
   grpc::Status Attach(grpc::ServerContext* context, FakeSession::Stream* stream) override {
     const auto session = std::make_shared<FakeSession>(context, stream);
     {
       MutexLock lock(mutex_);
+      if (closed_) return Closed();
       sessions_.push_back(session);
       changed_.NotifyAll();
     }
@@ -106,6 +120,7 @@ class FakeService final : public v1::TrainerChannel::Service {
   Mutex mutex_;
   CondVar changed_;
   std::deque<std::shared_ptr<FakeSession>> sessions_ ABSL_GUARDED_BY(mutex_);
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<grpc::Server> server_;
 };
 
