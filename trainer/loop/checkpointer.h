@@ -67,8 +67,8 @@ class Checkpointer {
  private:
   bool Due() const;
   bool Changed() const { return parts_.state.batch != last_batch_ || reporter_.controls() != last_controls_; }
-  // Another can be given to the store.
-  bool room() const { return under_way_ <= kMaxWaitingCheckpoints; }
+  // Another can be given to the store. Only the store knows whether its thread has begun with the last one.
+  bool room() const { return under_way_ == 0 || store_.CanTake(); }
   void ApplyAsked();
   CheckpointRequest Request(bool pin);
   void Submit(CheckpointRequest request);
