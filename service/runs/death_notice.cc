@@ -8,8 +8,7 @@ namespace {
 
 std::string HowItEnded(const Death& death) {
   if (death.told_to_end()) return "The trainer was told to end, and did.";
-  return absl::StrCat("The trainer ended", death.how.empty() ? " while no service was there to see how" : ": ",
-                      death.how, ".");
+  return absl::StrCat("The trainer ended", death.how.empty() ? ", and nobody saw how" : ": ", death.how, ".");
 }
 
 std::string WhereItGoesOn(const Death& death) {

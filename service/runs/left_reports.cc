@@ -23,9 +23,19 @@ absl::Status Unreadable(const std::string& why) {
                    {{"file", kUnrecordedFile}});
 }
 
+absl::Status JournalIsShort(uint64_t last_report, const v1::Reports& left) {
+  return MakeError(
+      v1::ERROR_REASON_DATA_MALFORMED, "",
+      absl::StrCat("The journal has lost what its trainer had reported before it was alone (reports ", last_report + 1,
+                   " to ", left.reports(0).number() - 1, "), so the run goes on from what the journal has. What the ",
+                   "trainer reported after that, up to batch ", left.reports(left.reports_size() - 1).event().batch(),
+                   ", is kept as ", kUnrecordedFile, ".damaged."),
+      {{"file", kUnrecordedFile}});
+}
+
 }  // namespace
 
-absl::StatusOr<v1::Reports> ReadLeftReports(const std::string& directory) {
+absl::StatusOr<v1::Reports> ReadLeftReports(const std::string& directory, uint64_t last_report) {
   std::error_code error;
   const auto size = fs::file_size(PathIn(directory), error);
   if (error == std::errc::no_such_file_or_directory) return v1::Reports();
@@ -36,7 +46,9 @@ absl::StatusOr<v1::Reports> ReadLeftReports(const std::string& directory) {
   std::ifstream file(PathIn(directory), std::ios::binary);
   file.read(content.data(), static_cast<std::streamsize>(size));
   if (!file) return Unreadable("it cannot be opened or read to its end");
-  return UnpackUnrecorded(content);
+  absl::StatusOr<v1::Reports> left = UnpackUnrecorded(content);
+  if (!left.ok() || left->reports_size() == 0 || left->reports(0).number() <= last_report + 1) return left;
+  return JournalIsShort(last_report, *left);
 }
 
 void RemoveLeftReports(const std::string& directory) {

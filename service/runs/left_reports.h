@@ -2,6 +2,7 @@
 #ifndef PILOTHOUSE_SERVICE_RUNS_LEFT_REPORTS_H_
 #define PILOTHOUSE_SERVICE_RUNS_LEFT_REPORTS_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -9,9 +10,11 @@
 
 namespace pilothouse::service {
 
-// Numbered as the trainer would have sent them; none if it left nothing. DATA_MALFORMED if the file is damaged,
-// JOURNAL_FAILED if it cannot be read just now.
-absl::StatusOr<v1::Reports> ReadLeftReports(const std::string& directory);
+// Numbered as the trainer would have sent them; none if it left nothing. `last_report` is the last that is journaled.
+// DATA_MALFORMED if the file is damaged, or there are reports missing between the two, which the journal had when the
+// trainer was told so: what comes after them is of a run that the journal does not know. JOURNAL_FAILED if the file
+// cannot be read just now.
+absl::StatusOr<v1::Reports> ReadLeftReports(const std::string& directory, uint64_t last_report);
 // To be called once they are journaled.
 void RemoveLeftReports(const std::string& directory);
 // Keeps a damaged file under another name: unrecorded.reports.damaged, in place of an older one.

@@ -17,6 +17,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -192,6 +193,17 @@ std::string LastLines(const std::string& path, int max_lines) {
     begin = end_of_previous;
   }
   return ValidUtf8(absl::StripPrefix(text.substr(begin), "\n"));
+}
+
+std::string NotedExit(const std::string& lock_path) {
+  std::ifstream file(lock_path);
+  std::string id;
+  std::string note;
+  int code = 0;
+  if (!std::getline(file, id) || !std::getline(file, note)) return "";
+  absl::string_view rest = note;
+  return absl::ConsumePrefix(&rest, "exit code ") && absl::SimpleAtoi(rest, &code) ? absl::StrCat("exit code ", code)
+                                                                                   : "";
 }
 
 bool IsLocked(const std::string& path) {

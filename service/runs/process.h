@@ -50,6 +50,10 @@ absl::StatusOr<std::string> RunToEnd(const std::vector<std::string>& argv, absl:
 // read.
 std::string LastLines(const std::string& path, int max_lines);
 
+// What the process that held the lock last wrote into the file about how it would end ("exit code 4"). Empty: nothing,
+// so it was killed, or there is no such file.
+std::string NotedExit(const std::string& lock_path);
+
 // Whether some process holds a lock (flock) on the file. False if there is no such file.
 bool IsLocked(const std::string& path);
 

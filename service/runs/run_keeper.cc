@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "service/runs/death_notice.h"
@@ -37,7 +38,10 @@ void RunKeeper::AwaitReturn(Time now) {
   waiting_since_ = now;
   record_.mutable_run().set_restarts(0);
   std::string message = "The service was started anew and waits for the trainer to attach again.";
-  if (record_.damage().has_value()) absl::StrAppend(&message, " ", *record_.damage());
+  if (record_.damage().has_value()) {
+    losses_.push_back(*record_.damage());
+    absl::StrAppend(&message, " ", losses_.back());
+  }
   Declare(v1::RUN_STATUS_LOST, message);
   OnTick(now);
 }
@@ -199,9 +203,20 @@ void RunKeeper::OnCommitted(const v1::Event& event) {
     restarts_.OnBatch(event.batch());
   }
   const v1::RunStatus status = event.status().status();
+  if (event.has_status()) ShowLosses();
   if (event.has_status() && status != v1::RUN_STATUS_LOST) resuming_ = false;
   if (status == v1::RUN_STATUS_TRAINING || status == v1::RUN_STATUS_IDLE) FinishStart(run());
   if (IsTerminal(status)) FinishStart(MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", run().status_message()));
+}
+
+void RunKeeper::ShowLosses() {
+  std::string message = run().status_message();
+  for (const std::string& loss : losses_) {
+    if (!absl::StrContains(message, loss)) absl::StrAppend(&message, message.empty() ? "" : " ", loss);
+  }
+  if (message == run().status_message()) return;
+  record_.mutable_run().set_status_message(message);
+  record_.Show();
 }
 
 void RunKeeper::ShowRestarts() {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -130,6 +131,8 @@ class RunKeeper {
   void OnDeath(const std::string& how, Time now);
   void StartAgain(Time now);
   void Fail(const Death& death);
+  // Adds to what is said of the run what was lost before this service began: it is not to go by unseen.
+  void ShowLosses();
   // The policy's count, for whoever looks at the run.
   void ShowRestarts();
 
@@ -159,6 +162,8 @@ class RunKeeper {
   bool resuming_ = false;
   // Why a trainer that was started again refused to go on, where its end is to show what to make of that.
   absl::Status resume_refusal_;
+  // Sentences: what of the journal, or of what a trainer left, could not be read.
+  std::vector<std::string> losses_;
   // The run is to end, whatever its trainer does.
   bool ending_ = false;
   // What was quoted of the trainer's log last.

@@ -169,7 +169,7 @@ TEST_F(RunKeeperTest, AnEndThatNobodySawAndThatLeftNothingLegibleBehindIsAFailur
   LeaveBehind("{\"status\": \"STOP");
   TickUntilEnded();
   EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_FAILED);
-  EXPECT_NE(keeper_->run().status_message().find("no service was there to see how"), std::string::npos);
+  EXPECT_NE(keeper_->run().status_message().find("nobody saw how"), std::string::npos);
 }
 
 TEST_F(RunKeeperTest, AChildThatEndedWithoutAConnectionEndedAsItSaidItself) {

@@ -115,6 +115,30 @@ TEST_F(LeftReportsTest, ThatAreDamagedAreNamedAndTheRunGoesOnFromTheJournal) {
   EXPECT_EQ(WelcomeOf(*link).reports_taken(), 1U);
 }
 
+TEST_F(LeftReportsTest, ThatDoNotJoinTheJournalAreNotOfTheRunThatItKnows) {
+  auto link = Begin();
+  v1::Reports left;
+  // The journal had reports 2 to 4, or the trainer would have kept them.
+  AddLoss(left, 5, 40);
+  Leave(left);
+  Restart();
+  TickUntil([this] { return !IsLeft(); });
+  EXPECT_TRUE(LossBatches().empty());
+  EXPECT_TRUE(std::filesystem::exists(Path() + ".damaged"));
+  EXPECT_NE(keeper_->run().status_message().find("reports 2 to 4"), std::string::npos)
+      << keeper_->run().status_message();
+  link = ComeAgain();
+  EXPECT_EQ(WelcomeOf(*link).reports_taken(), 1U);
+}
+
+TEST_F(LeftReportsTest, OfATrainerOfAFormerServiceSayHowItEnded) {
+  auto link = Begin();
+  std::ofstream(place_.lock_path()) << "123\nexit code " << kExitSuspended << "\n";
+  Restart();
+  TickUntil([this] { return keeper_->run().status_message().rfind("The trainer was told to end", 0) == 0; });
+  EXPECT_EQ(keeper_->run().restarts(), 0);
+}
+
 TEST_F(LeftReportsTest, ThatCannotBeReadJustNowAreWaitedFor) {
   auto link = Begin();
   Restart();
@@ -153,7 +177,7 @@ TEST_F(LeftReportsTest, OfATrainerThatWasToldToEndAreFollowedByAnotherTrainerHow
 }
 
 TEST_F(LeftReportsTest, AreNoneWhereThereIsNoFile) {
-  const absl::StatusOr<v1::Reports> left = ReadLeftReports(place_.directory);
+  const absl::StatusOr<v1::Reports> left = ReadLeftReports(place_.directory, 0);
   ASSERT_TRUE(left.ok()) << left.status();
   EXPECT_EQ(left->reports_size(), 0);
 }
@@ -164,7 +188,7 @@ TEST_F(LeftReportsTest, ThatWereCutOffAreDamaged) {
   const std::string content = PackUnrecorded(left);
   for (size_t size = 0; size < content.size(); ++size) {
     std::ofstream(Path(), std::ios::binary) << content.substr(0, size);
-    EXPECT_EQ(ReasonOf(ReadLeftReports(place_.directory).status()), v1::ERROR_REASON_DATA_MALFORMED) << size;
+    EXPECT_EQ(ReasonOf(ReadLeftReports(place_.directory, 0).status()), v1::ERROR_REASON_DATA_MALFORMED) << size;
   }
 }
 

@@ -287,7 +287,7 @@ TEST_F(RunKeeperRestart, ANewServiceStartsTheTrainerOfAFormerOneAgain) {
   Restart();
   EXPECT_TRUE(MessageSays("The service was started anew"));
   TickUntil([this] { return keeper_->run().restarts() == 1; });
-  EXPECT_TRUE(MessageSays("while no service was there to see how")) << Message();
+  EXPECT_TRUE(MessageSays("and nobody saw how")) << Message();
   EXPECT_TRUE(MessageSays("from its beginning, attempt 1 of 3")) << Message();
   link = ComeAgain();
   EXPECT_TRUE(WelcomeOf(*link).resume());

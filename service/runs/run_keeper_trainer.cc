@@ -34,7 +34,7 @@ void RunKeeper::WatchOverLostTrainer(Time now) {
 
 bool RunKeeper::TakeLeftReports() {
   if (record_.waiting()) return false;
-  const absl::StatusOr<v1::Reports> left = ReadLeftReports(place_.directory);
+  const absl::StatusOr<v1::Reports> left = ReadLeftReports(place_.directory, record_.last_report());
   if (left.ok()) {
     record_.Add(*left);
     CommitReports();
@@ -48,6 +48,7 @@ bool RunKeeper::TakeLeftReports() {
     if (run().status_message() != why) Declare(v1::RUN_STATUS_LOST, why);
     return false;
   }
+  losses_.push_back(why);
   Declare(v1::RUN_STATUS_LOST, why);
   if (record_.status().ok()) SetLeftReportsAside(place_.directory);
   return record_.status().ok();

@@ -35,7 +35,7 @@ std::optional<TrainerProcess::End> TrainerProcess::Ended() {
   }
   unlocked_probes_ = IsLocked(place_.lock_path()) ? 0 : unlocked_probes_ + 1;
   if (unlocked_probes_ < kProbes) return std::nullopt;
-  return End{};
+  return End{NotedExit(place_.lock_path())};
 }
 
 void TrainerProcess::Reap() {

@@ -17,7 +17,7 @@ namespace pilothouse::service {
 class TrainerProcess {
  public:
   struct End {
-    // "exit code 1". Empty: it was not this service's child, so that nobody saw how it ended.
+    // "exit code 1". Empty: it was not this service's child and was killed, so that nobody saw how it ended.
     std::string how;
   };
 

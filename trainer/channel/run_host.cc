@@ -100,6 +100,10 @@ void RunHost::KeepReports(bool ending) {
   if (built() && !directory_removed()) unrecorded_.Keep(run_->loop.directory, ending);
 }
 
+void RunHost::NoteExit(int code) const {
+  if (built()) run_->lock.NoteExit(code);
+}
+
 void RunHost::ForgetKeptReports() {
   if (built()) unrecorded_.Forget(run_->loop.directory);
 }

@@ -71,6 +71,8 @@ class RunHost {
   // happens before the run is built, or when its directory is gone.
   void KeepReports(bool ending);
   void ForgetKeptReports();
+  // How the process is about to end, if the run was built.
+  void NoteExit(int code) const;
 
   // What comes from the service. Refusals and answers go to the outbox; no call waits for the training thread.
   void OnControl(const v1::Control& message);

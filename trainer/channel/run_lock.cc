@@ -43,7 +43,7 @@ absl::StatusOr<RunLock> RunLock::Acquire(const std::string& directory) {
                      errno == EWOULDBLOCK ? absl::StrCat("Another trainer is alive in ", directory, ".")
                                           : absl::StrCat("Cannot lock ", path, ": ", strerror(errno), "."));
   }
-  // For people only: nobody reads the id back.
+  // For people only: nobody reads the id back, only what NoteExit adds.
   const std::string id = absl::StrCat(getpid(), "\n");
   [[maybe_unused]] const bool written =
       ftruncate(file, 0) == 0 && write(file, id.data(), id.size()) == static_cast<ssize_t>(id.size());
@@ -52,6 +52,13 @@ absl::StatusOr<RunLock> RunLock::Acquire(const std::string& directory) {
 
 RunLock::~RunLock() {
   if (file_ >= 0) close(file_);
+}
+
+void RunLock::NoteExit(int code) const {
+  if (file_ < 0) return;
+  const std::string note = absl::StrCat("exit code ", code, "\n");
+  // Without it, the process ended without anybody seeing how.
+  [[maybe_unused]] const ssize_t written = write(file_, note.data(), note.size());
 }
 
 bool RunLock::removed() const {

@@ -25,6 +25,9 @@ class RunLock {
     return *this;
   }
 
+  // Writes "exit code 4" behind the id, for a service that did not start this process and cannot see how it ends.
+  void NoteExit(int code) const;
+
   // The file was removed, and with it, most likely, the run's directory: there is nothing left to train for.
   bool removed() const;
 

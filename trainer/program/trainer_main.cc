@@ -176,6 +176,7 @@ int Train(const Arguments& arguments, const std::shared_ptr<const PluginKinds>& 
   options.orphan_timeout = absl::ToChronoNanoseconds(arguments.orphan_timeout);
   const LinkEnd end = Link(options, {arguments.run_id, token}, *host).Run();
   const int code = ExitCode(end);
+  host->NoteExit(code);
   Log(absl::StrCat("ended with exit code ", code));
   // Nothing is left to save, and no thread to wait for.
   std::_Exit(code);
