@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,15 +24,6 @@ using testing::HasSubstr;
 
 constexpr uint64_t kEvents = 600;
 constexpr size_t kPageBytes = 4096;
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void WriteFile(const std::string& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
-}
 
 v1::Event CheckpointEvent(uint64_t sequence) {
   v1::Event event = BareEvent(sequence);

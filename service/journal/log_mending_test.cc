@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <random>
 #include <string>
@@ -30,15 +28,6 @@ constexpr uint64_t kEventsPerCommit = 20;
 constexpr uint64_t kEvents = kCommits * kEventsPerCommit;
 constexpr size_t kPageBytes = 4096;
 constexpr size_t kFrameBytes = kWalFrameHeaderBytes + kPageBytes;
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void WriteFile(const std::string& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
-}
 
 // Each transaction ends with a control.
 v1::Event AnyEvent(uint64_t sequence) {
