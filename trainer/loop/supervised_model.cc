@@ -65,8 +65,8 @@ std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan) {
 }
 
 template <typename T>
-void AddModel(const std::shared_ptr<const ModelFrame>& frame, const T* parameters, std::shared_ptr<const void> owner,
-              SavedState& state) {
+void AddModel(const std::shared_ptr<const ModelFrame>& frame, const T* parameters,
+              const std::shared_ptr<const void>& owner, SavedState& state) {
   state.texts["precision"] = Name(kPrecisionOf<T>);
   for (ParameterBlock& block : ParameterBlocks(frame->plan)) {
     state.tensors[block.name] = TensorOf(parameters + block.offset, std::move(block.shape), owner);
@@ -160,9 +160,9 @@ absl::Status SupervisedModel<T>::CheckFile(const std::string& path) const {
   return FromFile(frame_->plan, frame_->standardization.has_value(), *contents).status();
 }
 
-template void AddModel(const std::shared_ptr<const ModelFrame>&, const float*, std::shared_ptr<const void>,
+template void AddModel(const std::shared_ptr<const ModelFrame>&, const float*, const std::shared_ptr<const void>&,
                        SavedState&);
-template void AddModel(const std::shared_ptr<const ModelFrame>&, const double*, std::shared_ptr<const void>,
+template void AddModel(const std::shared_ptr<const ModelFrame>&, const double*, const std::shared_ptr<const void>&,
                        SavedState&);
 template absl::Status CopyParameters(const NetworkPlan&, const SavedState&, Vector<float>&);
 template absl::Status CopyParameters(const NetworkPlan&, const SavedState&, Vector<double>&);

@@ -32,8 +32,8 @@ std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan);
 // "standardize.mean" and "standardize.deviation" [inputs] in float64; and the text "precision". `parameters` are of the
 // plan's size, and `owner` keeps them where they are.
 template <typename T>
-void AddModel(const std::shared_ptr<const ModelFrame>& frame, const T* parameters, std::shared_ptr<const void> owner,
-              SavedState& state);
+void AddModel(const std::shared_ptr<const ModelFrame>& frame, const T* parameters,
+              const std::shared_ptr<const void>& owner, SavedState& state);
 
 // Takes the parameters out of what AddModel gave. DATA_MALFORMED, with `parameters` unchanged, if a tensor is
 // missing or of another type or shape. REQUIRES: parameters.size() == plan.parameters.

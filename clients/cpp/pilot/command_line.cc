@@ -134,7 +134,7 @@ std::variant<Arguments, ParseExit> ParseCommandLine(const std::vector<std::strin
     return ParseExit{kExitSuccess, chosen.empty() ? grammar.app().help() : chosen.front()->help()};
   } catch (const CLI::Error& error) {
     std::string sentence = error.what();
-    if (!absl::EndsWith(sentence, ".")) sentence += ".";
+    if (!absl::EndsWith(sentence, ".")) sentence += '.';
     return ParseExit{kExitUsage, absl::StrCat(sentence, " See ", HelpCommand(grammar.app()), ".")};
   }
   ExportArguments& export_to = arguments.export_to;

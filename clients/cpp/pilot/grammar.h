@@ -49,7 +49,7 @@ class Grammar {
   // --validation and --plugin.
   void AddStartPlugins(CLI::App* start);
   void AddStartCheckpoints(CLI::App* start);
-  CLI::Option* AddPluginSpecs(CLI::App* app, std::function<void(v1::PluginSpec)> take);
+  CLI::Option* AddPluginSpecs(CLI::App* app, const std::function<void(v1::PluginSpec)>& take);
   void AddPlugins();
   CLI::App* AddPluginCommand(CLI::App* plugin, const std::string& name, Command command, const std::string& text,
                              const std::string& usage, const std::string& footer);

@@ -36,7 +36,7 @@ CLI::Option* AddValueTo(CLI::App* app, const std::string& name, absl::StatusOr<T
 // The same, once for each time it is given.
 template <typename T, typename Set>
 CLI::Option* AddValuesTo(CLI::App* app, const std::string& name, absl::StatusOr<T> (*parse)(const std::string&),
-                         Set set, const std::string& type, const std::string& description) {
+                         const Set& set, const std::string& type, const std::string& description) {
   return app
       ->add_option_function<std::vector<std::string>>(
           name,

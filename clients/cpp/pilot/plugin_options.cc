@@ -23,9 +23,9 @@ void Grammar::AddStartPlugins(CLI::App* start) {
   AddPluginSpecs(start, [&given](v1::PluginSpec spec) { given.plugins.push_back(std::move(spec)); })->group("Plugins");
 }
 
-CLI::Option* Grammar::AddPluginSpecs(CLI::App* app, std::function<void(v1::PluginSpec)> take) {
+CLI::Option* Grammar::AddPluginSpecs(CLI::App* app, const std::function<void(v1::PluginSpec)>& take) {
   return AddValuesTo(
-      app, "--plugin", ParsePluginSpec, std::move(take), "SPEC",
+      app, "--plugin", ParsePluginSpec, take, "SPEC",
       "Attach a plugin: '[SCHEDULE] KIND [name=value …]', as pilot plugin --help explains; may be repeated");
 }
 
