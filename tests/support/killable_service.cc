@@ -56,9 +56,9 @@ void KillableService::End(int signal) {
 }
 
 bool KillableService::Retry(const std::function<bool()>& ask) {
-  for (int i = 0; i < 12000; ++i) {
+  for (int i = 0; i < 120'000; ++i) {
     if (ask()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return false;
 }
