@@ -7,7 +7,9 @@ namespace pilothouse::service {
 namespace {
 
 std::string HowItEnded(const Death& death) {
-  if (death.told_to_end()) return "The trainer was told to end, and did.";
+  if (death.told_to_end()) {
+    return "The trainer made a checkpoint and ended, as it was told to, or since no service came.";
+  }
   return absl::StrCat("The trainer ended", death.how.empty() ? ", and nobody saw how" : ": ", death.how, ".");
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/journal/unrecorded.h"
 #include "proto/support/error.h"
+#include "service/journal/set_aside.h"
 
 namespace pilothouse::service {
 namespace {
@@ -27,9 +28,9 @@ absl::Status JournalIsShort(uint64_t last_report, const v1::Reports& left) {
   return MakeError(
       v1::ERROR_REASON_DATA_MALFORMED, "",
       absl::StrCat("The journal has lost what its trainer had reported before it was alone (reports ", last_report + 1,
-                   " to ", left.reports(0).number() - 1, "), so the run goes on from what the journal has. What the ",
-                   "trainer reported after that, up to batch ", left.reports(left.reports_size() - 1).event().batch(),
-                   ", is kept as ", kUnrecordedFile, ".damaged."),
+                   " to ", left.reports(0).number() - 1, "). What it reported after that, up to batch ",
+                   left.reports(left.reports_size() - 1).event().batch(), ", does not follow from the journal and is ",
+                   "kept in a file named ", kUnrecordedFile, ".damaged-N."),
       {{"file", kUnrecordedFile}});
 }
 
@@ -57,9 +58,10 @@ void RemoveLeftReports(const std::string& directory) {
   fs::remove(PathIn(directory), ignored);
 }
 
-void SetLeftReportsAside(const std::string& directory) {
-  std::error_code ignored;
-  fs::rename(PathIn(directory), absl::StrCat(PathIn(directory).string(), ".damaged"), ignored);
+absl::Status SetLeftReportsAside(const std::string& directory) {
+  std::error_code error;
+  fs::rename(PathIn(directory), KeptName(PathIn(directory).string()), error);
+  return error ? CannotSetAside(PathIn(directory).string(), error.message()) : absl::OkStatus();
 }
 
 }  // namespace pilothouse::service

@@ -37,12 +37,8 @@ void RunKeeper::AwaitReturn(Time now) {
   // Whether it lives, its lock tells.
   waiting_since_ = now;
   record_.mutable_run().set_restarts(0);
-  std::string message = "The service was started anew and waits for the trainer to attach again.";
-  if (record_.damage().has_value()) {
-    losses_.push_back(*record_.damage());
-    absl::StrAppend(&message, " ", losses_.back());
-  }
-  Declare(v1::RUN_STATUS_LOST, message);
+  if (record_.damage().has_value()) NoteLoss(*record_.damage());
+  Declare(v1::RUN_STATUS_LOST, WithLosses("The service was started anew and waits for the trainer to attach again."));
   OnTick(now);
 }
 
@@ -209,14 +205,25 @@ void RunKeeper::OnCommitted(const v1::Event& event) {
   if (IsTerminal(status)) FinishStart(MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", run().status_message()));
 }
 
-void RunKeeper::ShowLosses() {
-  std::string message = run().status_message();
+void RunKeeper::NoteLoss(const std::string& loss) {
+  if (std::find(losses_.begin(), losses_.end(), loss) == losses_.end()) losses_.push_back(loss);
+}
+
+std::string RunKeeper::WithLosses(std::string message) const {
+  // What is several lines long ends with those of a log, which are not ours to go on with.
+  const absl::string_view between = absl::StrContains(message, '\n') ? "\n" : " ";
   for (const std::string& loss : losses_) {
-    if (!absl::StrContains(message, loss)) absl::StrAppend(&message, message.empty() ? "" : " ", loss);
+    if (!absl::StrContains(message, loss)) absl::StrAppend(&message, message.empty() ? "" : between, loss);
   }
+  return message;
+}
+
+void RunKeeper::ShowLosses() {
+  const std::string message = WithLosses(run().status_message());
   if (message == run().status_message()) return;
   record_.mutable_run().set_status_message(message);
-  record_.Show();
+  // Of a run that has ended, the next service knows no more than this.
+  record_.Save();
 }
 
 void RunKeeper::ShowRestarts() {
@@ -235,7 +242,8 @@ void RunKeeper::OnHeartbeat(const v1::TrainerHeartbeat& heartbeat) {
   const bool is_back = heartbeat.batch() >= run().batch();
   if (run().status() == v1::RUN_STATUS_LOST && !is_back) {
     // Where the run was stays what is known of it.
-    record_.mutable_run().set_status_message(OnItsWayNotice(heartbeat.batch(), run().batch(), declared_));
+    const std::string notice = OnItsWayNotice(heartbeat.batch(), run().batch(), declared_);
+    record_.mutable_run().set_status_message(WithLosses(notice));
   } else if (run().status() != v1::RUN_STATUS_LOST && is_back) {
     record_.mutable_run().set_batch(heartbeat.batch());
     record_.mutable_run().set_loss(heartbeat.loss());

@@ -132,6 +132,9 @@ class RunKeeper {
   void StartAgain(Time now);
   void Fail(const Death& death);
   // Adds to what is said of the run what was lost before this service began: it is not to go by unseen.
+  void NoteLoss(const std::string& loss);
+  // `message`, and behind it what it does not say yet.
+  std::string WithLosses(std::string message) const;
   void ShowLosses();
   // The policy's count, for whoever looks at the run.
   void ShowRestarts();

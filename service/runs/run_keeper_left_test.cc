@@ -42,6 +42,7 @@ class LeftReportsTest : public RunKeeperTest {
     }
     return batches;
   }
+  bool Says(const std::string& words) const { return keeper_->run().status_message().find(words) != std::string::npos; }
   bool IsLeft() const { return std::filesystem::exists(Path()); }
 };
 
@@ -110,7 +111,7 @@ TEST_F(LeftReportsTest, ThatAreDamagedAreNamedAndTheRunGoesOnFromTheJournal) {
     named = named || event->status().message().find(kUnrecordedFile) != std::string::npos;
   }
   EXPECT_TRUE(named);
-  EXPECT_TRUE(std::filesystem::exists(Path() + ".damaged"));
+  EXPECT_TRUE(std::filesystem::exists(Path() + ".damaged-1"));
   link = ComeAgain();
   EXPECT_EQ(WelcomeOf(*link).reports_taken(), 1U);
 }
@@ -124,7 +125,7 @@ TEST_F(LeftReportsTest, ThatDoNotJoinTheJournalAreNotOfTheRunThatItKnows) {
   Restart();
   TickUntil([this] { return !IsLeft(); });
   EXPECT_TRUE(LossBatches().empty());
-  EXPECT_TRUE(std::filesystem::exists(Path() + ".damaged"));
+  EXPECT_TRUE(std::filesystem::exists(Path() + ".damaged-1"));
   EXPECT_NE(keeper_->run().status_message().find("reports 2 to 4"), std::string::npos)
       << keeper_->run().status_message();
   link = ComeAgain();
@@ -135,7 +136,8 @@ TEST_F(LeftReportsTest, OfATrainerOfAFormerServiceSayHowItEnded) {
   auto link = Begin();
   std::ofstream(place_.lock_path()) << "123\nexit code " << kExitSuspended << "\n";
   Restart();
-  TickUntil([this] { return keeper_->run().status_message().rfind("The trainer was told to end", 0) == 0; });
+  TickUntil(
+      [this] { return keeper_->run().status_message().rfind("The trainer made a checkpoint and ended", 0) == 0; });
   EXPECT_EQ(keeper_->run().restarts(), 0);
 }
 
@@ -157,6 +159,45 @@ TEST_F(LeftReportsTest, ThatCannotBeReadJustNowAreWaitedFor) {
   EXPECT_EQ(LossBatches(), (std::vector<int64_t>{20}));
 }
 
+TEST_F(LeftReportsTest, ThatAreLostAreToldOnceAndStayInTheStatus) {
+  auto link = Begin();
+  ReportLoss(*link, 2, 10, 0.5);
+  v1::Reports left;
+  AddLoss(left, 5, 40);
+  Leave(left);
+  Restart();
+  TickUntil([this] { return !IsLeft(); });
+  link = ComeAgain();
+  Prepare(*link);
+  v1::AttachRequest heartbeat;
+  heartbeat.mutable_heartbeat()->set_batch(4);
+  Deliver(*link, heartbeat);
+  EXPECT_TRUE(Says("at batch 4 of 10")) << keeper_->run().status_message();
+  EXPECT_TRUE(Says("reports 3 to 4")) << keeper_->run().status_message();
+  // The same disk lets the next file be read by nobody.
+  std::filesystem::create_directory(Path());
+  Die(*link);
+  TickUntil([this] { return Says("cannot be read"); });
+  EXPECT_TRUE(Says("reports 3 to 4")) << keeper_->run().status_message();
+  const uint64_t told = keeper_->run().last_sequence();
+  for (int i = 0; i < 10; ++i) keeper_->OnTick(now_);
+  EXPECT_EQ(keeper_->run().last_sequence(), told);
+}
+
+TEST_F(LeftReportsTest, ThatAreLostAreStillToldOfARunThatEndedThen) {
+  auto link = Begin();
+  v1::Reports left;
+  AddLoss(left, 5, 40);
+  Leave(left);
+  max_restarts_ = 0;
+  Restart();
+  TickUntilEnded();
+  EXPECT_TRUE(Says("reports 2 to 4")) << keeper_->run().status_message();
+  keeper_ = nullptr;
+  const auto journal = *Journal::Open(place_.journal_path());
+  EXPECT_NE(journal->LoadRun()->status_message().find("reports 2 to 4"), std::string::npos);
+}
+
 TEST_F(LeftReportsTest, OfATrainerThatWasToldToEndAreFollowedByAnotherTrainerHoweverOften) {
   place_.trainer_command = {"/bin/sh", "-c", absl::StrCat("exit ", kExitSuspended)};
   max_restarts_ = 0;
@@ -166,7 +207,7 @@ TEST_F(LeftReportsTest, OfATrainerThatWasToldToEndAreFollowedByAnotherTrainerHow
   for (int i = 0; i < 10; ++i) {
     keeper_->OnDetach(link.get(), now_);
     TickUntil([this] { return keeper_->run().status() == v1::RUN_STATUS_LOST; });
-    EXPECT_EQ(keeper_->run().status_message().rfind("The trainer was told to end, and did.", 0), 0U)
+    EXPECT_EQ(keeper_->run().status_message().rfind("The trainer made a checkpoint and ended", 0), 0U)
         << keeper_->run().status_message();
     link = ComeAgain();
     Prepare(*link);

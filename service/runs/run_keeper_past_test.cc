@@ -203,6 +203,15 @@ TEST_F(RunKeeperPast, ACheckpointThatIsToldOfLateMovesNothing) {
   EXPECT_EQ(keeper_->run().batch(), 20);
 }
 
+TEST_F(RunKeeperPast, ARunIsAtLeastWhereACheckpointWasToldOf) {
+  auto link = Begin();
+  ReportLoss(*link, 2, 50, 0.5);
+  ReportWritten(*link, 3, "", 80);
+  EXPECT_EQ(keeper_->run().batch(), 83) << "told of three batches later";
+  ReportWritten(*link, 4, "", 70);
+  EXPECT_EQ(keeper_->run().batch(), 83);
+}
+
 TEST_F(RunKeeperPast, ARunThatEndedIsToBeForkedInstead) {
   auto link = Begin();
   ReportStatus(*link, 2, v1::RUN_STATUS_STOPPED, 5);

@@ -45,13 +45,12 @@ bool RunKeeper::TakeLeftReports() {
   const std::string why(left.status().message());
   // It may be readable again in a moment.
   if (ReasonOf(left.status()) != v1::ERROR_REASON_DATA_MALFORMED) {
-    if (run().status_message() != why) Declare(v1::RUN_STATUS_LOST, why);
+    if (declared_ != why) Declare(v1::RUN_STATUS_LOST, why);
     return false;
   }
-  losses_.push_back(why);
-  Declare(v1::RUN_STATUS_LOST, why);
-  if (record_.status().ok()) SetLeftReportsAside(place_.directory);
-  return record_.status().ok();
+  NoteLoss(why);
+  if (declared_ != why || !record_.status().ok()) Declare(v1::RUN_STATUS_LOST, why);
+  return record_.status().ok() && SetLeftReportsAside(place_.directory).ok();
 }
 
 void RunKeeper::OnTrainerGone(const TrainerProcess::End& end, Time now) {

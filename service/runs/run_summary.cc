@@ -60,8 +60,9 @@ std::string StatusName(v1::RunStatus status) {
 void ApplyEvent(const v1::Event& event, v1::Run& run) {
   run.set_last_sequence(event.sequence());
   // A checkpoint is written beside training and may be told of late, when the run was taken back already.
-  const bool of_present = !event.has_checkpoint() || event.checkpoint().line() == run.branches_size();
-  if (of_present && (!event.has_checkpoint() || event.batch() > run.batch())) run.set_batch(event.batch());
+  const bool moves =
+      !event.has_checkpoint() || (event.checkpoint().line() == run.branches_size() && event.batch() > run.batch());
+  if (moves) run.set_batch(event.batch());
   switch (event.kind_case()) {
     case v1::Event::kLoss:
       run.set_loss(event.loss().value());

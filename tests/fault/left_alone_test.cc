@@ -16,6 +16,7 @@
 #include "tests/support/eventually.h"
 #include "tests/support/killable_service.h"
 #include "tests/support/test_service.h"
+#include "tests/support/watcher.h"
 
 namespace pilothouse::testing {
 namespace {
@@ -104,6 +105,10 @@ TEST_F(LeftAlone, ATrainerThatIsToldToEndLeavesACheckpointOfWhereItIs) {
   ASSERT_NO_FATAL_FAILURE(EndTrainer(SIGTERM));
   EXPECT_NE(NewestKept() % 100'000, 0) << "it is made where the run is, not where one is due";
   ASSERT_NO_FATAL_FAILURE(ExpectToGoOnFrom(NewestKept()));
+  // How it ended, it could tell nobody but the file that it held locked.
+  Watcher watcher(*service_.stub(), FromTheStart(run_));
+  EXPECT_TRUE(watcher.WaitForEvent(
+      [](const v1::Event& event) { return absl::StrContains(event.status().message(), "ended, as it was told to"); }));
 }
 
 }  // namespace

@@ -198,7 +198,7 @@ TEST_F(GoingBack, ARunWhoseTrainerIsToldToEndGoesOnWithAnother) {
   const auto lost =
       watcher.WaitForEvent([](const v1::Event& event) { return event.status().status() == v1::RUN_STATUS_LOST; });
   ASSERT_TRUE(lost.has_value());
-  EXPECT_TRUE(absl::StrContains(lost->status().message(), "was told to end")) << lost->status().message();
+  EXPECT_TRUE(absl::StrContains(lost->status().message(), "as it was told to")) << lost->status().message();
   EXPECT_TRUE(absl::StrContains(lost->status().message(), "its checkpoint at batch 3000")) << lost->status().message();
   ASSERT_TRUE(IsAgain(run, v1::RUN_STATUS_IDLE));
   EXPECT_NE(TestService::TrainerOf(run), first);
