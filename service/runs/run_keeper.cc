@@ -143,8 +143,10 @@ void RunKeeper::OnPrepared(const v1::Prepared& prepared) {
 void RunKeeper::OnSpecRefused(const absl::Status& error) {
   if (started_ != nullptr) return FinishStart(error);
   if (ended()) return;
-  // Another trainer may hold the lock, which shows when this one is gone, or the disk be out of order for a while.
   const v1::ErrorReason reason = ReasonOf(error);
+  // They went while it began. Before the next one begins they are looked for.
+  if (reason == v1::ERROR_REASON_FILE_NOT_FOUND) return;
+  // Another trainer may hold the lock, which shows when this one is gone, or the disk be out of order for a while.
   if (reason == v1::ERROR_REASON_TRAINER_FAILED || reason == v1::ERROR_REASON_JOURNAL_FAILED) {
     resume_refusal_ = error;
   } else {

@@ -37,6 +37,8 @@ namespace pilothouse::service {
 inline constexpr std::chrono::seconds kTrainerPatience{30};
 // A trainer whose connection broke has so long to come back or to be found dead before the run is shown as LOST.
 inline constexpr std::chrono::milliseconds kLostAfter{500};
+// Between two looks for data that are not there.
+inline constexpr std::chrono::seconds kDataInterval{5};
 // How often a run looks after its trainer: while something is about to happen, and otherwise.
 inline constexpr std::chrono::milliseconds kBusyInterval{10};
 inline constexpr std::chrono::milliseconds kCalmInterval{1000};
@@ -130,6 +132,8 @@ class RunKeeper {
   // TrainerProcess::End.
   void OnDeath(const std::string& how, Time now);
   void StartAgain(Time now);
+  // Whether its data are there. If not, that is said, and they are looked for again a little later.
+  bool FindData(Time now);
   void Fail(const Death& death);
   // Adds to what is said of the run what was lost before this service began: it is not to go by unseen.
   void NoteLoss(const std::string& loss);
@@ -139,7 +143,7 @@ class RunKeeper {
   // The policy's count, for whoever looks at the run.
   void ShowRestarts();
 
-  const RunPlace place_;
+  RunPlace place_;
   v1::RunSpec spec_;
   const v1::Welcome beginning_;
   RunRecord record_;

@@ -132,6 +132,43 @@ TEST_F(RunKeeperRestart, TheDataMustBeThoseItWasStartedWith) {
   EXPECT_EQ(WelcomeOf(*link).data_sha256(), "abc");
 }
 
+TEST_F(RunKeeperRestart, DataThatAreNotThereForAWhileAreWaitedFor) {
+  bool there = true;
+  place_.find_data = [&there]() -> absl::StatusOr<DataPaths> {
+    if (there) return DataPaths{.table = "/data/t.csv", .inputs = "", .targets = ""};
+    return MakeError(v1::ERROR_REASON_FILE_NOT_FOUND, "file", "There is no file t.csv.");
+  };
+  keeper_ = nullptr;
+  Make(*Journal::Open(place_.journal_path()));
+  auto link = Train();
+  there = false;
+  Die(*link);
+  now_ += kLongestRestartDelay;
+  keeper_->OnTick(now_);
+  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST);
+  EXPECT_TRUE(MessageSays("no file t.csv. The run goes on when its data are there again.")) << Message();
+  const uint64_t told = keeper_->run().last_sequence();
+  for (int looks = 0; looks < 2 * kMaxRestarts; ++looks) {
+    now_ += kDataInterval;
+    keeper_->OnTick(now_);
+  }
+  EXPECT_EQ(keeper_->run().last_sequence(), told) << "told once";
+  there = true;
+  link = ComeAgain();
+  EXPECT_EQ(WelcomeOf(*link).table_path(), "/data/t.csv");
+  EXPECT_EQ(keeper_->run().restarts(), 1);
+}
+
+TEST_F(RunKeeperRestart, DataThatGoWhileItsTrainerBeginsAreNotItsEnd) {
+  auto link = Train();
+  Die(*link);
+  link = ComeAgain();
+  v1::AttachRequest refusal;
+  refusal.mutable_spec_refused()->set_reason(v1::ERROR_REASON_FILE_NOT_FOUND);
+  Deliver(*link, refusal);
+  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST);
+}
+
 TEST_F(RunKeeperRestart, ItWaitsALittleBeforeItStartsATrainerAgain) {
   auto link = Train();
   Die(*link);

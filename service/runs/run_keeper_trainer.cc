@@ -97,8 +97,22 @@ void RunKeeper::Fail(const Death& death) {
   FinishStart(MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", notice, {{"exit", death.how}, {"log", death.log}}));
 }
 
+bool RunKeeper::FindData(Time now) {
+  if (!place_.find_data) return true;
+  absl::StatusOr<DataPaths> data = place_.find_data();
+  if (data.ok()) {
+    place_.data = *std::move(data);
+    return true;
+  }
+  const std::string why = absl::StrCat(data.status().message(), " The run goes on when its data are there again.");
+  if (declared_ != why) Declare(v1::RUN_STATUS_LOST, why);
+  restart_at_ = now + kDataInterval;
+  return false;
+}
+
 void RunKeeper::StartAgain(Time now) {
   restart_at_.reset();
+  if (!FindData(now)) return;
   resuming_ = true;
   waiting_since_ = now;
   process_.ForgetProbes();

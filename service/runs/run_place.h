@@ -2,9 +2,11 @@
 #ifndef PILOTHOUSE_SERVICE_RUNS_RUN_PLACE_H_
 #define PILOTHOUSE_SERVICE_RUNS_RUN_PLACE_H_
 
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "service/journal/journal.h"
 #include "service/runs/dataset_store.h"
 
@@ -17,6 +19,8 @@ struct RunPlace {
   // The trainer proves with it that it is the one the service started.
   std::string token;
   DataPaths data;
+  // Looks for them again, as DatasetStore::Find. Unset: they are where they were.
+  std::function<absl::StatusOr<DataPaths>()> find_data;
 
   std::string journal_path() const { return directory + "/" + kJournalFile; }
   std::string log_path() const { return directory + "/trainer.log"; }

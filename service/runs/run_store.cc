@@ -117,7 +117,12 @@ RunPlace RunStore::PlaceOf(const std::string& run_id, std::string token, DataPat
           .trainer_command = {options_.trainer_program, "--service", options_.trainer_address, "--run", run_id,
                               "--orphan-timeout", absl::FormatDuration(options_.orphan_timeout)},
           .token = std::move(token),
-          .data = std::move(data)};
+          .data = std::move(data),
+          .find_data = {}};
+}
+
+std::function<absl::StatusOr<DataPaths>()> RunStore::FinderOf(const v1::RunSpec& spec) const {
+  return [&datasets = datasets_, data = spec.data()] { return datasets.Find(data); };
 }
 
 absl::StatusOr<StoredRun> RunStore::Create(const RunToStart& run) const {
@@ -142,6 +147,7 @@ absl::StatusOr<StoredRun> RunStore::Create(const RunToStart& run) const {
     return made;
   }
   SyncDirectory(options_.directory);
+  stored.place.find_data = FinderOf(stored.spec);
   return stored;
 }
 
@@ -176,9 +182,8 @@ absl::StatusOr<StoredRun> RunStore::Load(const std::string& run_id) const {
   stored.start_request_id = MetaOr(*stored.journal, kMetaStartRequestId, "");
   stored.place.token = MetaOr(*stored.journal, kMetaToken, "");
   stored.beginning.ParseFromString(MetaOr(*stored.journal, kMetaBeginning, ""));
-  if (absl::StatusOr<DataPaths> data = datasets_.Find(stored.spec.data()); data.ok()) {
-    stored.place.data = *std::move(data);
-  }
+  stored.place.find_data = FinderOf(stored.spec);
+  if (absl::StatusOr<DataPaths> data = stored.place.find_data(); data.ok()) stored.place.data = *std::move(data);
   return stored;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -97,6 +98,7 @@ class RunStore {
 
  private:
   RunPlace PlaceOf(const std::string& run_id, std::string token, DataPaths data) const;
+  std::function<absl::StatusOr<DataPaths>()> FinderOf(const v1::RunSpec& spec) const;
 
   const StoreOptions options_;
   const DatasetStore& datasets_;
