@@ -45,6 +45,13 @@ TEST_F(Program, PrintsTheReceiptOfAChange) {
   EXPECT_TRUE(absl::StartsWith(Run("stop digits").output, "digits stopped at batch 0, loss none yet (receipt 6)"));
 }
 
+TEST_F(Program, SaysThatAChangeThatIsWaitedForIsNotTakenBack) {
+  house_.AddRun("digits");
+  EXPECT_TRUE(absl::StrContains(Run("set-eta digits 0.01 --at-batch 7").errors, "waiting for batch 7; Ctrl-C ends"));
+  EXPECT_EQ(Run("set-eta digits 0.01 --at-batch 7 --json").errors, "");
+  EXPECT_EQ(Run("set-eta digits 0.01").errors, "");
+}
+
 TEST_F(Program, TellsARefusalFromWrongUsage) {
   house_.AddRun("digits");
   const Result refused = Run("set-eta nobody 0.1");

@@ -70,6 +70,12 @@ int ExitCodeOf(const absl::Status& status) {
   return is_local ? kExitUsage : kExitRefused;
 }
 
+void Session::NoteWaiting(const ChangeOptions& options) const {
+  if (json_ || !options.at_batch.has_value()) return;
+  std::fprintf(stderr, "pilot: waiting for batch %s; Ctrl-C ends the waiting, the change is made there all the same\n",
+               FormatCount(*options.at_batch).c_str());
+}
+
 absl::StatusOr<Session> Session::Open(const GlobalArguments& arguments) {
   ClientOptions options;
   options.origin = DefaultOrigin("pilot");

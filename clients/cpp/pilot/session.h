@@ -33,6 +33,10 @@ class Session {
   // A line to standard output.
   void Print(const std::string& line) const;
 
+  // To standard error, for a person: that a change is waited for, which is not taken back by who stops waiting. Nothing
+  // for one that is made at once.
+  void NoteWaiting(const ChangeOptions& options) const;
+
   // All runs, or the newest `limit`.
   absl::StatusOr<std::vector<v1::Run>> ListRuns(size_t limit) const;
   // The run to change: as given, or the only one that is alive. INVALID_ARGUMENT without a reason (wrong usage) if none
