@@ -69,7 +69,7 @@ double SecondsOfBareSteps(const std::string& directory, int64_t batches) {
   const std::unique_ptr<trainer::Learner> learner = XorLearner(directory);
   const double eta = trainer::Knobs().eta;
   return SecondsOf([&] {
-    for (int64_t batch = 1; batch <= batches; ++batch) learner->Step(batch, eta);
+    for (int64_t batch = 1; batch <= batches; ++batch) learner->Step(batch, {.eta = eta});
   });
 }
 

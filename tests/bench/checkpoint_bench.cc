@@ -110,7 +110,7 @@ void BM_Checkpoint(benchmark::State& state) {
       std::memcpy(to.data(), from.data(), from.size() * sizeof(float));
       benchmark::ClobberMemory();
     }));
-    learner->Step(batch + 1, 1e-6);
+    learner->Step(batch + 1, {.eta = 1e-6});
     told.push_back(SecondsOf([&] {
       held_up.push_back(SecondsOf(save));
       written.push_back(counter.AwaitAtLeast(batch));

@@ -11,7 +11,7 @@ namespace {
 // What a text costs besides its bytes, and more than a number of a message takes with its tag.
 constexpr size_t kTextBytes = sizeof(std::string);
 // A message spells out what every knob is.
-constexpr size_t kKnobsBytes = 1024;
+constexpr size_t kKnobsBytes = 2048;
 // A count takes up to ten bytes in a message.
 constexpr size_t kCountBytes = 10;
 

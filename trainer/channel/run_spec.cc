@@ -177,8 +177,8 @@ absl::Status CheckEvery(int64_t every, absl::string_view field) {
 
 absl::StatusOr<Knobs> PlanKnobs(const v1::RunSpec& spec, int64_t parameters) {
   Knobs knobs;
-  if (spec.has_eta()) knobs.eta = spec.eta();
-  if (absl::Status status = CheckEta(knobs.eta, "eta"); !status.ok()) return status;
+  if (spec.has_eta()) knobs.update.eta = spec.eta();
+  if (absl::Status status = CheckEta(knobs.update.eta, "eta"); !status.ok()) return status;
   const v1::ReportSpec& report = spec.report();
   if (report.has_loss_interval()) {
     const absl::StatusOr<double> interval = LossInterval(report.loss_interval());

@@ -34,7 +34,7 @@ v1::RunSpec Merged(const std::string& text) {
 TEST(PlanRun, FillsInTheDefaults) {
   const absl::StatusOr<RunPlan> plan = PlanRun(GoodSpec());
   ASSERT_TRUE(plan.ok()) << plan.status();
-  EXPECT_EQ(plan->knobs.eta, 0.1);
+  EXPECT_EQ(plan->knobs.update.eta, 0.1);
   EXPECT_EQ(plan->knobs.loss_interval, 0.05);
   EXPECT_EQ(plan->knobs.loss_every, 0);
   EXPECT_EQ(plan->knobs.state_every, 0);
@@ -63,7 +63,7 @@ TEST(PlanRun, TakesOverWhatIsSaid) {
   EXPECT_EQ(plan->target_columns, std::vector<std::string>({"a", "-1"}));
   EXPECT_TRUE(plan->learner.standardize);
   EXPECT_EQ(plan->learner.loss, LossFunction::kBinaryCrossEntropy);
-  EXPECT_EQ(plan->knobs.eta, 0.5);
+  EXPECT_EQ(plan->knobs.update.eta, 0.5);
   EXPECT_EQ(plan->learner.batch_size, 7);
   EXPECT_TRUE(plan->learner.keep_order);
   EXPECT_EQ(plan->learner.precision, Precision::kFloat64);

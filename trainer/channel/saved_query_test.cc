@@ -27,7 +27,7 @@ class SavedQueryTest : public testing::Test {
     spec.set_precision(v1::PRECISION_FLOAT64);
     Dataset data{{4, 2, {-0.5, -0.5, -0.5, 0.5, 0.5, 0.5, 0.5, -0.5}}, {4, 1, {-0.5, 0.5, -0.5, 0.5}}};
     absl::StatusOr<std::unique_ptr<Learner>> learner = MakeLearner(PlanRun(spec)->learner, std::move(data));
-    for (int64_t batch = 1; batch <= 3; ++batch) (*learner)->Step(batch, 0.1);
+    for (int64_t batch = 1; batch <= 3; ++batch) (*learner)->Step(batch, {.eta = 0.1});
     model_ = (*learner)->Snapshot();
     query_.set_checkpoint_path(saved_path_);
     EXPECT_TRUE(model_->Save(query_.checkpoint_path(), 3).ok());

@@ -91,9 +91,9 @@ class FakeLearner final : public Learner {
     return absl::OkStatus();
   }
 
-  double Step(int64_t batch, double eta) override {
+  double Step(int64_t batch, const UpdateSettings& settings) override {
     batch_ = batch;
-    etas_.push_back(eta);
+    settings_.push_back(settings);
     on_step(batch);
     return loss(batch);
   }
@@ -125,8 +125,13 @@ class FakeLearner final : public Learner {
 
   const LearnerFacts& facts() const override { return learner_facts; }
 
-  // The eta of each step that was made.
-  const std::vector<double>& etas() const { return etas_; }
+  // Those of each step that was made.
+  const std::vector<UpdateSettings>& settings() const { return settings_; }
+  std::vector<double> etas() const {
+    std::vector<double> etas;
+    for (const UpdateSettings& settings : settings_) etas.push_back(settings.eta);
+    return etas;
+  }
   int snapshots() const { return snapshots_; }
   int validations() const { return validations_; }
 
@@ -135,7 +140,7 @@ class FakeLearner final : public Learner {
 
   // The state vector: the last step's batch, or what was loaded after it.
   int64_t batch_ = 0;
-  std::vector<double> etas_;
+  std::vector<UpdateSettings> settings_;
   int validations_ = 0;
   mutable int snapshots_ = 0;
 };

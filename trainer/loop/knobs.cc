@@ -2,21 +2,41 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
+#include "trainer/optim/update_settings.h"
 
 namespace pilothouse::trainer {
 namespace {
 
+// The one knob with errors of its own.
 constexpr char kEta[] = "eta";
 constexpr char kLossInterval[] = "loss_interval";
 constexpr char kLossEvery[] = "loss_every";
 constexpr char kStateEvery[] = "state_every";
 constexpr char kCheckpointInterval[] = "checkpoint_interval";
 constexpr char kCheckpointEvery[] = "checkpoint_every";
+
+// Those that every run has, whatever its optimizer.
+std::vector<KnobFacts> FactsOfLoop(const Knobs& knobs) {
+  constexpr double kMostBatches = static_cast<double>(kMaxTarget);
+  return {
+      {kLossInterval, knobs.loss_interval, 0, kMaxLossIntervalSeconds, false,
+       "least time between two reports of a changing loss, in seconds"},
+      {kLossEvery, static_cast<double>(knobs.loss_every), -kMostBatches, kMostBatches, true,
+       "also report the loss of every n-th batch; 0 or less: off"},
+      {kStateEvery, static_cast<double>(knobs.state_every), -kMostBatches, kMostBatches, true,
+       "report the state vector at every n-th batch; 0 or less: off"},
+      {kCheckpointInterval, knobs.checkpoint_interval, 0, kMaxCheckpointIntervalSeconds, false,
+       "least time between two checkpoints, in seconds; 0: none by time"},
+      {kCheckpointEvery, static_cast<double>(knobs.checkpoint_every), -kMostBatches, kMostBatches, true,
+       "make a checkpoint at every n-th batch; 0 or less: off"},
+  };
+}
 
 absl::Status UnknownKnob(absl::string_view name, const std::vector<KnobFacts>& facts) {
   const std::string known =
@@ -38,22 +58,21 @@ absl::Status OutOfRange(const KnobFacts& knob, double value) {
 
 }  // namespace
 
+Knobs Knobs::UsualOf(OptimizerKind optimizer) {
+  Knobs knobs;
+  knobs.optimizer = optimizer;
+  knobs.update = UsualSettings(optimizer);
+  return knobs;
+}
+
 std::vector<KnobFacts> Knobs::Facts() const {
-  constexpr double kMostBatches = static_cast<double>(kMaxTarget);
-  return {
-      {kEta, eta, std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::max(), false,
-       "learning rate: the step along the negative gradient"},
-      {kLossInterval, loss_interval, 0, kMaxLossIntervalSeconds, false,
-       "least time between two reports of a changing loss, in seconds"},
-      {kLossEvery, static_cast<double>(loss_every), -kMostBatches, kMostBatches, true,
-       "also report the loss of every n-th batch; 0 or less: off"},
-      {kStateEvery, static_cast<double>(state_every), -kMostBatches, kMostBatches, true,
-       "report the state vector at every n-th batch; 0 or less: off"},
-      {kCheckpointInterval, checkpoint_interval, 0, kMaxCheckpointIntervalSeconds, false,
-       "least time between two checkpoints, in seconds; 0: none by time"},
-      {kCheckpointEvery, static_cast<double>(checkpoint_every), -kMostBatches, kMostBatches, true,
-       "make a checkpoint at every n-th batch; 0 or less: off"},
-  };
+  std::vector<KnobFacts> facts;
+  for (const SettingFacts& setting : SettingsOf(optimizer)) {
+    facts.push_back(
+        {setting.name, update.*setting.value, setting.minimum, setting.maximum, false, setting.description});
+  }
+  for (KnobFacts& knob : FactsOfLoop(*this)) facts.push_back(std::move(knob));
+  return facts;
 }
 
 double Knobs::Get(absl::string_view name) const {
@@ -77,7 +96,9 @@ absl::Status Knobs::Check(absl::string_view name, double value, int64_t paramete
 }
 
 void Knobs::Set(absl::string_view name, double value) {
-  if (name == kEta) eta = value;
+  for (const SettingFacts& setting : SettingsOf(optimizer)) {
+    if (name == setting.name) update.*setting.value = value;
+  }
   if (name == kLossInterval) loss_interval = value;
   if (name == kLossEvery) loss_every = static_cast<int64_t>(value);
   if (name == kStateEvery) state_every = static_cast<int64_t>(value);

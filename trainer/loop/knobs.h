@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "trainer/optim/update_settings.h"
 
 namespace pilothouse::trainer {
 
@@ -25,9 +26,12 @@ struct KnobFacts {
   std::string description;
 };
 
-// A value type. The members are the knobs' values; their names are the knobs' names.
+// A value type. The members of `update` that the optimizer has, and the members below it, are the knobs' values; their
+// names are the knobs' names.
 struct Knobs {
-  double eta = 0.1;
+  // Is no knob: it stays what the run began with.
+  OptimizerKind optimizer = OptimizerKind::kGradientDescent;
+  UpdateSettings update = {};
   // Least time between two reports of a changing loss, in seconds, from 0 to kMaxLossIntervalSeconds.
   double loss_interval = 0.05;
   // Report every n-th loss besides, and every n-th state vector. 0 or less: off.
@@ -38,6 +42,10 @@ struct Knobs {
   double checkpoint_interval = 60;
   int64_t checkpoint_every = 0;
 
+  // Those of a run that says nothing but which optimizer it has.
+  static Knobs UsualOf(OptimizerKind optimizer);
+
+  // eta first, then what else the optimizer has.
   std::vector<KnobFacts> Facts() const;
 
   // REQUIRES: there is such a knob.

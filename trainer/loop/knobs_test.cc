@@ -7,21 +7,43 @@
 
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
+#include "trainer/optim/rule_kinds.h"
 
 namespace pilothouse::trainer {
 namespace {
 
 TEST(Knobs, SetsAndGetsEveryKnobTheyDeclare) {
-  Knobs knobs;
-  for (const KnobFacts& knob : knobs.Facts()) {
-    ASSERT_TRUE(knobs.Check(knob.name, 7, 100).ok()) << knob.name;
-    knobs.Set(knob.name, 7);
-    EXPECT_EQ(knobs.Get(knob.name), 7) << knob.name;
+  for (const OptimizerKind optimizer : kAllOptimizers) {
+    SCOPED_TRACE(Name(optimizer));
+    Knobs knobs = Knobs::UsualOf(optimizer);
+    for (const KnobFacts& knob : knobs.Facts()) {
+      ASSERT_NE(knob.value, knob.maximum) << knob.name;
+      ASSERT_TRUE(knobs.Check(knob.name, knob.maximum, 100).ok()) << knob.name;
+      knobs.Set(knob.name, knob.maximum);
+      EXPECT_EQ(knobs.Get(knob.name), knob.maximum) << knob.name;
+    }
   }
 }
 
+TEST(Knobs, BeginWithWhatIsUsualForTheOptimizer) {
+  const Knobs adam = Knobs::UsualOf(OptimizerKind::kAdam);
+  EXPECT_EQ(adam.Get("eta"), 0.001);
+  EXPECT_EQ(adam.Get("beta2"), 0.999);
+  EXPECT_EQ(adam.Get("loss_interval"), Knobs().loss_interval);
+  EXPECT_EQ(Knobs().Get("eta"), 0.1);
+}
+
+TEST(Knobs, AreThoseOfTheOptimizerAlone) {
+  Knobs knobs = Knobs::UsualOf(OptimizerKind::kNesterov);
+  EXPECT_EQ(ReasonOf(knobs.Check("beta1", 0.5, 100)), v1::ERROR_REASON_KNOB_UNKNOWN);
+  EXPECT_TRUE(std::isnan(knobs.Get("beta1")));
+  EXPECT_EQ(ReasonOf(knobs.Check("momentum", 1, 100)), v1::ERROR_REASON_KNOB_OUT_OF_RANGE);
+  EXPECT_EQ(ReasonOf(knobs.Check("weight_decay", -0.5, 100)), v1::ERROR_REASON_KNOB_OUT_OF_RANGE);
+  EXPECT_EQ(ReasonOf(knobs.Check("clip_norm", HUGE_VAL, 100)), v1::ERROR_REASON_KNOB_OUT_OF_RANGE);
+}
+
 TEST(Knobs, AcceptTheBoundsTheyDeclare) {
-  const Knobs knobs;
+  const Knobs knobs = Knobs::UsualOf(OptimizerKind::kAdam);
   for (const KnobFacts& knob : knobs.Facts()) {
     EXPECT_TRUE(knobs.Check(knob.name, knob.minimum, 100).ok()) << knob.name;
     EXPECT_TRUE(knobs.Check(knob.name, knob.maximum, 100).ok()) << knob.name;
@@ -40,7 +62,8 @@ TEST(Knobs, NameTheKnobsThereAreWhenAskedForAnother) {
   const absl::Status status = Knobs().Check("momentum", 0.9, 100);
   EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_KNOB_UNKNOWN);
   EXPECT_EQ(ToError(status).metadata().at("known"),
-            "eta, loss_interval, loss_every, state_every, checkpoint_interval, checkpoint_every");
+            "eta, weight_decay, clip_norm, clip_value, loss_interval, loss_every, state_every, checkpoint_interval, "
+            "checkpoint_every");
 }
 
 TEST(Knobs, RefuseValuesOutOfRangeFractionsAndNan) {

@@ -13,6 +13,7 @@
 #include "trainer/checkpoint/saved_state.h"
 #include "trainer/net/model.h"
 #include "trainer/net/number_array.h"
+#include "trainer/optim/update_settings.h"
 #include "trainer/plugin/run_view.h"
 
 namespace pilothouse::trainer {
@@ -48,9 +49,10 @@ class Learner : public Stateful {
   // The parameters and all else as at the beginning of the run, before any batch.
   virtual void Reset() = 0;
 
-  // Makes learning step number `batch` (the first is 1) with learning rate `eta`. Returns the loss of the parameters
-  // before the update on that batch's examples. If that is NaN or infinite, the update is not made.
-  virtual double Step(int64_t batch, double eta) = 0;
+  // Makes learning step number `batch` (the first is 1) with these settings, which lie within their bounds. Returns the
+  // loss of the parameters before the update on that batch's examples. If that is NaN or infinite, the update is not
+  // made.
+  virtual double Step(int64_t batch, const UpdateSettings& settings) = 0;
 
   // Copies the parameters.
   virtual std::shared_ptr<const Model> Snapshot() const = 0;

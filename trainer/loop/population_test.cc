@@ -63,7 +63,7 @@ class MiniRun final : public RunView {
 
   void Train(int64_t batches) {
     for (int64_t i = 0; i < batches; ++i) {
-      loss_ = learner_->Step(++batch_, eta_);
+      loss_ = learner_->Step(++batch_, {.eta = eta_});
       timelines_.Advance(batch_, {}, std::chrono::nanoseconds(0));
     }
   }

@@ -35,7 +35,7 @@ void Reporter::LossOnce() {
 }
 
 void Reporter::State(std::shared_ptr<const Model> model, bool asked) {
-  Emit(StateReport{.model = std::move(model), .eta = run_.knobs.eta, .loss = run_.loss, .asked = asked});
+  Emit(StateReport{.model = std::move(model), .eta = run_.knobs.update.eta, .loss = run_.loss, .asked = asked});
   policy_.OnState(run_.batch);
 }
 

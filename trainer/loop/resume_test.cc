@@ -30,9 +30,10 @@ namespace {
 using std::chrono::milliseconds;
 using Kind = TargetChange::Kind;
 
-std::unique_ptr<Learner> MakeReal() {
+std::unique_ptr<Learner> MakeReal(OptimizerKind optimizer) {
   LearnerSpec spec;
   spec.network = *ParseShorthand("2x6tx2");
+  spec.optimizer = optimizer;
   spec.batch_size = 4;
   spec.seed = 7;
   spec.standardize = true;
@@ -45,13 +46,14 @@ std::unique_ptr<Learner> MakeReal() {
 // A learner whose steps take time.
 class Paced final : public Learner {
  public:
-  Paced(FakeClock& clock, Duration step) : learner_(MakeReal()), clock_(clock), step_(step) {}
-  double Step(int64_t batch, double eta) override {
+  Paced(FakeClock& clock, Duration step, OptimizerKind optimizer)
+      : learner_(MakeReal(optimizer)), clock_(clock), step_(step) {}
+  double Step(int64_t batch, const UpdateSettings& settings) override {
     clock_.Advance(step_);
     // By this clock, hours pass between two batches: a checkpoint is always written before the next.
     if (wait_for_checkpoint != nullptr) wait_for_checkpoint(batch);
     if (on_step != nullptr) on_step(batch);
-    const double loss = learner_->Step(batch, eta);
+    const double loss = learner_->Step(batch, settings);
     losses[batch] = std::bit_cast<uint64_t>(loss);
     return loss;
   }
@@ -119,6 +121,7 @@ class ResumeTest : public testing::Test {
     options.runs_directory = root_;
     options.seed = 7;
     options.plugin_kinds = kinds_;
+    options.knobs = Knobs::UsualOf(optimizer_);
     options.knobs.checkpoint_interval = 0;
     options.knobs.checkpoint_every = checkpoint_every_;
     options.knobs.loss_every = 7;
@@ -131,7 +134,7 @@ class ResumeTest : public testing::Test {
   // Runs to its end; the controls in `recorded` were made before. Adds what is reported to `reports`.
   Outcome Run(const LoopOptions& options, const std::vector<Report>& recorded, std::vector<Report>& reports) {
     FakeClock clock;
-    Paced learner(clock, milliseconds(10));
+    Paced learner(clock, milliseconds(10), optimizer_);
     Mailbox mailbox(clock);
     RecordingSink sink;
     for (const Control& control : controls_) {
@@ -213,6 +216,7 @@ class ResumeTest : public testing::Test {
 
   const std::string root_ = absl::StrCat(testing::TempDir(), "/resume-test-", getpid());
   const std::shared_ptr<const PluginKinds> kinds_ = std::make_shared<const PluginKinds>(BuiltInPluginKinds());
+  OptimizerKind optimizer_ = OptimizerKind::kGradientDescent;
   std::vector<PluginSpec> plugins_;
   std::vector<Control> controls_;
   int64_t checkpoint_every_ = 20;
@@ -227,6 +231,17 @@ TEST_F(ResumeTest, ARunSteeredByPeopleGoesOnAfterEachReport) {
                {"pause", TargetChange{Kind::kPause}, 50, "", ""},
                {"on", TargetChange{Kind::kResume}, 50, "", ""},
                {"more", TargetChange{Kind::kMore, 20}, 60, "", ""},
+               {"stop", StopChange{}, 80, "", ""}};
+  GoesOnAfterEachReport();
+}
+
+TEST_F(ResumeTest, ARunWhoseOptimizerIsSteeredGoesOnAfterEachReport) {
+  optimizer_ = OptimizerKind::kAdam;
+  controls_ = {{"eta", KnobChange{"eta", 0.03}, 10, "", ""},
+               {"beta1", KnobChange{"beta1", 0.5}, 33, "ana", ""},
+               {"decay", KnobChange{"weight_decay", 0.1}, 35, "ana", ""},
+               {"clip", KnobChange{"clip_norm", 0.2}, 52, "", ""},
+               {"beta2", KnobChange{"beta2", 0.9}, 60, "", ""},
                {"stop", StopChange{}, 80, "", ""}};
   GoesOnAfterEachReport();
 }
@@ -260,7 +275,7 @@ TEST_F(ResumeTest, ARunOnItsWayBackTellsEverySecondHowFarItIs) {
   plan.through_batch = 50;
   options.resume = std::make_shared<const ResumePlan>(plan);
   FakeClock clock;
-  Paced learner(clock, milliseconds(100));
+  Paced learner(clock, milliseconds(100), optimizer_);
   Mailbox mailbox(clock);
   RecordingSink sink;
   ASSERT_TRUE(mailbox.Put(Control{"stop", StopChange{}, 51, "", ""}).ok());

@@ -24,8 +24,8 @@ Json KnobsToJson(const Knobs& knobs) {
 }
 
 // A knob that the checkpoint does not know keeps its usual value.
-Knobs KnobsFrom(const Json& json) {
-  Knobs knobs;
+Knobs KnobsFrom(const Json& json, OptimizerKind optimizer) {
+  Knobs knobs = Knobs::UsualOf(optimizer);
   for (const auto& [name, value] : json.items()) knobs.Set(name, value.get<double>());
   return knobs;
 }
@@ -66,7 +66,7 @@ absl::Status RunState::Restore(const SavedState& state) {
   return ReadText(state, kLoop, [this](const Json& json) {
     const auto saved_batch = json.at("batch").get<int64_t>();
     const double saved_loss = NumberFrom(json.at("loss"));
-    const Knobs saved_knobs = KnobsFrom(json.at("knobs"));
+    const Knobs saved_knobs = KnobsFrom(json.at("knobs"), knobs.optimizer);
     const Target saved_target(TargetFrom(json.at("target")));
     const Json& times = json.at("timelines");
     const RunTimelines::Saved saved_times{.batch = saved_batch,

@@ -20,7 +20,7 @@
 #include "trainer/net/initial_state.h"
 #include "trainer/net/loss.h"
 #include "trainer/net/network.h"
-#include "trainer/optim/gradient_descent.h"
+#include "trainer/optim/update_rule.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -46,9 +46,9 @@ class SupervisedLearner final : public Learner {
  public:
   using InitialParameters = std::function<Vector<T>()>;
 
-  SupervisedLearner(LearnerFacts facts, LossFunction loss, std::shared_ptr<const ModelFrame> frame,
-                    BatchSource<T> batches, std::optional<Validator<T>> validator, Vector<T> parameters,
-                    InitialParameters initial_parameters)
+  SupervisedLearner(LearnerFacts facts, LossFunction loss, OptimizerKind optimizer,
+                    std::shared_ptr<const ModelFrame> frame, BatchSource<T> batches,
+                    std::optional<Validator<T>> validator, Vector<T> parameters, InitialParameters initial_parameters)
       : facts_(std::move(facts)),
         loss_(loss),
         frame_(std::move(frame)),
@@ -58,11 +58,12 @@ class SupervisedLearner final : public Learner {
         initial_parameters_(std::move(initial_parameters)),
         parameters_(std::move(parameters)),
         gradient_(Vector<T>::Zero(parameters_.size())),
-        copies_(BytesOf(parameters_)) {}
+        copies_(BytesOf(parameters_)),
+        rule_(MakeUpdateRule<T>(optimizer, parameters_.size())) {}
 
   void Reset() override {
     parameters_ = initial_parameters_();
-    rule_.Reset();
+    rule_->Reset();
     ForgetLastBatch();
   }
 
@@ -71,25 +72,25 @@ class SupervisedLearner final : public Learner {
     const std::shared_ptr<char> copy = copies_.Take();
     std::memcpy(copy.get(), parameters_.data(), BytesOf(parameters_));
     AddModel(frame_, reinterpret_cast<const T*>(copy.get()), copy, state);
-    rule_.Save(state);
+    rule_->Save(state);
   }
 
   absl::Status Restore(const SavedState& state) override {
     Vector<T> parameters(parameters_.size());
     if (absl::Status status = CopyParameters(frame_->plan, state, parameters); !status.ok()) return status;
-    if (absl::Status status = rule_.Restore(state); !status.ok()) return status;
+    if (absl::Status status = rule_->Restore(state); !status.ok()) return status;
     parameters_ = std::move(parameters);
     ForgetLastBatch();
     return absl::OkStatus();
   }
 
-  double Step(int64_t batch, double eta) override {
+  double Step(int64_t batch, const UpdateSettings& settings) override {
     const ExampleViews<T> examples = batches_.Batch(batch);
     const ConstMatrixView<T> outputs = network_.Forward(parameters_, examples.inputs);
     const double loss = LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient());
     if (!std::isfinite(loss)) return loss;
     network_.Backward(parameters_, examples.inputs, gradient_);
-    rule_.Update(eta, gradient_, parameters_);
+    rule_->Update(settings, gradient_, parameters_);
     return loss;
   }
 
@@ -142,7 +143,7 @@ class SupervisedLearner final : public Learner {
   Vector<T> parameters_;
   Vector<T> gradient_;
   mutable BufferPool copies_;
-  GradientDescent<T> rule_;
+  const std::unique_ptr<UpdateRule<T>> rule_;
 };
 
 ExampleOrder OrderOf(const LearnerSpec& spec) {
@@ -217,8 +218,9 @@ absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::sha
     if (!made.ok()) return made.status();
     validator.emplace(*std::move(made));
   }
-  return std::make_unique<SupervisedLearner<T>>(std::move(facts), spec.loss, std::move(frame), *std::move(batches),
-                                                std::move(validator), std::move(parameters), initial_parameters);
+  return std::make_unique<SupervisedLearner<T>>(std::move(facts), spec.loss, spec.optimizer, std::move(frame),
+                                                *std::move(batches), std::move(validator), std::move(parameters),
+                                                initial_parameters);
 }
 
 absl::StatusOr<Split> SplitData(const LearnerSpec& spec, Dataset data) {

@@ -1,10 +1,10 @@
-// The native learner: a network, a loss, a dataset and gradient descent, in float32 or float64.
+// The native learner: a network, a loss, a dataset and an update rule, in float32 or float64.
 //
 //   absl::StatusOr<Dataset> data = ReadTable(path, {});
 //   absl::StatusOr<std::unique_ptr<Learner>> learner = MakeLearner(spec, *std::move(data));
 //
-// The same spec, data and sequence of (batch, eta) give bit-identical parameters on the same build and kind of machine.
-// Error fields are relative to RunSpec ("network.layers", "batch_size").
+// The same spec, data and sequence of (batch, settings) give bit-identical parameters on the same build and kind of
+// machine. Error fields are relative to RunSpec ("network.layers", "batch_size").
 #ifndef PILOTHOUSE_TRAINER_LOOP_SUPERVISED_LEARNER_H_
 #define PILOTHOUSE_TRAINER_LOOP_SUPERVISED_LEARNER_H_
 
@@ -17,6 +17,7 @@
 #include "trainer/data/dataset.h"
 #include "trainer/loop/learner.h"
 #include "trainer/net/network_spec.h"
+#include "trainer/optim/update_settings.h"
 
 namespace pilothouse::trainer {
 
@@ -29,6 +30,7 @@ inline constexpr int64_t kMaxBatchActivations = int64_t{1} << 30;
 struct LearnerSpec {
   NetworkSpec network;
   LossFunction loss = LossFunction::kCrossEntropy;
+  OptimizerKind optimizer = OptimizerKind::kGradientDescent;
   Precision precision = Precision::kFloat32;
   // Unset: kDefaultBatchSize, or all examples to learn from where there are fewer.
   std::optional<int64_t> batch_size;

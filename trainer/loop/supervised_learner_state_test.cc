@@ -19,14 +19,16 @@
 #include "trainer/checkpoint/saved_state.h"
 #include "trainer/loop/curve_data.h"
 #include "trainer/loop/supervised_learner.h"
+#include "trainer/optim/rule_kinds.h"
 
 namespace pilothouse::trainer {
 namespace {
 
-LearnerSpec Spec(Precision precision = Precision::kFloat32) {
+LearnerSpec Spec(Precision precision = Precision::kFloat32, OptimizerKind optimizer = OptimizerKind::kGradientDescent) {
   LearnerSpec spec;
   spec.network = *ParseShorthand("2x8rx2");
   spec.precision = precision;
+  spec.optimizer = optimizer;
   spec.batch_size = 3;
   spec.seed = 3;
   spec.standardize = true;
@@ -42,21 +44,25 @@ std::unique_ptr<Learner> Make(const LearnerSpec& spec) {
 // The losses of the batches from `first` to `last`.
 std::vector<double> Train(Learner& learner, int64_t first, int64_t last) {
   std::vector<double> losses;
-  for (int64_t batch = first; batch <= last; ++batch) losses.push_back(learner.Step(batch, 0.1));
+  const UpdateSettings settings{.eta = 0.1, .momentum = 0.9, .beta1 = 0.9, .beta2 = 0.99, .rho = 0.9, .epsilon = 1e-8};
+  for (int64_t batch = first; batch <= last; ++batch) losses.push_back(learner.Step(batch, settings));
   return losses;
 }
 
 TEST(SupervisedLearnerState, ARestoredOneGoesOnBitForBit) {
   for (const Precision precision : {Precision::kFloat32, Precision::kFloat64}) {
-    const auto learner = Make(Spec(precision));
-    Train(*learner, 1, 10);
-    const SavedState saved = SavedStateOf(*learner);
-    const std::vector<double> losses = Train(*learner, 11, 20);
-    const auto other = Make(Spec(precision));
-    Train(*other, 1, 3);
-    ASSERT_TRUE(other->Restore(saved).ok());
-    EXPECT_EQ(Train(*other, 11, 20), losses);
-    EXPECT_EQ(HashOfTensors(SavedStateOf(*other)), HashOfTensors(SavedStateOf(*learner)));
+    for (const OptimizerKind optimizer : kAllOptimizers) {
+      SCOPED_TRACE(Name(optimizer));
+      const auto learner = Make(Spec(precision, optimizer));
+      Train(*learner, 1, 10);
+      const SavedState saved = SavedStateOf(*learner);
+      const std::vector<double> losses = Train(*learner, 11, 20);
+      const auto other = Make(Spec(precision, optimizer));
+      Train(*other, 1, 3);
+      ASSERT_TRUE(other->Restore(saved).ok());
+      EXPECT_EQ(Train(*other, 11, 20), losses);
+      EXPECT_EQ(HashOfTensors(SavedStateOf(*other)), HashOfTensors(SavedStateOf(*learner)));
+    }
   }
 }
 
@@ -98,8 +104,8 @@ TEST(SupervisedLearnerState, AStateThatDoesNotFitIsRefusedAndChangesNothing) {
   missing.tensors.erase("layers.2.bias");
   LearnerSpec wider = Spec();
   wider.network = *ParseShorthand("2x9rx2");
-  for (const SavedState& saved :
-       {missing, SavedStateOf(*Make(wider)), SavedStateOf(*Make(Spec(Precision::kFloat64)))}) {
+  for (const SavedState& saved : {missing, SavedStateOf(*Make(wider)), SavedStateOf(*Make(Spec(Precision::kFloat64))),
+                                  SavedStateOf(*Make(Spec(Precision::kFloat32, OptimizerKind::kMomentum)))}) {
     EXPECT_EQ(ReasonOf(learner->Restore(saved)), v1::ERROR_REASON_DATA_MALFORMED);
     EXPECT_EQ(HashOfTensors(SavedStateOf(*learner)), before);
   }
@@ -108,7 +114,7 @@ TEST(SupervisedLearnerState, AStateThatDoesNotFitIsRefusedAndChangesNothing) {
 TEST(SupervisedLearnerState, AfterAResetTheRunBeginsAnew) {
   LearnerSpec given = Spec();
   given.network.initial_state = NumberArray{{42}, std::vector<float>(42, 0.25f)};
-  for (const LearnerSpec& spec : {Spec(), given}) {
+  for (const LearnerSpec& spec : {Spec(), given, Spec(Precision::kFloat32, OptimizerKind::kAdam)}) {
     const auto learner = Make(spec);
     const std::string beginning = HashOfTensors(SavedStateOf(*learner));
     const std::vector<double> losses = Train(*learner, 1, 10);

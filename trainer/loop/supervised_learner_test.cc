@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "trainer/checkpoint/safetensors.h"
+#include "trainer/optim/rule_kinds.h"
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define PILOTHOUSE_COUNTS_ALLOCATIONS
@@ -86,7 +87,7 @@ std::vector<T> StateOf(const Learner& learner) {
 TEST(SupervisedLearner, LearnsXorAlongTheKnownTrajectory) {
   const auto learner = Make(XorSpec({.1, .2, .3, .4, .5, .6, .7, .8, .9}), Xor());
   std::vector<double> losses = {0};
-  for (int64_t batch = 1; batch <= 5000; ++batch) losses.push_back(learner->Step(batch, 0.1));
+  for (int64_t batch = 1; batch <= 5000; ++batch) losses.push_back(learner->Step(batch, {.eta = 0.1}));
   EXPECT_NEAR(losses[1], 0.545515713358, 1e-9);
   EXPECT_NEAR(losses[2], 0.540930747879, 1e-9);
   EXPECT_NEAR(losses[50], 0.140791682357, 1e-9);
@@ -96,7 +97,7 @@ TEST(SupervisedLearner, LearnsXorAlongTheKnownTrajectory) {
 
 TEST(SupervisedLearner, ANetworkOfZerosHasTheSameLossForever) {
   const auto learner = Make(XorSpec(std::vector<double>(9, 0)), Xor());
-  for (int64_t batch = 1; batch <= 1000; ++batch) ASSERT_EQ(learner->Step(batch, 0.1), 0.125);
+  for (int64_t batch = 1; batch <= 1000; ++batch) ASSERT_EQ(learner->Step(batch, {.eta = 0.1}), 0.125);
 }
 
 TEST(SupervisedLearner, LearnsToTellPicturesApart) {
@@ -104,7 +105,8 @@ TEST(SupervisedLearner, LearnsToTellPicturesApart) {
     LearnerSpec spec = BarsSpec();
     spec.precision = precision;
     const auto learner = Make(spec, Bars(500));
-    for (int64_t batch = 1; batch <= 20 * learner->facts().batches_per_epoch; ++batch) learner->Step(batch, 0.1);
+    for (int64_t batch = 1; batch <= 20 * learner->facts().batches_per_epoch; ++batch)
+      learner->Step(batch, {.eta = 0.1});
     Dataset unseen = Bars(2000);
     const NumberArray predicted = learner->Snapshot()->Predict(unseen.inputs.values, 2000);
     EXPECT_EQ(predicted.shape, (std::vector<int64_t>{2000, 8}));
@@ -127,7 +129,7 @@ TEST(SupervisedLearner, TheSameSpecGivesTheSameBitsAndAnotherSeedDoesNot) {
     LearnerSpec spec = BarsSpec();
     spec.seed = seed;
     const auto learner = Make(spec, Bars(100));
-    for (int64_t batch = 1; batch <= 50; ++batch) learner->Step(batch, 0.1);
+    for (int64_t batch = 1; batch <= 50; ++batch) learner->Step(batch, {.eta = 0.1});
     return StateOf<float>(*learner);
   };
   EXPECT_EQ(train(1), train(1));
@@ -146,17 +148,17 @@ TEST(SupervisedLearner, FullBatchAndKeptOrderMeanWhatTheySay) {
   const auto kept = Make(spec, data);
   EXPECT_EQ(kept->facts().batches_per_epoch, 3);
   const double expected[] = {2.5, 12.5, 25, 2.5};
-  for (int64_t batch = 1; batch <= 4; ++batch) EXPECT_EQ(kept->Step(batch, 0), expected[batch - 1]);
+  for (int64_t batch = 1; batch <= 4; ++batch) EXPECT_EQ(kept->Step(batch, {.eta = 0}), expected[batch - 1]);
 
   spec.batch_size.reset();
   spec.keep_order = false;
   spec.full_batch = true;
-  EXPECT_EQ(Make(spec, data)->Step(7, 0), 11);
+  EXPECT_EQ(Make(spec, data)->Step(7, {.eta = 0}), 11);
 
   spec.full_batch = false;
   const auto by_default = Make(spec, data);
   EXPECT_EQ(by_default->facts().batches_per_epoch, 1) << "fewer examples than a batch has by default";
-  EXPECT_EQ(by_default->Step(1, 0), 11);
+  EXPECT_EQ(by_default->Step(1, {.eta = 0}), 11);
 }
 
 TEST(SupervisedLearner, MakesNoUpdateWhereTheLossIsNotFinite) {
@@ -166,7 +168,7 @@ TEST(SupervisedLearner, MakesNoUpdateWhereTheLossIsNotFinite) {
   spec.loss = LossFunction::kMse;
   const auto learner = Make(spec, {Table(1, {1e30}), Table(1, {0})});
   int64_t batch = 1;
-  while (std::isfinite(learner->Step(batch, 1e3)) && batch < 100) ++batch;
+  while (std::isfinite(learner->Step(batch, {.eta = 1e3})) && batch < 100) ++batch;
   ASSERT_LT(batch, 100);
   // Bits, since NaN is not equal to itself.
   const auto state_bits = [&] {
@@ -175,7 +177,7 @@ TEST(SupervisedLearner, MakesNoUpdateWhereTheLossIsNotFinite) {
     return bits;
   };
   const std::vector<uint32_t> before = state_bits();
-  EXPECT_FALSE(std::isfinite(learner->Step(batch, 1e3)));
+  EXPECT_FALSE(std::isfinite(learner->Step(batch, {.eta = 1e3})));
   EXPECT_EQ(state_bits(), before);
 }
 
@@ -199,20 +201,31 @@ TEST(SupervisedLearner, SaysWhatItBuilt) {
 }
 
 #ifdef PILOTHOUSE_COUNTS_ALLOCATIONS
+void ExpectNoAllocations(const LearnerSpec& spec, const Dataset& data) {
+  const auto learner = Make(spec, data);
+  UpdateSettings settings = UsualSettings(spec.optimizer);
+  settings.clip_norm = 1;
+  settings.weight_decay = 0.01;
+  for (int64_t batch = 1; batch <= 70; ++batch) {
+    const int64_t before = allocations;
+    learner->Step(batch, settings);
+    if (batch > 1) {
+      ASSERT_EQ(allocations, before) << "at batch " << batch;
+    }
+  }
+}
+
 TEST(SupervisedLearner, AllocatesNothingOnceWarm) {
   LearnerSpec bars = BarsSpec();
   for (const bool full_batch : {false, true}) {
     bars.full_batch = full_batch;
-    const auto learner = Make(bars, Bars(1000));
-    const auto small = Make(XorSpec(std::vector<double>(9, .3)), Xor());
-    for (int64_t batch = 1; batch <= 70; ++batch) {
-      const int64_t before = allocations;
-      learner->Step(batch, 0.1);
-      small->Step(batch, 0.1);
-      if (batch > 1) {
-        ASSERT_EQ(allocations, before) << "at batch " << batch;
-      }
-    }
+    ExpectNoAllocations(bars, Bars(1000));
+  }
+  for (const OptimizerKind optimizer : kAllOptimizers) {
+    SCOPED_TRACE(Name(optimizer));
+    LearnerSpec spec = XorSpec(std::vector<double>(9, .3));
+    spec.optimizer = optimizer;
+    ExpectNoAllocations(spec, Xor());
   }
   const auto learner = Make(bars, Bars(10));
   const int64_t before = allocations;
@@ -226,7 +239,7 @@ TEST(SupervisedLearner, ASnapshotStaysAsItWas) {
   const std::shared_ptr<const Model> model = learner->Snapshot();
   const NumberArray state = model->State();
   std::thread trainer([&] {
-    for (int64_t batch = 1; batch <= 1000; ++batch) learner->Step(batch, 0.1);
+    for (int64_t batch = 1; batch <= 1000; ++batch) learner->Step(batch, {.eta = 0.1});
   });
   const NumberArray before = model->Predict({.5, -.5}, 1);
   trainer.join();
@@ -258,7 +271,7 @@ TEST(SupervisedLearner, StandardisationIsPartOfTheModel) {
   spec.full_batch = true;
   spec.standardize = true;
   const auto learner = Make(spec, {Table(1, {1000, 1001, 1002, 1003}), Table(1, {2, 4, 6, 8})});
-  for (int64_t batch = 1; batch <= 500; ++batch) learner->Step(batch, 0.1);
+  for (int64_t batch = 1; batch <= 500; ++batch) learner->Step(batch, {.eta = 0.1});
   const auto predicted = std::get<std::vector<float>>(learner->Snapshot()->Predict({1000, 1004}, 2).values);
   EXPECT_NEAR(predicted[0], 2, 1e-3);
   EXPECT_NEAR(predicted[1], 10, 1e-3);
@@ -280,7 +293,7 @@ TEST_F(SavedModelTest, ComesBackBitByBitWithItsBatch) {
       spec.precision = precision;
       spec.standardize = standardize;
       const auto learner = Make(spec, Bars(100));
-      for (int64_t batch = 1; batch <= 12; ++batch) learner->Step(batch, 0.01);
+      for (int64_t batch = 1; batch <= 12; ++batch) learner->Step(batch, {.eta = 0.01});
       const auto model = learner->Snapshot();
       ASSERT_TRUE(model->Save(path_, 12).ok());
       const auto saved = LoadModel(spec, path_);

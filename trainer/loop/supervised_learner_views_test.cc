@@ -98,7 +98,7 @@ TEST(SupervisedLearnerValidation, LeavesNoTraceInTraining) {
   const auto watched = Make(spec, Curve(1000));
   const auto alone = Make(spec, Curve(1000));
   for (int64_t batch = 1; batch <= 60; ++batch) {
-    ASSERT_EQ(watched->Step(batch, 0.1), alone->Step(batch, 0.1));
+    ASSERT_EQ(watched->Step(batch, {.eta = 0.1}), alone->Step(batch, {.eta = 0.1}));
     const auto first = watched->Validate(batch);
     EXPECT_EQ(watched->Validate(batch)->loss, first->loss);
     EXPECT_EQ(watched->Gradient().values, alone->Gradient().values);
@@ -114,7 +114,7 @@ TEST(SupervisedLearnerValidation, ScoresAsThePredictionsDo) {
   spec.validation_examples = 300;
   const Dataset data = Curve(1000);
   const auto learner = Make(spec, data);
-  for (int64_t batch = 1; batch <= 200; ++batch) learner->Step(batch, 0.1);
+  for (int64_t batch = 1; batch <= 200; ++batch) learner->Step(batch, {.eta = 0.1});
   const auto predicted = std::get<std::vector<double>>(
       learner->Snapshot()->Predict(absl::MakeConstSpan(data.inputs.values).subspan(1400), 300).values);
   double loss = 0;
@@ -175,7 +175,7 @@ TEST(SupervisedLearnerViews, GradientAndBlocksAreThoseOfTheLastBatch) {
   // mse: dw = 2·(w·x + b − t)·x, db = 2·(w·x + b − t).
   const auto learner = Make(LineSpec(2, 1), {Table(1, {3}), Table(1, {5})});
   EXPECT_EQ(std::get<std::vector<double>>(learner->Gradient().values), (std::vector<double>{0, 0}));
-  learner->Step(1, 0.1);
+  learner->Step(1, {.eta = 0.1});
   EXPECT_EQ(std::get<std::vector<double>>(learner->Gradient().values), (std::vector<double>{12, 4}));
   EXPECT_EQ(learner->Gradient().shape, std::vector<int64_t>{2});
 
@@ -196,8 +196,8 @@ TEST(SupervisedLearnerViews, ActivationsAreWhatEachLayerGaveForTheLastBatch) {
   spec.keep_order = true;
   const auto learner = Make(spec, {Table(1, {1, 2, -3, 4, 5}), Table(1, {0, 0, 0, 0, 0})});
   EXPECT_TRUE(learner->LayerActivations().empty());
-  learner->Step(1, 0);
-  learner->Step(2, 0);  // the epoch's last batch, of two examples
+  learner->Step(1, {.eta = 0});
+  learner->Step(2, {.eta = 0});  // the epoch's last batch, of two examples
   const auto layers = learner->LayerActivations();
   ASSERT_EQ(layers.size(), 3U);
   EXPECT_EQ(layers[0].layer, "layers.0");

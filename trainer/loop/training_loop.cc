@@ -110,12 +110,12 @@ void TrainingLoop::Train() {
   view_.Forget();
   const int64_t first = state_.batch;
   const int64_t due = std::min({Limit(), plugins_.next_due_batch(), state_.batch + pacer_.batches()});
-  const double eta = state_.knobs.eta;
+  const UpdateSettings settings = state_.knobs.update;
   // Whoever writes while the run comes back to where it was is answered when it is there.
   const bool deaf = catch_up_.has_value();
   bool finite = true;
   do {
-    state_.loss = learner_.Step(++state_.batch, eta);
+    state_.loss = learner_.Step(++state_.batch, settings);
     finite = std::isfinite(state_.loss);
   } while (state_.batch < due && finite && (deaf || mailbox_.empty()));
   if (!finite) state_.target.Diverge();

@@ -55,7 +55,7 @@ TEST_F(LoopTest, ReportsAnEtaSetWhileIdleAtOnce) {
   ASSERT_THAT(Changes(), ElementsAre("0 control eta = 0.5"));
   EXPECT_EQ(std::get<ControlReport>(sink.reports[1].kind).previous_value, 0.1);
   ASSERT_TRUE(sink.reports[1].knobs.has_value());
-  EXPECT_EQ(sink.reports[1].knobs->eta, 0.5);
+  EXPECT_EQ(sink.reports[1].knobs->update.eta, 0.5);
 }
 
 TEST_F(LoopTest, UsesANewEtaFromTheVeryNextBatchOn) {
@@ -64,6 +64,29 @@ TEST_F(LoopTest, UsesANewEtaFromTheVeryNextBatchOn) {
   StopAt(seconds(1));
   Run();
   EXPECT_THAT(learner.etas(), ElementsAre(0.1, 0.1, 0.5, 0.5));
+}
+
+TEST_F(LoopTest, UsesNewSettingsOfItsOptimizerFromTheVeryNextBatchOn) {
+  options.knobs = Knobs::UsualOf(OptimizerKind::kAdam);
+  options.knobs.checkpoint_interval = 0;
+  options.target = 5;
+  during.emplace(2, [this] { Put("beta1", KnobChange{"beta1", 0.5}); });
+  Put("decay", KnobChange{"weight_decay", 0.25}, 3);
+  Put("momentum", KnobChange{"momentum", 0.5});
+  Put("too large", KnobChange{"beta2", 1});
+  StopAt(seconds(1));
+  Run();
+  std::vector<double> beta1;
+  std::vector<double> weight_decay;
+  for (const UpdateSettings& settings : learner.settings()) {
+    EXPECT_EQ(settings.eta, 0.001);
+    EXPECT_EQ(settings.beta2, 0.999);
+    beta1.push_back(settings.beta1);
+    weight_decay.push_back(settings.weight_decay);
+  }
+  EXPECT_THAT(beta1, ElementsAre(0.9, 0.9, 0.5, 0.5, 0.5));
+  EXPECT_THAT(weight_decay, ElementsAre(0, 0, 0, 0.25, 0.25));
+  EXPECT_THAT(RefusalReasons(), ElementsAre(v1::ERROR_REASON_KNOB_UNKNOWN, v1::ERROR_REASON_KNOB_OUT_OF_RANGE));
 }
 
 TEST_F(LoopTest, PausesWhereItIsAndResumesToTheLastTargetThatLayAhead) {

@@ -1,22 +1,32 @@
-// How parameters follow from a gradient.
+// How parameters follow from gradients. In the formulas of the rules θ are the parameters, η is eta, λ weight_decay,
+// and g the gradient as ShapedGradient gives it; operations on vectors are element by element.
 #ifndef PILOTHOUSE_TRAINER_OPTIM_UPDATE_RULE_H_
 #define PILOTHOUSE_TRAINER_OPTIM_UPDATE_RULE_H_
 
+#include <cstdint>
+#include <memory>
+
 #include "trainer/checkpoint/saved_state.h"
 #include "trainer/net/matrix.h"
+#include "trainer/optim/update_settings.h"
 
 namespace pilothouse::trainer {
 
-// T is float or double. What it keeps from one update to the next, momentum say, it saves as tensors
-// "optimizer.<what>".
+// T is float or double. What it keeps from one update to the next it saves as tensors "optimizer.<what>", with its kind
+// as the text "optimizer". Restore refuses what a rule of another kind, size or precision has saved.
 template <typename T>
 class UpdateRule : public Stateful {
  public:
-  // Makes one step with learning rate `eta`. REQUIRES: parameters.size() == gradient.size(), the same in every call.
-  virtual void Update(double eta, const Vector<T>& gradient, Vector<T>& parameters) = 0;
+  // Makes one update. Once it was called with the same settings, it allocates nothing. REQUIRES: parameters.size() and
+  // gradient.size() are what the rule was made for; the settings of its kind lie within their bounds.
+  virtual void Update(const UpdateSettings& settings, const Vector<T>& gradient, Vector<T>& parameters) = 0;
   // Forgets every update.
   virtual void Reset() = 0;
 };
+
+// A rule of the kind for so many parameters, as before any update. T is float or double.
+template <typename T>
+std::unique_ptr<UpdateRule<T>> MakeUpdateRule(OptimizerKind kind, int64_t parameters);
 
 }  // namespace pilothouse::trainer
 

@@ -90,9 +90,9 @@ absl::Status BeginFork(const std::string& directory, const RunHistory& history, 
   const absl::StatusOr<SavedState> saved = ReadCheckpoint(absl::StrCat(directory, "/", file), base->report.sha256());
   if (!saved.ok()) return saved.status();
   // The spec says what the run this one was forked from began with; where it was then, only the checkpoint does.
-  RunState state(Knobs(), /*first_target=*/0, BatchSizes(), TimePoint());
+  RunState state(begin.knobs, /*first_target=*/0, BatchSizes(), TimePoint());
   if (absl::Status restored = state.Restore(*saved); !restored.ok()) return restored;
-  begin = {.batch = state.batch, .eta = state.knobs.eta, .loss = state.loss};
+  begin = {.batch = state.batch, .knobs = state.knobs, .loss = state.loss};
   return learner.Restore(*saved);
 }
 
@@ -110,7 +110,7 @@ absl::StatusOr<ReplayResult> Replay(const ReplayOptions& options) {
   const absl::StatusOr<std::unique_ptr<Learner>> learner =
       LearnerOf(options, *plan, history->spec().data(), history->data_sha256());
   if (!learner.ok()) return learner.status();
-  LearningPosition begin{.batch = 0, .eta = plan->knobs.eta, .loss = std::nullopt};
+  LearningPosition begin{.batch = 0, .knobs = plan->knobs, .loss = std::nullopt};
   std::string base;
   if (history->spec().has_parent()) {
     absl::Status begun = BeginFork(options.directory, *history, **learner, begin, base);

@@ -5,11 +5,12 @@
 #include <limits>
 
 #include "pilothouse/v1/run.pb.h"
+#include "trainer/optim/update_settings.h"
 
 namespace pilothouse::trainer {
 
 bool ChangesLearning(const v1::Change& change) {
-  return change.has_parameters() || (change.has_knob() && change.knob().name() == "eta");
+  return change.has_parameters() || (change.has_knob() && IsUpdateSetting(change.knob().name()));
 }
 
 ReplayPlan::ReplayPlan(const RunHistory& history) {

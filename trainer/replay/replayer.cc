@@ -107,7 +107,7 @@ void Replayer::Advance(int64_t batch) {
     int64_t trained = now_.batch;
     double loss = 0;
     do {
-      loss = learner_.Step(++trained, now_.eta);
+      loss = learner_.Step(++trained, now_.knobs.update);
     } while (trained < stop);
     result_.batches += trained - now_.batch;
     now_.batch = trained;
@@ -146,7 +146,7 @@ absl::Status Replayer::TakeControl(const v1::Event& event) {
   if (!ChangesLearning(control.change())) return absl::OkStatus();
   BeforeLeaving();
   ++changes_;
-  if (control.change().has_knob()) now_.eta = control.value();
+  if (control.change().has_knob()) now_.knobs.Set(control.change().knob().name(), control.value());
   if (control.change().has_parameters() && !differs()) ApplyParameters(event);
   return absl::OkStatus();
 }

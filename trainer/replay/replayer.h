@@ -12,6 +12,7 @@
 #include "pilothouse/v1/event.pb.h"
 #include "trainer/channel/run_history.h"
 #include "trainer/checkpoint/saved_state.h"
+#include "trainer/loop/knobs.h"
 #include "trainer/loop/learner.h"
 #include "trainer/replay/replay_plan.h"
 #include "trainer/replay/replay_result.h"
@@ -21,7 +22,7 @@ namespace pilothouse::trainer {
 // Where a learner is: which batch it has done, and what its next steps are made with.
 struct LearningPosition {
   int64_t batch = 0;
-  double eta = 0;
+  Knobs knobs;
   // Of `batch`. Unset: not known.
   std::optional<double> loss;
 };

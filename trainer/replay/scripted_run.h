@@ -21,6 +21,7 @@
 #include "trainer/channel/run_spec.h"
 #include "trainer/checkpoint/file_hash.h"
 #include "trainer/checkpoint/saved_state.h"
+#include "trainer/loop/knobs.h"
 #include "trainer/loop/learner.h"
 #include "trainer/replay/replay.h"
 
@@ -66,7 +67,7 @@ class ScriptedRun {
     absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(*plan, DataFiles{table_, "", ""});
     EXPECT_TRUE(learner.ok()) << learner.status();
     learner_ = *std::move(learner);
-    eta_ = plan->knobs.eta;
+    knobs_ = plan->knobs;
   }
 
   JournalFixture& journal() { return journal_; }
@@ -78,21 +79,22 @@ class ScriptedRun {
   uint64_t TrainTo(int64_t batch) {
     uint64_t sequence = 0;
     while (batch_ < batch) {
-      left_[batch_] = {SavedStateOf(*learner_), eta_};
-      const double loss = learner_->Step(++batch_, eta_);
+      left_[batch_] = {SavedStateOf(*learner_), knobs_};
+      const double loss = learner_->Step(++batch_, knobs_.update);
       v1::Event event = EventNow();
       event.mutable_loss()->set_value(loss);
       sequence = journal_.Add(event);
     }
     return sequence;
   }
-  uint64_t Eta(double eta) {
+  uint64_t Eta(double eta) { return Knob("eta", eta); }
+  uint64_t Knob(const std::string& name, double value) {
     v1::Event event = ControlNow();
     v1::KnobChange& knob = *event.mutable_control()->mutable_change()->mutable_knob();
-    knob.set_name("eta");
-    knob.set_value(eta);
-    event.mutable_control()->set_value(eta);
-    eta_ = eta;
+    knob.set_name(name);
+    knob.set_value(value);
+    event.mutable_control()->set_value(value);
+    knobs_.Set(name, value);
     return journal_.Add(event);
   }
   uint64_t Pause() {
@@ -148,7 +150,7 @@ class ScriptedRun {
     const uint64_t sequence = journal_.Add(event);
     if (batch < batch_) {
       EXPECT_TRUE(learner_->Restore(left_.at(batch).learner).ok());
-      eta_ = left_.at(batch).eta;
+      knobs_ = left_.at(batch).knobs;
       batch_ = batch;
     }
     ++line_;
@@ -167,7 +169,7 @@ class ScriptedRun {
   // As the learner was when the batch after it was about to be trained.
   struct Left {
     SavedState learner;
-    double eta = 0;
+    Knobs knobs;
   };
 
   v1::Event EventNow() const {
@@ -185,7 +187,7 @@ class ScriptedRun {
   const std::string table_;
   std::unique_ptr<Learner> learner_;
   int64_t batch_ = 0;
-  double eta_ = 0;
+  Knobs knobs_;
   int64_t controls_ = 0;
   int64_t line_ = 0;
   std::map<int64_t, Left> left_;

@@ -1,0 +1,42 @@
+// Adagrad, as torch.optim.Adagrad without decay of the learning rate: steps along the gradient, divided by the root of
+// the sum s of all its squares. With ε epsilon:
+//
+//   s ← s + g²    θ ← θ − η·g / (√s + ε)
+#ifndef PILOTHOUSE_TRAINER_OPTIM_ADAGRAD_H_
+#define PILOTHOUSE_TRAINER_OPTIM_ADAGRAD_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "trainer/checkpoint/saved_state.h"
+#include "trainer/net/matrix.h"
+#include "trainer/optim/kept_vectors.h"
+#include "trainer/optim/shaped_gradient.h"
+#include "trainer/optim/update_rule.h"
+
+namespace pilothouse::trainer {
+
+// Keeps s, as "square_sum", which begins with 0. T is float or double.
+template <typename T>
+class Adagrad final : public UpdateRule<T> {
+ public:
+  explicit Adagrad(int64_t parameters) : kept_(OptimizerKind::kAdagrad, parameters, {"square_sum"}, false) {}
+
+  void Update(const UpdateSettings& settings, const Vector<T>& gradient, Vector<T>& parameters) override {
+    const auto g = shaped_.Of(settings, gradient, parameters).array();
+    auto s = kept_[0].array();
+    s += g.square();
+    parameters.array() -= static_cast<T>(settings.eta) * g / (s.sqrt() + static_cast<T>(settings.epsilon));
+  }
+  void Reset() override { kept_.Reset(); }
+  void Save(SavedState& state) const override { kept_.Save(state); }
+  absl::Status Restore(const SavedState& state) override { return kept_.Restore(state); }
+
+ private:
+  ShapedGradient<T> shaped_;
+  KeptVectors<T> kept_;
+};
+
+}  // namespace pilothouse::trainer
+
+#endif  // PILOTHOUSE_TRAINER_OPTIM_ADAGRAD_H_
