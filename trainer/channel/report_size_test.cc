@@ -41,7 +41,7 @@ std::vector<Report> OneOfEachKind() {
 
 TEST(ReportSize, IsAtLeastThatOfItsMessageAndNotManyTimesAsMuch) {
   for (Report& report : OneOfEachKind()) {
-    report.knobs.emplace();
+    report.knobs = Knobs::UsualOf(OptimizerKind::kAdam);
     const int64_t message = MessageBytes(report);
     EXPECT_GE(SizeOf(report), message) << "kind " << report.kind.index();
     EXPECT_LE(SizeOf(report), 2 * message + 4096) << "kind " << report.kind.index();

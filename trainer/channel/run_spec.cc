@@ -13,6 +13,7 @@
 #include "trainer/channel/fork_point.h"
 #include "trainer/channel/messages.h"
 #include "trainer/channel/plugin_messages.h"
+#include "trainer/channel/run_knobs.h"
 #include "trainer/channel/run_past.h"
 #include "trainer/data/dataset.h"
 
@@ -20,8 +21,6 @@ namespace pilothouse::trainer {
 namespace {
 
 constexpr char kSpec[] = "spec";
-constexpr double kNanosPerSecond = 1e9;
-constexpr int kMaxNanos = 999'999'999;
 
 absl::Status Invalid(absl::string_view field, absl::string_view message) {
   return MakeError(v1::ERROR_REASON_SPEC_INVALID, field, message);
@@ -160,71 +159,21 @@ absl::StatusOr<LearnerSpec> PlanLearner(const v1::RunSpec& spec) {
   return learner;
 }
 
-absl::StatusOr<double> LossInterval(const google::protobuf::Duration& duration) {
-  const double seconds = static_cast<double>(duration.seconds()) + duration.nanos() / kNanosPerSecond;
-  const bool well_formed = duration.nanos() >= -kMaxNanos && duration.nanos() <= kMaxNanos;
-  if (well_formed && seconds >= 0 && seconds <= kMaxLossIntervalSeconds) return seconds;
-  return MakeError(
-      v1::ERROR_REASON_INTERVAL_INVALID, "report.loss_interval",
-      absl::StrCat("The loss interval lies between 0 and ", kMaxLossIntervalSeconds, " seconds; got ", seconds, "."),
-      {{"value", absl::StrCat(seconds)}});
-}
-
-absl::Status CheckEvery(int64_t every, absl::string_view field) {
-  if (every >= -kMaxTarget && every <= kMaxTarget) return absl::OkStatus();
-  return Invalid(field, absl::StrCat("Every how many batches to report is at most 2^53; got ", every, "."));
-}
-
-absl::StatusOr<Knobs> PlanKnobs(const v1::RunSpec& spec, int64_t parameters) {
-  Knobs knobs;
-  if (spec.has_eta()) knobs.update.eta = spec.eta();
-  if (absl::Status status = CheckEta(knobs.update.eta, "eta"); !status.ok()) return status;
-  const v1::ReportSpec& report = spec.report();
-  if (report.has_loss_interval()) {
-    const absl::StatusOr<double> interval = LossInterval(report.loss_interval());
-    if (!interval.ok()) return interval.status();
-    knobs.loss_interval = *interval;
-  }
-  if (absl::Status status = CheckEvery(report.loss_every(), "report.loss_every"); !status.ok()) return status;
-  if (absl::Status status = CheckEvery(report.state_every(), "report.state_every"); !status.ok()) return status;
-  knobs.loss_every = report.loss_every();
-  knobs.state_every = report.state_every();
-  absl::Status status = CheckStateEvery(knobs.state_every, parameters, "report.state_every");
-  if (!status.ok()) return status;
-  return knobs;
-}
-
-absl::StatusOr<double> CheckpointInterval(const google::protobuf::Duration& duration) {
-  const double seconds = static_cast<double>(duration.seconds()) + duration.nanos() / kNanosPerSecond;
-  if (seconds >= 0 && seconds <= kMaxCheckpointIntervalSeconds) return seconds;
-  return MakeError(v1::ERROR_REASON_CHECKPOINTS_INVALID, "checkpoints.interval",
-                   absl::StrCat("The time between two checkpoints lies between 0 (none by time) and ",
-                                kMaxCheckpointIntervalSeconds, " seconds; got ", seconds, "."),
-                   {{"value", absl::StrCat(seconds)}});
-}
-
-absl::Status PlanCheckpoints(const v1::RunSpec& spec, RunPlan& plan) {
+absl::StatusOr<CheckpointRetention> PlanRetention(const v1::RunSpec& spec) {
   const v1::CheckpointSpec& checkpoints = spec.checkpoints();
-  if (checkpoints.has_interval()) {
-    const absl::StatusOr<double> interval = CheckpointInterval(checkpoints.interval());
-    if (!interval.ok()) return interval.status();
-    plan.knobs.checkpoint_interval = *interval;
-  }
-  if (absl::Status status = CheckEvery(checkpoints.every(), "checkpoints.every"); !status.ok()) return status;
-  plan.knobs.checkpoint_every = checkpoints.every();
   const bool holds_out = spec.data().has_validation_fraction() || spec.data().has_validation_examples();
-  plan.retention = {
+  const CheckpointRetention retention{
       .keep_last = checkpoints.has_keep_last() ? checkpoints.keep_last() : CheckpointRetention().keep_last,
       .keep_every = checkpoints.keep_every(),
       .keep_best = checkpoints.has_keep_best() ? checkpoints.keep_best() : holds_out};
-  const bool in_range = plan.retention.keep_last >= 1 && plan.retention.keep_last <= kMaxKeepLast &&
-                        plan.retention.keep_every >= 0 && plan.retention.keep_every <= kMaxTarget;
-  if (in_range) return absl::OkStatus();
+  const bool in_range = retention.keep_last >= 1 && retention.keep_last <= kMaxKeepLast && retention.keep_every >= 0 &&
+                        retention.keep_every <= kMaxTarget;
+  if (in_range) return retention;
   return MakeError(v1::ERROR_REASON_CHECKPOINTS_INVALID, "checkpoints",
                    absl::StrCat("Of checkpoints, keep_last from 1 to ", kMaxKeepLast,
                                 " are kept, and those at multiples of keep_every, 0 (off) or more; got ",
-                                plan.retention.keep_last, " and ", plan.retention.keep_every, "."),
-                   {{"value", absl::StrCat(plan.retention.keep_last)}});
+                                retention.keep_last, " and ", retention.keep_every, "."),
+                   {{"value", absl::StrCat(retention.keep_last)}});
 }
 
 absl::StatusOr<std::vector<PluginSpec>> PlanPlugins(const v1::RunSpec& spec) {
@@ -247,13 +196,14 @@ absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
   if (!knobs.ok()) return knobs.status();
   absl::StatusOr<std::vector<PluginSpec>> plugins = PlanPlugins(spec);
   if (!plugins.ok()) return plugins.status();
-  RunPlan plan{.learner = *std::move(learner),
-               .target_columns = {spec.data().target_columns().begin(), spec.data().target_columns().end()},
-               .knobs = *std::move(knobs),
-               .plugins = *std::move(plugins),
-               .retention = {}};
-  if (absl::Status checkpoints = PlanCheckpoints(spec, plan); !checkpoints.ok()) return checkpoints;
-  return plan;
+  const absl::StatusOr<CheckpointRetention> retention = PlanRetention(spec);
+  if (!retention.ok()) return retention.status();
+  learner->optimizer = knobs->optimizer;
+  return RunPlan{.learner = *std::move(learner),
+                 .target_columns = {spec.data().target_columns().begin(), spec.data().target_columns().end()},
+                 .knobs = *std::move(knobs),
+                 .plugins = *std::move(plugins),
+                 .retention = *retention};
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ struct RunPlan {
 inline constexpr int kMaxKeepLast = 1000;
 
 // Checks everything that can be checked without the data. Error fields begin with "spec.". Pure and thread-safe.
-// Errors: SPEC_INVALID, NET_INVALID, ETA_INVALID, INTERVAL_INVALID, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID.
+// Errors: SPEC_INVALID, NET_INVALID, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID and those of PlanKnobs.
 absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec);
 
 // Reads the data and builds the network. Errors as of ReadTable, ReadArrays and MakeLearner.

@@ -9,6 +9,7 @@
 #include <limits>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 
@@ -73,6 +74,40 @@ TEST(PlanRun, TakesOverWhatIsSaid) {
   EXPECT_EQ(plan->knobs.state_every, 20);
 }
 
+TEST(PlanRun, TakesEveryOptimizerWithItsUsualSettings) {
+  for (int number = 1; number < v1::OptimizerKind_ARRAYSIZE; ++number) {
+    const auto kind = static_cast<v1::OptimizerKind>(number);
+    v1::RunSpec spec = GoodSpec();
+    spec.mutable_optimizer()->set_kind(kind);
+    const absl::StatusOr<RunPlan> plan = PlanRun(spec);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_EQ(absl::AsciiStrToLower(v1::OptimizerKind_Name(kind)),
+              absl::StrCat("optimizer_kind_", Name(plan->learner.optimizer)));
+    EXPECT_EQ(plan->knobs.optimizer, plan->learner.optimizer);
+    EXPECT_EQ(plan->knobs.update.eta, UsualSettings(plan->learner.optimizer).eta);
+  }
+}
+
+TEST(PlanRun, TakesTheSettingsOfItsOptimizer) {
+  const absl::StatusOr<RunPlan> plan = PlanRun(Merged(R"(
+      optimizer { kind: OPTIMIZER_KIND_ADAM settings { key: "beta1" value: 0.95 } settings { key: "clip_norm" value: 2 } }
+      checkpoints { every: 7 } eta: 0.5)"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->knobs.update.eta, 0.5);
+  EXPECT_EQ(plan->knobs.update.beta1, 0.95);
+  EXPECT_EQ(plan->knobs.update.beta2, 0.999);
+  EXPECT_EQ(plan->knobs.update.clip_norm, 2);
+  EXPECT_EQ(plan->knobs.checkpoint_every, 7);
+}
+
+TEST(PlanRun, SaysWhichSettingsAnOptimizerHas) {
+  const v1::Error error = ToError(
+      PlanRun(Merged("optimizer { kind: OPTIMIZER_KIND_MOMENTUM settings { key: 'beta1' value: 0.5 } }")).status());
+  EXPECT_EQ(error.metadata().at("known"), "momentum, weight_decay, clip_norm, clip_value");
+  EXPECT_EQ(error.message(),
+            "The optimizer momentum has no setting \"beta1\". It has: momentum, weight_decay, clip_norm, clip_value.");
+}
+
 struct BadSpec {
   const char* text;
   v1::ErrorReason reason;
@@ -110,6 +145,17 @@ INSTANTIATE_TEST_SUITE_P(
         BadSpec{"eta: -0.1", v1::ERROR_REASON_ETA_INVALID, "spec.eta"},
         BadSpec{"eta: nan", v1::ERROR_REASON_ETA_INVALID, "spec.eta"},
         BadSpec{"eta: inf", v1::ERROR_REASON_ETA_INVALID, "spec.eta"},
+        BadSpec{"optimizer { kind: 99 }", v1::ERROR_REASON_SPEC_INVALID, "spec.optimizer.kind"},
+        BadSpec{"optimizer { settings { key: 'momentum' value: 0.9 } }", v1::ERROR_REASON_SPEC_INVALID,
+                "spec.optimizer.settings[momentum]"},
+        BadSpec{"optimizer { settings { key: 'eta' value: 0.1 } }", v1::ERROR_REASON_SPEC_INVALID,
+                "spec.optimizer.settings[eta]"},
+        BadSpec{"optimizer { settings { key: 'loss_every' value: 1 } }", v1::ERROR_REASON_SPEC_INVALID,
+                "spec.optimizer.settings[loss_every]"},
+        BadSpec{"optimizer { kind: OPTIMIZER_KIND_NESTEROV settings { key: 'momentum' value: 1 } }",
+                v1::ERROR_REASON_KNOB_OUT_OF_RANGE, "spec.optimizer.settings[momentum]"},
+        BadSpec{"optimizer { settings { key: 'weight_decay' value: nan } }", v1::ERROR_REASON_KNOB_OUT_OF_RANGE,
+                "spec.optimizer.settings[weight_decay]"},
         BadSpec{"batch_size: 0", v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size"},
         BadSpec{"batch_size: -5", v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size"},
         BadSpec{"batch_size: 4 full_batch: true", v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size"},

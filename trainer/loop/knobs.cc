@@ -46,16 +46,6 @@ absl::Status UnknownKnob(absl::string_view name, const std::vector<KnobFacts>& f
                    {{"name", std::string(name)}, {"known", known}});
 }
 
-absl::Status OutOfRange(const KnobFacts& knob, double value) {
-  return MakeError(v1::ERROR_REASON_KNOB_OUT_OF_RANGE, "value",
-                   absl::StrCat(knob.name, " takes ", knob.integer ? "a whole number" : "a value", " from ",
-                                knob.minimum, " to ", knob.maximum, "; got ", value, "."),
-                   {{"name", knob.name},
-                    {"value", absl::StrCat(value)},
-                    {"minimum", absl::StrCat(knob.minimum)},
-                    {"maximum", absl::StrCat(knob.maximum)}});
-}
-
 }  // namespace
 
 Knobs Knobs::UsualOf(OptimizerKind optimizer) {
@@ -87,8 +77,7 @@ absl::Status Knobs::Check(absl::string_view name, double value, int64_t paramete
   const std::vector<KnobFacts> facts = Facts();
   for (const KnobFacts& knob : facts) {
     if (knob.name != name) continue;
-    const bool in_range = value >= knob.minimum && value <= knob.maximum;
-    if (!in_range || (knob.integer && value != std::trunc(value))) return OutOfRange(knob, value);
+    if (absl::Status status = CheckRange(knob, value, "value"); !status.ok()) return status;
     if (name == kStateEvery) return CheckStateEvery(static_cast<int64_t>(value), parameters, "value");
     return absl::OkStatus();
   }
@@ -104,6 +93,18 @@ void Knobs::Set(absl::string_view name, double value) {
   if (name == kStateEvery) state_every = static_cast<int64_t>(value);
   if (name == kCheckpointInterval) checkpoint_interval = value;
   if (name == kCheckpointEvery) checkpoint_every = static_cast<int64_t>(value);
+}
+
+absl::Status CheckRange(const KnobFacts& knob, double value, absl::string_view field) {
+  const bool in_range = value >= knob.minimum && value <= knob.maximum;
+  if (in_range && (!knob.integer || value == std::trunc(value))) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_KNOB_OUT_OF_RANGE, field,
+                   absl::StrCat(knob.name, " takes ", knob.integer ? "a whole number" : "a value", " from ",
+                                knob.minimum, " to ", knob.maximum, "; got ", value, "."),
+                   {{"name", knob.name},
+                    {"value", absl::StrCat(value)},
+                    {"minimum", absl::StrCat(knob.minimum)},
+                    {"maximum", absl::StrCat(knob.maximum)}});
 }
 
 absl::Status CheckEta(double eta, absl::string_view field) {

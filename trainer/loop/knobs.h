@@ -59,6 +59,9 @@ struct Knobs {
   void Set(absl::string_view name, double value);
 };
 
+// OK if the knob takes the value, else KNOB_OUT_OF_RANGE blaming `field`.
+absl::Status CheckRange(const KnobFacts& knob, double value, absl::string_view field);
+
 // OK if eta is finite and above 0, else ETA_INVALID blaming `field`.
 absl::Status CheckEta(double eta, absl::string_view field);
 

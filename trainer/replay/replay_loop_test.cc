@@ -28,8 +28,10 @@ void AddPlugin(v1::RunSpec& spec, const std::string& kind, const std::string& sc
 }
 
 // Everything is reported, checkpoints are made, plugins measure and steer.
-v1::RunSpec BusySpec() {
+v1::RunSpec BusySpec(v1::OptimizerKind optimizer) {
   v1::RunSpec spec = CircleSpec();
+  spec.mutable_optimizer()->set_kind(optimizer);
+  spec.set_eta(optimizer == v1::OPTIMIZER_KIND_ADAM ? 0.02 : 0.5);
   spec.mutable_report()->set_loss_every(1);
   spec.mutable_report()->set_state_every(10);
   spec.mutable_checkpoints()->set_every(16);
@@ -41,19 +43,21 @@ v1::RunSpec BusySpec() {
   return spec;
 }
 
-class ReplayLoopTest : public testing::Test {
+class ReplayLoopTest : public testing::TestWithParam<v1::OptimizerKind> {
  protected:
   ReplayLoopTest() { std::ofstream(table_) << CircleTable(); }
   ~ReplayLoopTest() override { std::filesystem::remove(table_); }
 
-  // To 60, back to 37, with another eta to 100, and the end.
+  // To 60, back to 37, with another eta and other settings of the optimizer to 100, and the end.
   static void Steer(LivingRun& run) {
     run.welcome().set_target(60);
     run.on_event = [&run](const v1::Event& event) {
       if (!event.has_status() || event.status().status() != v1::RUN_STATUS_IDLE) return;
       if (event.batch() == 60) run.Ask("back", RewindChange{37, "first"});
       if (event.batch() == 37) {
-        run.Ask("eta", KnobChange{"eta", 0.3});
+        run.Ask("eta", KnobChange{"eta", 0.03});
+        run.Ask("decay", KnobChange{"weight_decay", 0.01});
+        if (GetParam() == v1::OPTIMIZER_KIND_ADAM) run.Ask("beta1", KnobChange{"beta1", 0.7});
         run.Ask("on", TargetChange{TargetChange::Kind::kBatch, 100});
       }
       if (event.batch() == 100) run.Ask("stop", StopChange{});
@@ -76,22 +80,22 @@ class ReplayLoopTest : public testing::Test {
   const std::string table_ = absl::StrCat(testing::TempDir(), "/replay-loop-", getpid(), ".csv");
 };
 
-TEST_F(ReplayLoopTest, ARunWithPluginsThatIsTakenBackIsIdentical) {
-  LivingRun run(BusySpec(), table_);
+TEST_P(ReplayLoopTest, ARunWithPluginsThatIsTakenBackIsIdentical) {
+  LivingRun run(BusySpec(GetParam()), table_);
   Steer(run);
   run.Live();
   EXPECT_EQ(run.last().status, RunStatus::kStopped) << run.last().message;
   ExpectIdentical(run);
 }
 
-TEST_F(ReplayLoopTest, ARunWhoseTrainerDiesAnywhereComesBackToTheSameCurve) {
-  LivingRun undisturbed(BusySpec(), table_);
+TEST_P(ReplayLoopTest, ARunWhoseTrainerDiesAnywhereComesBackToTheSameCurve) {
+  LivingRun undisturbed(BusySpec(GetParam()), table_);
   Steer(undisturbed);
   undisturbed.Live();
   const size_t count = undisturbed.events().size();
   for (size_t dies_after = 5; dies_after < count; dies_after += count / 12) {
     SCOPED_TRACE(absl::StrCat("dies after ", dies_after, " events"));
-    LivingRun run(BusySpec(), table_);
+    LivingRun run(BusySpec(GetParam()), table_);
     Steer(run);
     run.Live(dies_after);
     run.Live();
@@ -101,11 +105,11 @@ TEST_F(ReplayLoopTest, ARunWhoseTrainerDiesAnywhereComesBackToTheSameCurve) {
   }
 }
 
-TEST_F(ReplayLoopTest, AForkOfABranchIsIdentical) {
-  LivingRun parent(BusySpec(), table_);
+TEST_P(ReplayLoopTest, AForkOfABranchIsIdentical) {
+  LivingRun parent(BusySpec(GetParam()), table_);
   Steer(parent);
   parent.Live();
-  v1::RunSpec spec = BusySpec();
+  v1::RunSpec spec = BusySpec(GetParam());
   spec.set_seed(11);
   spec.mutable_parent()->set_run_id("parent");
   spec.mutable_parent()->set_batch(45);
@@ -115,9 +119,12 @@ TEST_F(ReplayLoopTest, AForkOfABranchIsIdentical) {
   point.set_directory(parent.journal().directory());
   point.set_batch(45);
   point.set_branch("first");
-  v1::KnobChange& eta = *point.add_knobs();
-  eta.set_name("eta");
-  eta.set_value(0.05);
+  const std::string other = GetParam() == v1::OPTIMIZER_KIND_ADAM ? "beta2" : "clip_norm";
+  for (const std::string& name : {std::string("eta"), other}) {
+    v1::KnobChange& knob = *point.add_knobs();
+    knob.set_name(name);
+    knob.set_value(0.05);
+  }
   fork.welcome().set_target(80);
   fork.on_event = [&fork](const v1::Event& event) {
     if (event.has_status() && event.status().status() == v1::RUN_STATUS_IDLE) fork.Ask("stop", StopChange{});
@@ -131,6 +138,10 @@ TEST_F(ReplayLoopTest, AForkOfABranchIsIdentical) {
   EXPECT_EQ(result->losses, 35);
   EXPECT_THAT(ToText(*result), HasSubstr("begins at batch 45 of run parent, with checkpoints/"));
 }
+
+INSTANTIATE_TEST_SUITE_P(Optimizers, ReplayLoopTest,
+                         testing::Values(v1::OPTIMIZER_KIND_GRADIENT_DESCENT, v1::OPTIMIZER_KIND_ADAM),
+                         [](const auto& test) { return v1::OptimizerKind_Name(test.param); });
 
 }  // namespace
 }  // namespace pilothouse::trainer

@@ -76,6 +76,28 @@ TEST(ReplayTest, RunsOfEveryKindAreIdentical) {
   }
 }
 
+TEST(ReplayTest, RunsOfEveryOptimizerAreIdenticalAndTheirSettingsCount) {
+  for (int number = 1; number < v1::OptimizerKind_ARRAYSIZE; ++number) {
+    const auto kind = static_cast<v1::OptimizerKind>(number);
+    SCOPED_TRACE(v1::OptimizerKind_Name(kind));
+    v1::RunSpec spec = CircleSpec();
+    spec.mutable_optimizer()->set_kind(kind);
+    spec.clear_eta();
+    ScriptedRun run(spec);
+    run.TrainTo(10);
+    const uint64_t decay = run.Knob("weight_decay", 0.1);
+    run.Tell(run.CheckpointNow());
+    run.TrainTo(20);
+    run.Rewind(15, "first");
+    run.Knob("clip_value", 0.05);
+    run.TrainTo(30);
+    run.State();
+    EXPECT_FALSE(ReplayOf(run).difference.has_value()) << ToText(ReplayOf(run));
+    run.journal().Rewrite(decay, [](v1::Event& event) { event.mutable_control()->set_value(0.2); });
+    EXPECT_TRUE(ReplayOf(run).difference.has_value()) << "the change was not taken up";
+  }
+}
+
 TEST(ReplayTest, ARunThatDivergedIsIdentical) {
   v1::RunSpec spec = CircleSpec();
   spec.mutable_network()->set_shorthand("2x8x1");
