@@ -72,6 +72,7 @@ struct StartArguments {
   bool standardize = false;
   v1::LossFunction loss = v1::LOSS_FUNCTION_UNSPECIFIED;
   std::optional<double> eta;
+  std::optional<v1::OptimizerSpec> optimizer;
   // "full" or a number of examples.
   std::optional<int64_t> batch_size;
   bool full_batch = false;

@@ -56,6 +56,32 @@ TEST(StartArguments, LeaveUnsetWhatWasNotSaid) {
   EXPECT_EQ(BuildStartRequest(uploaded.start, "").spec().batch_size(), 8);
 }
 
+TEST(StartArguments, TakeAnOptimizerWithItsSettings) {
+  const absl::StatusOr<v1::OptimizerSpec> spec = ParseOptimizer("  adam beta1=0.95\tweight_decay=1e-2 ");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->kind(), v1::OPTIMIZER_KIND_ADAM);
+  EXPECT_EQ(spec->settings().size(), 2u);
+  EXPECT_EQ(spec->settings().at("beta1"), 0.95);
+  EXPECT_EQ(spec->settings().at("weight_decay"), 0.01);
+  const Arguments plain = Parse("start --net 2x1 --dataset x --loss mse --optimizer Gradient_Descent");
+  EXPECT_EQ(BuildStartRequest(plain.start, "").spec().optimizer().kind(), v1::OPTIMIZER_KIND_GRADIENT_DESCENT);
+  const Arguments without = Parse("start --net 2x1 --dataset x --loss mse");
+  EXPECT_FALSE(BuildStartRequest(without.start, "").spec().has_optimizer());
+}
+
+TEST(StartArguments, RefuseWhatIsNoOptimizer) {
+  const std::pair<const char*, const char*> wrong[] = {{"", "one of gradient-descent, momentum"},
+                                                       {"adammm", "one of gradient-descent, momentum"},
+                                                       {"adam beta1", "momentum=0.9"},
+                                                       {"adam beta1=fast", "a finite number"},
+                                                       {"adam beta1=0.5 beta1=0.6", "is given twice"},
+                                                       {"adam eta=0.1", "--eta"},
+                                                       {"beta1=0.5 adam", "one of gradient-descent, momentum"}};
+  for (const auto& [text, part] : wrong) {
+    EXPECT_TRUE(absl::StrContains(ParseOptimizer(text).status().message(), part)) << text;
+  }
+}
+
 TEST(StartArguments, NeedExactlyOneSourceOfData) {
   EXPECT_TRUE(absl::StrContains(Refusal("start --net 2x1 --loss mse"), "one source"));
   EXPECT_TRUE(absl::StrContains(Refusal("start --net 2x1 --loss mse --dataset a --server-file b"), "one source"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <utility>
@@ -56,9 +57,26 @@ end
 complete -c pilot -f -a '(__pilot_complete)'
 )";
 
+// Those that every run has, and those that some optimizers have.
+constexpr const char* kKnobs[] = {"eta",
+                                  "loss_interval",
+                                  "loss_every",
+                                  "state_every",
+                                  "checkpoint_interval",
+                                  "checkpoint_every",
+                                  "weight_decay",
+                                  "clip_norm",
+                                  "clip_value",
+                                  "momentum",
+                                  "beta1",
+                                  "beta2",
+                                  "epsilon",
+                                  "rho"};
+
 const std::map<std::string, std::vector<std::string>>& OptionValues() {
   static const auto& values = *new std::map<std::string, std::vector<std::string>>{
       {"--loss", {"cross-entropy", "binary-cross-entropy", "mse", "half-mse"}},
+      {"--optimizer", {"gradient-descent", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad"}},
       {"--precision", {"float32", "float64"}},
       {"--initializer", {"scaled", "normal"}},
       {"--batch-size", {"full"}},
@@ -154,8 +172,7 @@ std::vector<std::string> Complete(const std::vector<std::string>& words,
   std::vector<std::string> candidates;
   if (TakesRun(before.command) && before.positionals == 0) candidates = run_ids(before.address);
   if (before.command == "set" && before.positionals <= 1) {
-    candidates.insert(candidates.end(),
-                      {"eta", "loss_interval", "loss_every", "state_every", "checkpoint_interval", "checkpoint_every"});
+    candidates.insert(candidates.end(), std::begin(kKnobs), std::end(kKnobs));
   }
   return Beginning(typed, candidates);
 }

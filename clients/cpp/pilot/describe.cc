@@ -44,6 +44,12 @@ std::string StatusWord(v1::RunStatus status) {
   return std::string(absl::StripPrefix(name, "RUN_STATUS_"));
 }
 
+std::string OptimizerWord(v1::OptimizerKind kind) {
+  const std::string& name =
+      v1::OptimizerKind_Name(kind == v1::OPTIMIZER_KIND_UNSPECIFIED ? v1::OPTIMIZER_KIND_GRADIENT_DESCENT : kind);
+  return absl::AsciiStrToLower(absl::StripPrefix(name, "OPTIMIZER_KIND_"));
+}
+
 std::string IdleReasonText(v1::IdleReason reason) {
   switch (reason) {
     case v1::IDLE_REASON_TARGET_REACHED:
@@ -148,6 +154,7 @@ std::string RunPage(const v1::Run& run, absl::Time now) {
   if (!run.status_message().empty()) {
     rows.insert(rows.begin() + 2, {"", PrintableLines(run.status_message(), " | ")});
   }
+  if (run.has_spec()) rows.push_back({"optimizer", OptimizerWord(run.spec().optimizer().kind())});
   if (run.has_end_time()) rows.push_back({"ended", FormatDateTime(run.end_time())});
   const v1::RunFacts& facts = run.facts();
   if (facts.parameters() > 0) {

@@ -15,6 +15,8 @@ namespace pilothouse::client {
 
 // "TRAINING".
 std::string StatusWord(v1::RunStatus status);
+// "adam", "gradient_descent"; what nothing says is gradient descent.
+std::string OptimizerWord(v1::OptimizerKind kind);
 // "target reached"; empty for a run that is not idle.
 std::string IdleReasonText(v1::IdleReason reason);
 // "IDLE (target reached)".

@@ -188,7 +188,11 @@ void Grammar::AddStartTraining(CLI::App* start) {
   const auto group = [](CLI::Option* option) { option->group("Training"); };
   AddValue(start, "--loss", ParseLoss, &given.loss, "LOSS", "cross-entropy, binary-cross-entropy, mse or half-mse")
       ->required();
-  group(AddValue(start, "--eta", ParseEta, &given.eta, "NUMBER", "Learning rate (default 0.1)"));
+  group(AddValue(start, "--eta", ParseEta, &given.eta, "NUMBER",
+                 "Learning rate (default 0.1; 0.001 for adam, adamw and rmsprop, 0.01 for adagrad)"));
+  group(AddValue(start, "--optimizer", ParseOptimizer, &given.optimizer, "SPEC",
+                 "How parameters are updated: 'KIND [name=value …]', KIND being gradient-descent (default), momentum, "
+                 "nesterov, adam, adamw, rmsprop or adagrad"));
   group(start
             ->add_option_function<std::string>(
                 "--batch-size",

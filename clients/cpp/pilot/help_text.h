@@ -37,7 +37,11 @@ inline constexpr char kStartText[] =
     R"(Start a run
 A run is a network, data and a loss. The network is written as its widths, separated by x, each but the first followed
 by the letter of its activation: t tanh, r ReLU, s sigmoid, g GELU, none: linear. 64x128rx10 takes 64 inputs, has 128
-ReLU units and 10 linear outputs. A new run waits at batch 0 unless --batch-to says how far to train.)";
+ReLU units and 10 linear outputs. A new run waits at batch 0 unless --batch-to says how far to train.
+
+The settings of an optimizer are knobs, which `pilot set` changes while the run trains: momentum (momentum, nesterov),
+beta1 and beta2 (adam, adamw), rho (rmsprop), epsilon (the last four kinds), and of all kinds weight_decay, clip_norm and
+clip_value, where 0 is off.)";
 
 inline constexpr char kStartUsage[] = "pilot start --net NET --loss LOSS (--data FILE | --inputs X --targets Y | …)";
 
@@ -50,6 +54,9 @@ inline constexpr char kStartFooter[] = R"(Examples:
 
   Use a file that the service has in its folder of data, and two of its columns as targets:
     pilot start --net 10x32gx2 --server-file house/prices.csv --target-column price --target-column days --loss mse
+
+  Let Adam find the way, with a little weight decay and no gradient longer than 1:
+    pilot start --net 64x128rx10 --data digits.csv --loss cross-entropy --optimizer 'adam weight_decay=0.001 clip_norm=1'
 
   Hold a fifth of the examples out, validate on them every 100 batches, and end when that gets no better:
     pilot start --net 64x128rx10 --data digits.csv --loss cross-entropy --batch-to 50000 --validation 20% \
@@ -110,11 +117,13 @@ inline constexpr char kSetEtaFooter[] = R"(Examples:
 inline constexpr char kSetText[] =
     R"(Change any knob of a run
 Knobs are the settings a run has declared, with their bounds: `pilot state` lists them. eta, loss_interval and
-checkpoint_interval (seconds), loss_every, state_every and checkpoint_every (batches; 0 is off) are knobs of every run.)";
+checkpoint_interval (seconds), loss_every, state_every and checkpoint_every (batches; 0 is off) are knobs of every run,
+and so are weight_decay, clip_norm and clip_value (0 is off); its optimizer may have more: momentum, beta1, rho and others.)";
 
 inline constexpr char kSetFooter[] = R"(Examples:
   pilot set digits loss_interval 0.5
-  pilot set loss_every 1)";
+  pilot set loss_every 1
+  pilot set digits weight_decay 0.01 --at-batch 4000)";
 
 inline constexpr char kBatchToText[] =
     R"(Say how far to train

@@ -224,6 +224,8 @@ TEST_F(Program, CompletesInBash) {
   EXPECT_EQ(complete("pilot start --loss m", 3), "mse\n");
   EXPECT_EQ(complete("pilot start --tar", 2), "--targets\n--target-column\n");
   EXPECT_EQ(complete("pilot set digits loss_e", 3), "loss_every\n");
+  EXPECT_EQ(complete("pilot set digits beta", 3), "beta1\nbeta2\n");
+  EXPECT_EQ(complete("pilot start --optimizer ada", 3), "adam\nadamw\nadagrad\n");
   EXPECT_EQ(complete("pilot start --data " + folder_.Path("so"), 3), folder_.Path("socket") + "\n");
 }
 

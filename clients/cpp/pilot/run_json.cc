@@ -44,6 +44,7 @@ Json RunAsJson(const v1::Run& run) {
                {"resume_target", run.resume_target()},
                {"loss", JsonLoss(run.loss())},
                {"eta", JsonNumber(run.eta())},
+               {"optimizer", run.has_spec() ? Json(OptimizerWord(run.spec().optimizer().kind())) : Json()},
                {"knobs", std::move(knobs)},
                {"last_sequence", run.last_sequence()},
                {"create_time", JsonTime(run.create_time())},

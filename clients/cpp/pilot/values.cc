@@ -128,6 +128,32 @@ absl::StatusOr<v1::LossFunction> ParseLoss(const std::string& text) {
                                             {"half-mse", v1::LOSS_FUNCTION_HALF_MSE}});
 }
 
+absl::StatusOr<v1::OptimizerKind> ParseOptimizerKind(const std::string& text) {
+  return ParseName<v1::OptimizerKind>(text, {{"gradient-descent", v1::OPTIMIZER_KIND_GRADIENT_DESCENT},
+                                             {"momentum", v1::OPTIMIZER_KIND_MOMENTUM},
+                                             {"nesterov", v1::OPTIMIZER_KIND_NESTEROV},
+                                             {"adam", v1::OPTIMIZER_KIND_ADAM},
+                                             {"adamw", v1::OPTIMIZER_KIND_ADAMW},
+                                             {"rmsprop", v1::OPTIMIZER_KIND_RMSPROP},
+                                             {"adagrad", v1::OPTIMIZER_KIND_ADAGRAD}});
+}
+
+absl::StatusOr<v1::OptimizerSpec> ParseOptimizer(const std::string& text) {
+  const std::vector<std::string> words = absl::StrSplit(text, absl::ByAnyChar(" \t\n"), absl::SkipWhitespace());
+  const absl::StatusOr<v1::OptimizerKind> kind = ParseOptimizerKind(words.empty() ? "" : words[0]);
+  if (!kind.ok()) return kind.status();
+  v1::OptimizerSpec spec;
+  spec.set_kind(*kind);
+  for (size_t i = 1; i < words.size(); ++i) {
+    const absl::StatusOr<v1::KnobChange> setting = ParseKnobChange(words[i]);
+    if (!setting.ok()) return setting.status();
+    const auto [place, added] = spec.mutable_settings()->insert({setting->name(), setting->value()});
+    if (!added) return absl::InvalidArgumentError(absl::StrCat(setting->name(), " is given twice; give it once."));
+    if (setting->name() == "eta") return absl::InvalidArgumentError("eta has an option of its own: --eta NUMBER.");
+  }
+  return spec;
+}
+
 absl::StatusOr<v1::Precision> ParsePrecision(const std::string& text) {
   return ParseName<v1::Precision>(text, {{"float32", v1::PRECISION_FLOAT32}, {"float64", v1::PRECISION_FLOAT64}});
 }
@@ -207,7 +233,7 @@ absl::StatusOr<uint64_t> ParseSeed(const std::string& text) {
 
 absl::StatusOr<v1::KnobChange> ParseKnobChange(const std::string& text) {
   const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
-  if (parts.size() != 2 || parts[0].empty()) return Expected("a knob and its value, such as momentum=0.9", text);
+  if (parts.size() != 2 || parts[0].empty()) return Expected("a name and its value, such as momentum=0.9", text);
   const absl::StatusOr<double> value = ParseNumber(parts[1]);
   if (!value.ok()) return value.status();
   v1::KnobChange change;

@@ -49,6 +49,10 @@ absl::StatusOr<absl::Duration> ParseDuration(const std::string& text);
 absl::StatusOr<std::vector<double>> ParseNumbers(const std::string& text);
 // "cross-entropy" (or "cross_entropy"), "binary-cross-entropy", "mse", "half-mse".
 absl::StatusOr<v1::LossFunction> ParseLoss(const std::string& text);
+// "adam", "gradient-descent" (or "gradient_descent").
+absl::StatusOr<v1::OptimizerKind> ParseOptimizerKind(const std::string& text);
+// "KIND [name=value …]": "adam beta1=0.95 weight_decay=0.01". Which settings a kind has, the trainer knows.
+absl::StatusOr<v1::OptimizerSpec> ParseOptimizer(const std::string& text);
 absl::StatusOr<v1::Precision> ParsePrecision(const std::string& text);
 absl::StatusOr<v1::Initializer> ParseInitializer(const std::string& text);
 // "20%" or a fraction such as "0.2", above nothing and below everything; or a whole number of examples from 1 on.

@@ -118,6 +118,7 @@ from pilothouse.history import History, Losses
 from pilothouse.house import House, connect
 from pilothouse.local import local
 from pilothouse.network import Affine, Identity, Map
+from pilothouse.optimizer import Optimizer
 from pilothouse.plugins import (
     Histogram,
     Plugin,
@@ -191,6 +192,7 @@ __all__ = [
     "NetLossMismatch",
     "NoParameters",
     "NoValidationData",
+    "Optimizer",
     "PilothouseError",
     "Plugin",
     "PluginAlreadyExists",

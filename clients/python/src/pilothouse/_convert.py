@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from numpy.typing import ArrayLike, NDArray
 
 from pilothouse import checkpoints, events, types
-from pilothouse._names import enum_member
+from pilothouse._names import enum_member, enum_word
 from pilothouse._plugins import to_histogram, to_plugin_state
 from pilothouse.errors import ArrayDtypeInvalid, ArrayShapeInvalid, IntervalInvalid, PilothouseError
 from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2, run_pb2, tensor_pb2
@@ -118,7 +118,13 @@ def to_state(run: run_pb2.Run, vector: types.FloatArray | None = None) -> types.
         checkpoint_batch=run.checkpoint_batch if run.HasField("checkpoint_batch") else None,
         checkpoint_time=to_datetime(run, "checkpoint_time"),
         restarts=run.restarts,
+        optimizer=_optimizer(run.spec.optimizer.kind) if run.HasField("spec") else "",
     )
+
+
+def _optimizer(kind: int) -> str:
+    """Its name; what nothing says is gradient descent."""
+    return enum_word(run_pb2.OptimizerKind, kind or run_pb2.OPTIMIZER_KIND_GRADIENT_DESCENT).lower()
 
 
 def _to_lineage(lineage: run_pb2.Lineage) -> checkpoints.Lineage:

@@ -24,6 +24,7 @@ from pilothouse._upload import upload
 from pilothouse.checkpoints import Checkpoints
 from pilothouse.errors import PilothouseError, Unreachable
 from pilothouse.network import Net, network_spec
+from pilothouse.optimizer import Optimizer, optimizer_spec
 from pilothouse.plugins import Plugin, PluginKind
 from pilothouse.run import Run
 from pilothouse.types import Dataset, State
@@ -115,6 +116,7 @@ class House:
         data: Data,
         loss: str,
         eta: float | None = None,
+        optimizer: Optimizer | str | None = None,
         batch_size: int | str | None = None,
         target_columns: Iterable[str | int] | None = None,
         standardize: bool = False,
@@ -143,7 +145,9 @@ class House:
                 str that names a file in the service's folder of data files; or a Dataset.
             loss: "cross_entropy", "binary_cross_entropy", "mse" (mean over all elements) or "half_mse" (half the
                 squares, summed over outputs, averaged over examples).
-            eta: learning rate, finite and above 0. Default 0.1.
+            eta: learning rate, finite and above 0. Default: as is usual for the optimizer, 0.1 for gradient descent.
+            optimizer: how parameters are updated: Optimizer("adam", beta1=0.95), or the same as text,
+                "adam beta1=0.95". Its settings are knobs. Default: "gradient_descent".
             batch_size: examples per batch, or "full" for all of them in their order. Default: 32, or all where there
                 are fewer.
             target_columns: of tables: the columns that are targets, by name or by number from 1, negative numbers from
@@ -167,7 +171,8 @@ class House:
             timeout: seconds for the start, and for an upload before it. Default: the House's.
 
         Raises:
-            NetInvalid, NetDataMismatch, NetLossMismatch, SpecInvalid, EtaInvalid, TargetInvalid: the description.
+            NetInvalid, NetDataMismatch, NetLossMismatch, SpecInvalid, EtaInvalid, KnobOutOfRange, TargetInvalid: the
+                description.
             ArrayShapeInvalid, ArrayDtypeInvalid, DataMalformed, LabelOutOfRange, ColumnNotFound, DatasetTooLarge,
             DatasetNotFound, FileNotFound, FileNameInvalid: the data.
             PluginKindUnknown, PluginSettingInvalid, ScheduleInvalid, PluginInvalid, PluginAlreadyExists,
@@ -190,6 +195,7 @@ class House:
             report=report_spec(loss_interval, loss_every, state_every),
             plugins=to_specs(plugins),
             checkpoints=None if checkpoints is None else checkpoint_spec(checkpoints),
+            optimizer=None if optimizer is None else optimizer_spec(optimizer),
         )
         set_batch_size(spec, batch_size)
         set_validation(spec.data, validation)

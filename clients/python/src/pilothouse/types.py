@@ -154,6 +154,8 @@ class State:
     checkpoint_time: datetime | None = None
     #: How often its trainer was started again since it last got further.
     restarts: int = 0
+    #: "adam", "gradient_descent"; its settings are among the knobs. Empty in a list of runs, which leaves it out.
+    optimizer: str = ""
 
     def __repr__(self) -> str:
         why = "" if self.idle_reason is IdleReason.UNSPECIFIED else f" ({self.idle_reason})"
