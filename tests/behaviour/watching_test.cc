@@ -57,7 +57,7 @@ TEST_F(Watching, TheFirstMessageIsASnapshotWithLossMinusOneAtBatchZero) {
   EXPECT_EQ(first->snapshot().loss(), -1);
   EXPECT_EQ(first->snapshot().eta(), 0.1);
   EXPECT_EQ(first->snapshot().status(), v1::RUN_STATUS_IDLE);
-  EXPECT_EQ(first->snapshot().knobs_size(), 6);
+  EXPECT_EQ(first->snapshot().knobs_size(), 9);
 }
 
 TEST_F(Watching, TheLossAtTheTargetIsReportedEvenAMillisecondAfterTheLastAndOnlyOnce) {

@@ -58,6 +58,8 @@ v1::StartRunRequest Request(const std::string& dataset) {
   spec.mutable_data()->set_dataset_id(dataset);
   spec.mutable_data()->set_validation_fraction(0.2);
   spec.set_loss(v1::LOSS_FUNCTION_CROSS_ENTROPY);
+  // What it keeps of former updates must come back as well.
+  spec.mutable_optimizer()->set_kind(v1::OPTIMIZER_KIND_ADAM);
   spec.set_batch_size(16);
   spec.mutable_checkpoints()->set_every(1500);
   v1::PluginSpec& validate = *spec.add_plugins();
@@ -76,12 +78,13 @@ class Steering {
  public:
   Steering(KillableService& service, std::string run_id) : service_(service), run_id_(std::move(run_id)) {}
 
-  void SetEta(const std::string& request_id, double eta) {
-    v1::SetEtaRequest request;
-    request.set_eta(eta);
+  void SetKnob(const std::string& request_id, const std::string& name, double value) {
+    v1::SetKnobRequest request;
+    request.set_name(name);
+    request.set_value(value);
     Ask(request, request_id, [](auto& stub, auto* context, const auto& asked, v1::Receipt& receipt) {
-      v1::SetEtaResponse response;
-      const bool ok = stub.SetEta(context, asked, &response).ok();
+      v1::SetKnobResponse response;
+      const bool ok = stub.SetKnob(context, asked, &response).ok();
       receipt = response.receipt();
       return ok;
     });
@@ -161,14 +164,17 @@ TEST(KillRounds, EveryAcknowledgedControlIsThereOnceAndTheRunIsTheOneThatWasNeve
     SCOPED_TRACE(absl::StrCat("round ", round));
     ASSERT_NO_FATAL_FAILURE(steering.More(absl::StrCat("more-", round)));
     const unsigned who = random() % 3;
-    const double eta = 0.01 + static_cast<double>(random() % 100) / 1000;
+    const std::string request_id = absl::StrCat("knob-", round);
+    const bool eta = round % 2 == 0;
+    const std::string knob = eta ? "eta" : "beta1";
+    const double value = static_cast<double>(1 + random() % 90) / (eta ? 10000 : 100);
     // The kill falls anywhere between asking and answering, or before, or after.
     if (who == 0) {
-      std::thread asking([&] { steering.SetEta(absl::StrCat("eta-", round), eta); });
+      std::thread asking([&] { steering.SetKnob(request_id, knob, value); });
       KillTrainer(run_id);
       asking.join();
     } else {
-      ASSERT_NO_FATAL_FAILURE(steering.SetEta(absl::StrCat("eta-", round), eta));
+      ASSERT_NO_FATAL_FAILURE(steering.SetKnob(request_id, knob, value));
       if (who == 2) KillTrainer(run_id);
       service.Kill();
       ASSERT_NO_FATAL_FAILURE(service.Start());
