@@ -68,6 +68,16 @@ void ActivationForward(Activation activation, ConstMatrixView<T> x, MatrixView<T
     case Activation::kSoftmax:
       SoftmaxForward(x, y);
       return;
+    case Activation::kLeakyRelu:
+      y = (x.array() > T{0}).select(x, static_cast<T>(kLeakySlope) * x);
+      return;
+    case Activation::kSilu:
+      y = x.array() / (T{1} + (-x.array()).exp());
+      return;
+    case Activation::kSoftplus:
+      // With < for NaN's sake, as in ReLU.
+      y = (x.array() < T{0}).select(T{0}, x).array() + (-x.array().abs()).exp().log1p();
+      return;
   }
 }
 
@@ -88,6 +98,16 @@ void ActivationBackward(Activation activation, ConstMatrixView<T> x, ConstMatrix
       return;
     case Activation::kSoftmax:
       SoftmaxBackward(y, delta);
+      return;
+    case Activation::kLeakyRelu:
+      delta = (x.array() > T{0}).select(delta, static_cast<T>(kLeakySlope) * delta);
+      return;
+    case Activation::kSilu:
+      // x − y first: of large x nothing is left, and all digits of the 1 are.
+      delta.array() *= (T{1} + (x.array() - y.array())) / (T{1} + (-x.array()).exp());
+      return;
+    case Activation::kSoftplus:
+      delta.array() /= T{1} + (-x.array()).exp();
       return;
   }
 }

@@ -17,10 +17,53 @@ std::optional<Activation> NextActivation(const NetworkSpec& network, size_t inde
   return std::nullopt;
 }
 
-// He before activations that let through one half of the line, Glorot elsewhere.
-double WeightDeviation(const AffineLayer& affine, std::optional<Activation> next) {
-  const bool one_sided = next == Activation::kRelu || next == Activation::kGelu;
-  return std::sqrt(2.0 / static_cast<double>(one_sided ? affine.inputs : affine.inputs + affine.outputs));
+// Whether an activation lets through one half of the line, be it in a bend.
+bool IsOneSided(Activation activation) {
+  switch (activation) {
+    case Activation::kRelu:
+    case Activation::kGelu:
+    case Activation::kLeakyRelu:
+    case Activation::kSilu:
+    case Activation::kSoftplus:
+      return true;
+    case Activation::kTanh:
+    case Activation::kSigmoid:
+    case Activation::kSoftmax:
+      break;
+  }
+  return false;
+}
+
+// Standard deviations of the draws for one layer.
+struct Deviations {
+  double weights = 0;
+  double biases = 0;
+};
+
+Deviations DeviationsOf(Initializer initializer, const AffineLayer& affine, std::optional<Activation> next) {
+  if (initializer == Initializer::kScaled) {
+    initializer = next.has_value() && IsOneSided(*next) ? Initializer::kHe : Initializer::kGlorot;
+  }
+  switch (initializer) {
+    case Initializer::kNormal:
+      return {1, 1};
+    case Initializer::kHe:
+      return {std::sqrt(2.0 / static_cast<double>(affine.inputs)), 0};
+    case Initializer::kGlorot:
+      return {std::sqrt(2.0 / static_cast<double>(affine.inputs + affine.outputs)), 0};
+    case Initializer::kScaled:
+    case Initializer::kZeros:
+      break;
+  }
+  return {};
+}
+
+// Sets `count` parameters from `position` on. Without the sign that a draw times 0 would leave.
+template <typename T>
+void Draw(const RandomStream& random, double deviation, int64_t position, int64_t count, Vector<T>& state) {
+  for (const int64_t end = position + count; position < end; ++position) {
+    state[position] = deviation == 0 ? 0 : static_cast<T>(deviation * random.Normal(static_cast<uint64_t>(position)));
+  }
 }
 
 }  // namespace
@@ -34,20 +77,15 @@ Vector<T> InitialState(const NetworkSpec& network, uint64_t seed) {
     return state;
   }
   const RandomStream random(seed, RandomPurpose::kInitialState, 0);
-  const bool scaled = network.initializer == Initializer::kScaled;
   int64_t position = 0;
   for (size_t i = 0; i < network.layers.size(); ++i) {
     const auto* affine = std::get_if<AffineLayer>(&network.layers[i]);
     if (affine == nullptr) continue;
-    const double weight_deviation = scaled ? WeightDeviation(*affine, NextActivation(network, i)) : 1;
-    const double bias_deviation = scaled ? 0 : 1;
-    const int64_t biases = position + affine->inputs * affine->outputs;
-    for (; position < biases; ++position) {
-      state[position] = static_cast<T>(weight_deviation * random.Normal(static_cast<uint64_t>(position)));
-    }
-    for (const int64_t end = biases + affine->outputs; position < end; ++position) {
-      state[position] = static_cast<T>(bias_deviation * random.Normal(static_cast<uint64_t>(position)));
-    }
+    const Deviations deviations = DeviationsOf(network.initializer, *affine, NextActivation(network, i));
+    const int64_t weights = affine->inputs * affine->outputs;
+    Draw(random, deviations.weights, position, weights, state);
+    Draw(random, deviations.biases, position + weights, affine->outputs, state);
+    position += weights + affine->outputs;
   }
   return state;
 }

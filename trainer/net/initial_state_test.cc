@@ -11,15 +11,14 @@ double Deviation(const Vector<double>& state, int64_t begin, int64_t end) {
 }
 
 TEST(InitialState, IsScaledByWhatFollowsALayer) {
-  const NetworkSpec network = *ParseShorthand("100x200rx100tx100gx50");
+  const NetworkSpec network = *ParseShorthand("100x200rx100tx100gx100lx100ux100px50");
   const Vector<double> state = InitialState<double>(network, 1);
   ASSERT_EQ(state.size(), ParameterCount(network));
   const struct {
     int64_t inputs, outputs;
     double deviation;
-  } layers[] = {{100, 200, std::sqrt(2.0 / 100)},
-                {200, 100, std::sqrt(2.0 / 300)},
-                {100, 100, std::sqrt(2.0 / 100)},
+  } layers[] = {{100, 200, std::sqrt(2.0 / 100)}, {200, 100, std::sqrt(2.0 / 300)}, {100, 100, std::sqrt(2.0 / 100)},
+                {100, 100, std::sqrt(2.0 / 100)}, {100, 100, std::sqrt(2.0 / 100)}, {100, 100, std::sqrt(2.0 / 100)},
                 {100, 50, std::sqrt(2.0 / 150)}};
   int64_t offset = 0;
   for (const auto& [inputs, outputs, deviation] : layers) {
@@ -36,6 +35,28 @@ TEST(InitialState, NormalHasVarianceOneInWeightsAndBiases) {
   const Vector<double> state = InitialState<double>(network, 1);
   EXPECT_NEAR(Deviation(state, 0, 20'000), 1, 0.03);
   EXPECT_NEAR(Deviation(state, 20'000, 20'400), 1, 0.15);
+}
+
+TEST(InitialState, GlorotAndHeDependOnTheWidthsAlone) {
+  for (const char* shorthand : {"50x150", "50x150r", "50x150t"}) {
+    NetworkSpec network = *ParseShorthand(shorthand);
+    network.initializer = Initializer::kGlorot;
+    const Vector<double> glorot = InitialState<double>(network, 1);
+    network.initializer = Initializer::kHe;
+    const Vector<double> he = InitialState<double>(network, 1);
+    EXPECT_NEAR(Deviation(glorot, 0, 7'500) / std::sqrt(2.0 / 200), 1, 0.03) << shorthand;
+    EXPECT_NEAR(Deviation(he, 0, 7'500) / std::sqrt(2.0 / 50), 1, 0.03) << shorthand;
+    EXPECT_EQ(Deviation(glorot, 7'500, 7'650), 0);
+    EXPECT_EQ(Deviation(he, 7'500, 7'650), 0);
+  }
+}
+
+TEST(InitialState, ZerosAreZerosWithoutASign) {
+  NetworkSpec network = *ParseShorthand("3x4tx1");
+  network.initializer = Initializer::kZeros;
+  const Vector<float> state = InitialState<float>(network, 1);
+  ASSERT_EQ(state.size(), ParameterCount(network));
+  for (const float value : state) EXPECT_TRUE(value == 0 && !std::signbit(value)) << value;
 }
 
 TEST(InitialState, DependsOnTheSeedAloneAndIsAlikeInBothPrecisions) {

@@ -1,5 +1,6 @@
 #include "trainer/net/loss.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace pilothouse::trainer {
@@ -49,6 +50,19 @@ double SquaredError(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, doub
   return total / divisor;
 }
 
+template <typename T>
+double Huber(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, MatrixView<T> delta) {
+  const auto size = static_cast<double>(outputs.size());
+  double total = 0;
+  for (Eigen::Index i = 0; i < outputs.size(); ++i) {
+    const T error = outputs.data()[i] - targets.data()[i];
+    const double distance = std::abs(static_cast<double>(error));
+    total += distance <= 1 ? distance * distance / 2 : distance - 0.5;
+    delta.data()[i] = std::clamp(error, T{-1}, T{1}) / static_cast<T>(size);
+  }
+  return total / size;
+}
+
 }  // namespace
 
 template <typename T>
@@ -62,6 +76,8 @@ double LossAndGradient(LossFunction loss, ConstMatrixView<T> outputs, ConstMatri
       return SquaredError(outputs, targets, static_cast<double>(outputs.size()), delta);
     case LossFunction::kHalfMse:
       return SquaredError(outputs, targets, 2 * static_cast<double>(outputs.rows()), delta);
+    case LossFunction::kHuber:
+      return Huber(outputs, targets, delta);
   }
   return 0;
 }

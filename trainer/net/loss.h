@@ -4,6 +4,8 @@
 //   binary_cross_entropy  (1/(n·k)) Σ (max(z, 0) − z·t + log(1 + e^−|z|))  dz = (sigmoid(z) − t) / (n·k)
 //   mse                   (1/(n·k)) Σ (z − t)²                             dz = 2·(z − t) / (n·k)
 //   half_mse              (1/(2·n)) Σ (z − t)²                             dz = (z − t) / n
+//   huber                 (1/(n·k)) Σ h(z − t)                             dz = max(−1, min(z − t, 1)) / (n·k)
+//                         h(e) = e²/2 where |e| <= 1, |e| − 1/2 beyond
 //
 // The cross-entropies take logits: a final softmax or sigmoid is part of the loss, which neither overflows nor loses
 // digits that way. For float and double; sums are taken in double, in order. Thread-safe.

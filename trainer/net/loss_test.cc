@@ -34,6 +34,41 @@ TEST(Loss, MseIsTheMeanOverAllElements) {
   EXPECT_EQ(LossOf<double>(LossFunction::kHalfMse, one_column, Matrix<double>::Zero(2, 1)), 2.5);
 }
 
+TEST(Loss, HuberIsSquareNearTheTargetAndLinearFarFromIt) {
+  const Matrix<double> outputs{{0, 0.5, 1}, {-1, 3, -10}};
+  Matrix<double> delta;
+  EXPECT_EQ(LossOf<double>(LossFunction::kHuber, outputs, Matrix<double>::Zero(2, 3), &delta),
+            (0.125 + 0.5 + 0.5 + 2.5 + 9.5) / 6);
+  EXPECT_TRUE(delta.isApprox(Matrix<double>({{0, 0.5, 1}, {-1, 1, -1}}) / 6, 1e-15));
+}
+
+TEST(Loss, HuberStaysFiniteWhereSquaresDoNot) {
+  const Matrix<float> outputs{{3e38F, -10'000}};
+  Matrix<float> delta;
+  EXPECT_EQ(LossOf<float>(LossFunction::kHuber, outputs, Matrix<float>::Zero(1, 2), &delta),
+            (static_cast<double>(3e38F) + 10'000 - 1) / 2);
+  EXPECT_EQ(delta, Matrix<float>({{0.5F, -0.5F}}));
+  EXPECT_EQ(LossOf<float>(LossFunction::kHuber, outputs, outputs, &delta), 0);
+  EXPECT_EQ(delta, Matrix<float>({{0, 0}}));
+}
+
+// Where the networks' gradients are checked, errors are small: this has both sides of the bend.
+TEST(Loss, HuberGradientAgreesWithFiniteDifferences) {
+  const Matrix<double> outputs{{-5, -1.1, -0.9}, {0.3, 0.95, 1.2}};
+  const Matrix<double> targets = Matrix<double>::Constant(2, 3, 0.01);
+  Matrix<double> delta;
+  LossOf<double>(LossFunction::kHuber, outputs, targets, &delta);
+  for (int i = 0; i < 6; ++i) {
+    Matrix<double> above = outputs;
+    Matrix<double> below = outputs;
+    above.data()[i] += 1e-6;
+    below.data()[i] -= 1e-6;
+    const double rise =
+        LossOf<double>(LossFunction::kHuber, above, targets) - LossOf<double>(LossFunction::kHuber, below, targets);
+    EXPECT_NEAR(delta.data()[i], rise / 2e-6, 1e-9) << "output " << i;
+  }
+}
+
 TEST(Loss, CrossEntropyIsTheMeanOfMinusLogProbability) {
   const Matrix<double> logits{{0, std::log(3.0)}, {std::log(4.0), 0}};
   const Matrix<double> labels{{1}, {1}};
@@ -64,7 +99,8 @@ template <typename T>
 void ExpectNotFinite(T bad) {
   const Matrix<T> outputs{{1, bad, 2, 3, 4, 5, 6, 7, 8}};
   const Matrix<T> targets = Matrix<T>::Zero(1, 9);
-  for (const auto loss : {LossFunction::kBinaryCrossEntropy, LossFunction::kMse, LossFunction::kHalfMse}) {
+  for (const auto loss :
+       {LossFunction::kBinaryCrossEntropy, LossFunction::kMse, LossFunction::kHalfMse, LossFunction::kHuber}) {
     EXPECT_FALSE(std::isfinite(LossOf<T>(loss, outputs, targets))) << Name(loss) << " of " << bad;
   }
   EXPECT_FALSE(std::isfinite(LossOf<T>(LossFunction::kCrossEntropy, outputs, Matrix<T>{{0}}))) << bad;

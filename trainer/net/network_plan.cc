@@ -11,6 +11,7 @@ std::optional<Activation> PredictionActivation(LossFunction loss) {
       return Activation::kSigmoid;
     case LossFunction::kMse:
     case LossFunction::kHalfMse:
+    case LossFunction::kHuber:
       break;
   }
   return std::nullopt;

@@ -93,6 +93,12 @@ std::string Name(Activation activation) {
       return "GELU";
     case Activation::kSoftmax:
       return "softmax";
+    case Activation::kLeakyRelu:
+      return "leaky ReLU";
+    case Activation::kSilu:
+      return "SiLU";
+    case Activation::kSoftplus:
+      return "softplus";
   }
   return "";
 }
@@ -145,6 +151,7 @@ absl::Status CheckLossFits(const NetworkSpec& network, LossFunction loss) {
       return RequireLast(network, loss, Activation::kSigmoid);
     case LossFunction::kMse:
     case LossFunction::kHalfMse:
+    case LossFunction::kHuber:
       break;
   }
   return absl::OkStatus();
@@ -189,6 +196,8 @@ std::string Name(LossFunction loss) {
       return "mse";
     case LossFunction::kHalfMse:
       return "half_mse";
+    case LossFunction::kHuber:
+      return "huber";
   }
   return "";
 }

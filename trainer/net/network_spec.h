@@ -26,14 +26,18 @@ inline constexpr int64_t kMaxLayerWidth = 65536;
 inline constexpr int kMaxLayers = 64;
 // 1 GiB of parameters in float32.
 inline constexpr int64_t kMaxParameters = int64_t{1} << 28;
+inline constexpr double kLeakySlope = 0.01;
 
 // Elementwise, but for softmax, which acts on a whole row and is allowed in the last layer only.
 enum class Activation {
   kTanh,
-  kRelu,     // max(0, x)
-  kSigmoid,  // 1 / (1 + exp(−x))
-  kGelu,     // x·Φ(x), with the exact normal distribution function Φ
-  kSoftmax,  // exp(x_j) / Σ exp(x)
+  kRelu,       // max(0, x)
+  kSigmoid,    // 1 / (1 + exp(−x))
+  kGelu,       // x·Φ(x), with the exact normal distribution function Φ
+  kSoftmax,    // exp(x_j) / Σ exp(x)
+  kLeakyRelu,  // x where x > 0, else kLeakySlope·x
+  kSilu,       // x / (1 + exp(−x))
+  kSoftplus,   // log(1 + exp(x))
 };
 
 // What is minimised. n: examples in the batch, k: outputs, e = output − target.
@@ -42,6 +46,7 @@ enum class LossFunction {
   kBinaryCrossEntropy,  // −(1/(n·k)) Σ (t log p + (1 − t) log(1 − p)); the last layer is linear or sigmoid
   kMse,                 // (1/(n·k)) Σ e²
   kHalfMse,             // (1/(2·n)) Σ e²
+  kHuber,               // (1/(n·k)) Σ h(e), with h(e) = e²/2 where |e| <= 1, and |e| − 1/2 beyond
 };
 
 // The type the network computes in.
@@ -65,8 +70,11 @@ using Layer = std::variant<AffineLayer, IdentityLayer, MapLayer>;
 
 // How the parameters begin where no initial_state is given.
 enum class Initializer {
-  kScaled,  // biases 0; weights normal with variance 2/inputs before ReLU and GELU, 2/(inputs + outputs) elsewhere
+  kScaled,  // kHe before ReLU, leaky ReLU, GELU, SiLU and softplus; kGlorot elsewhere
   kNormal,  // weights and biases standard normal
+  kGlorot,  // biases 0; weights normal with variance 2/(inputs + outputs) of their layer
+  kHe,      // biases 0; weights normal with variance 2/inputs of their layer
+  kZeros,   // weights and biases 0
 };
 
 struct NetworkSpec {
@@ -78,7 +86,8 @@ struct NetworkSpec {
 };
 
 // Reads widths separated by "x", each but the first followed by the letter of its activation: t tanh, r ReLU, s
-// sigmoid, g GELU, none: linear. Otherwise NET_INVALID with the 1-based position of the character that is to blame.
+// sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear. Otherwise NET_INVALID with the 1-based position of
+// the character that is to blame.
 absl::StatusOr<NetworkSpec> ParseShorthand(absl::string_view shorthand);
 
 // OK if there are 1 to kMaxLayers layers, the first is affine, widths lie in range and follow from each other, softmax

@@ -23,14 +23,15 @@ std::string DescribeAll(const NetworkSpec& network) {
 }
 
 TEST(Shorthand, StandsForAffineLayersAndTheirActivations) {
-  const auto network = ParseShorthand("2x3tx4rx5sx6gx7");
+  const auto network = ParseShorthand("2x3tx4rx5sx6gx7lx8ux9px10");
   ASSERT_TRUE(network.ok()) << network.status();
   EXPECT_EQ(DescribeAll(*network),
-            "Affine 2→3; tanh; Affine 3→4; ReLU; Affine 4→5; sigmoid; Affine 5→6; GELU; Affine 6→7; ");
+            "Affine 2→3; tanh; Affine 3→4; ReLU; Affine 4→5; sigmoid; Affine 5→6; GELU; Affine 6→7; leaky ReLU; "
+            "Affine 7→8; SiLU; Affine 8→9; softplus; Affine 9→10; ");
   EXPECT_TRUE(ValidateNetwork(*network).ok());
   EXPECT_EQ(InputCount(*network), 2);
-  EXPECT_EQ(OutputCount(*network), 7);
-  EXPECT_EQ(ParameterCount(*network), 9 + 16 + 25 + 36 + 49);
+  EXPECT_EQ(OutputCount(*network), 10);
+  EXPECT_EQ(ParameterCount(*network), 9 + 16 + 25 + 36 + 49 + 64 + 81 + 100);
 }
 
 TEST(Shorthand, TakesTheWidestLayers) { EXPECT_TRUE(ParseShorthand("65536x1").ok()); }
@@ -130,20 +131,23 @@ TEST(NetworkSpec, TakesAnInitialStateOfTheRightShapeAndFinite) {
 
 TEST(NetworkSpec, KnowsWhichLastLayersGoWithWhichLoss) {
   const LossFunction losses[] = {LossFunction::kCrossEntropy, LossFunction::kBinaryCrossEntropy, LossFunction::kMse,
-                                 LossFunction::kHalfMse};
+                                 LossFunction::kHalfMse, LossFunction::kHuber};
   const struct {
     Layer last;
     std::vector<bool> fits;
   } cases[] = {
-      {IdentityLayer{}, {true, true, true, true}},
-      {MapLayer{Activation::kSoftmax}, {true, false, true, true}},
-      {MapLayer{Activation::kSigmoid}, {false, true, true, true}},
-      {MapLayer{Activation::kTanh}, {false, false, true, true}},
-      {MapLayer{Activation::kRelu}, {false, false, true, true}},
-      {MapLayer{Activation::kGelu}, {false, false, true, true}},
+      {IdentityLayer{}, {true, true, true, true, true}},
+      {MapLayer{Activation::kSoftmax}, {true, false, true, true, true}},
+      {MapLayer{Activation::kSigmoid}, {false, true, true, true, true}},
+      {MapLayer{Activation::kTanh}, {false, false, true, true, true}},
+      {MapLayer{Activation::kRelu}, {false, false, true, true, true}},
+      {MapLayer{Activation::kGelu}, {false, false, true, true, true}},
+      {MapLayer{Activation::kLeakyRelu}, {false, false, true, true, true}},
+      {MapLayer{Activation::kSilu}, {false, false, true, true, true}},
+      {MapLayer{Activation::kSoftplus}, {false, false, true, true, true}},
   };
   for (const auto& [last, fits] : cases) {
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < 5; ++i) {
       const absl::Status status = CheckLossFits(Net({AffineLayer{2, 3}, last}), losses[i]);
       EXPECT_EQ(status.ok(), fits[i]) << Describe(last) << " with " << Name(losses[i]);
       if (!fits[i]) {

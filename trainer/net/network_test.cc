@@ -12,6 +12,12 @@
 namespace pilothouse::trainer {
 namespace {
 
+constexpr Activation kHidden[] = {Activation::kTanh,      Activation::kRelu, Activation::kSigmoid, Activation::kGelu,
+                                  Activation::kLeakyRelu, Activation::kSilu, Activation::kSoftplus};
+constexpr Activation kAll[] = {Activation::kTanh, Activation::kRelu,    Activation::kSigmoid,
+                               Activation::kGelu, Activation::kSoftmax, Activation::kLeakyRelu,
+                               Activation::kSilu, Activation::kSoftplus};
+
 NetworkSpec Net(std::vector<Layer> layers) {
   NetworkSpec network;
   network.layers = std::move(layers);
@@ -55,6 +61,10 @@ TEST(Network, ComputesEachActivationsFunction) {
       // x·Φ(x), from tables of the normal distribution.
       {Activation::kGelu, Matrix<double>{{-2 * 0.0227501319481792, 0, 0.5 * 0.6914624612740131}}},
       {Activation::kSoftmax, Matrix<double>{{std::exp(-2.0) / sum, 1 / sum, std::exp(0.5) / sum}}},
+      {Activation::kLeakyRelu, Matrix<double>{{-0.02, 0, 0.5}}},
+      {Activation::kSilu, Matrix<double>{{-2 * s2, 0, 0.5 * s5}}},
+      {Activation::kSoftplus,
+       Matrix<double>{{std::log(1 + std::exp(-2.0)), std::log(2.0), std::log(1 + std::exp(0.5))}}},
   };
   Vector<double> unit = Vector<double>::Zero(12);
   for (const int i : {0, 4, 8}) unit[i] = 1;
@@ -122,17 +132,15 @@ void CheckGradient(const NetworkSpec& spec, LossFunction loss) {
 }
 
 TEST(Network, GradientsAgreeWithFiniteDifferencesForEveryActivationAndLoss) {
-  const Activation all[] = {Activation::kTanh, Activation::kRelu, Activation::kSigmoid, Activation::kGelu,
-                            Activation::kSoftmax};
   const LossFunction losses[] = {LossFunction::kCrossEntropy, LossFunction::kBinaryCrossEntropy, LossFunction::kMse,
-                                 LossFunction::kHalfMse};
+                                 LossFunction::kHalfMse, LossFunction::kHuber};
   int checked = 0;
   for (const LossFunction loss : losses) {
-    for (const Activation hidden : {Activation::kTanh, Activation::kRelu, Activation::kSigmoid, Activation::kGelu}) {
+    for (const Activation hidden : kHidden) {
       std::vector<Layer> layers = {AffineLayer{3, 6}, MapLayer{hidden}, IdentityLayer{}, AffineLayer{6, 4}};
       SCOPED_TRACE(absl::StrCat(Name(loss), ", hidden ", Describe(layers[1]), ", linear at the end"));
       CheckGradient(Net(layers), loss);
-      for (const Activation last : all) {
+      for (const Activation last : kAll) {
         std::vector<Layer> closed = layers;
         closed.push_back(MapLayer{last});
         if (!CheckLossFits(Net(closed), loss).ok()) continue;
@@ -142,7 +150,7 @@ TEST(Network, GradientsAgreeWithFiniteDifferencesForEveryActivationAndLoss) {
       }
     }
   }
-  EXPECT_EQ(checked, 4 * (1 + 1 + 5 + 5));
+  EXPECT_EQ(checked, 7 * (1 + 1 + 3 * 8));
 }
 
 TEST(Network, ActivationsMayFollowEachOther) {
@@ -165,8 +173,7 @@ void ExpectNanSurvives(Activation activation) {
 }
 
 TEST(Network, NanPassesThroughEveryActivation) {
-  for (const Activation activation :
-       {Activation::kTanh, Activation::kRelu, Activation::kSigmoid, Activation::kGelu, Activation::kSoftmax}) {
+  for (const Activation activation : kAll) {
     ExpectNanSurvives<float>(activation);
     ExpectNanSurvives<double>(activation);
   }

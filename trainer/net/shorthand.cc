@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -8,6 +10,10 @@ namespace pilothouse::trainer {
 namespace {
 
 constexpr char kField[] = "network.shorthand";
+
+constexpr std::pair<char, Activation> kActivationLetters[] = {
+    {'t', Activation::kTanh},      {'r', Activation::kRelu}, {'s', Activation::kSigmoid}, {'g', Activation::kGelu},
+    {'l', Activation::kLeakyRelu}, {'u', Activation::kSilu}, {'p', Activation::kSoftplus}};
 
 // Reads from left to right; the cursor is where an error would be found.
 class ShorthandParser {
@@ -70,30 +76,20 @@ class ShorthandParser {
   // Takes the letter of an activation, if one stands here.
   std::optional<Activation> ParseActivation() {
     if (AtEnd()) return std::nullopt;
-    switch (text_[cursor_]) {
-      case 't':
-        ++cursor_;
-        return Activation::kTanh;
-      case 'r':
-        ++cursor_;
-        return Activation::kRelu;
-      case 's':
-        ++cursor_;
-        return Activation::kSigmoid;
-      case 'g':
-        ++cursor_;
-        return Activation::kGelu;
-      default:
-        return std::nullopt;
+    for (const auto& [letter, activation] : kActivationLetters) {
+      if (text_[cursor_] != letter) continue;
+      ++cursor_;
+      return activation;
     }
+    return std::nullopt;
   }
 
   absl::Status Refuse(absl::string_view why) const {
     const std::string position = absl::StrCat(cursor_ + 1);
     return MakeError(v1::ERROR_REASON_NET_INVALID, kField,
                      absl::StrCat("The network's shorthand is malformed at character ", position, ": ", why,
-                                  ". Write widths separated by x, each but the first followed by t, r, s, g or "
-                                  "nothing, as in 64x128rx10."),
+                                  ". Write widths separated by x, each but the first followed by t, r, s, g, l, u, "
+                                  "p or nothing, as in 64x128rx10."),
                      {{"position", position}});
   }
 
