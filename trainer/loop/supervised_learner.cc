@@ -25,6 +25,12 @@
 namespace pilothouse::trainer {
 namespace {
 
+// Whether a unit of the stage can give 0 whatever it is given, and not come back.
+bool CanDie(const Stage& stage) {
+  const auto* map = std::get_if<MapStep>(&stage.step);
+  return map != nullptr && map->activation == Activation::kRelu;
+}
+
 // What each stage gave in the last forward pass; empty before any.
 template <typename T>
 std::vector<Activations> CopyActivations(const Network<T>& network) {
@@ -35,7 +41,7 @@ std::vector<Activations> CopyActivations(const Network<T>& network) {
     if (result.rows() == 0) return {};
     layers.push_back(
         {.layer = absl::StrCat("layers.", stages[i].layer),
-         .can_die = stages[i].activation == Activation::kRelu,
+         .can_die = CanDie(stages[i]),
          .values = {{result.rows(), result.cols()}, std::vector<T>(result.data(), result.data() + result.size())}});
   }
   return layers;

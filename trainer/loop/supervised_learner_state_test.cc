@@ -66,6 +66,20 @@ TEST(SupervisedLearnerState, ARestoredOneGoesOnBitForBit) {
   }
 }
 
+TEST(SupervisedLearnerState, ARestoredOneWithLayerNormsGoesOnBitForBit) {
+  LearnerSpec spec = Spec();
+  spec.network = *ParseShorthand("2x8nux8lx2n");
+  const auto learner = Make(spec);
+  Train(*learner, 1, 10);
+  const SavedState saved = SavedStateOf(*learner);
+  EXPECT_NE(FindTensor(saved, "layers.1.weight", TensorType::kFloat32, {8}), nullptr);
+  const std::vector<double> losses = Train(*learner, 11, 20);
+  const auto other = Make(spec);
+  ASSERT_TRUE(other->Restore(saved).ok());
+  EXPECT_EQ(Train(*other, 11, 20), losses);
+  EXPECT_EQ(HashOfTensors(SavedStateOf(*other)), HashOfTensors(SavedStateOf(*learner)));
+}
+
 TEST(SupervisedLearnerState, WhatWasSavedDoesNotChangeAfterwards) {
   const auto learner = Make(Spec());
   const SavedState saved = SavedStateOf(*learner);

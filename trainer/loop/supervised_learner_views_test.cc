@@ -188,6 +188,25 @@ TEST(SupervisedLearnerViews, GradientAndBlocksAreThoseOfTheLastBatch) {
                                                  "layers.2.weight 2-D 24+16", "layers.2.bias 1-D 40+2"}));
 }
 
+TEST(SupervisedLearnerViews, LayerNormsHaveBlocksOfTheirOwn) {
+  LearnerSpec spec = LineSpec(1, 0);
+  spec.network = *ParseShorthand("1x2nrx1");
+  const auto learner = Make(spec, {Table(1, {1, 2, -3}), Table(1, {0, 0, 0})});
+  std::vector<std::string> described;
+  for (const ParameterBlock& block : learner->facts().blocks) {
+    described.push_back(absl::StrCat(block.name, " ", block.shape.size(), "-D ", block.offset, "+", block.size));
+  }
+  EXPECT_EQ(described,
+            (std::vector<std::string>{"layers.0.weight 2-D 0+2", "layers.0.bias 1-D 2+2", "layers.1.weight 1-D 4+2",
+                                      "layers.1.bias 1-D 6+2", "layers.3.weight 2-D 8+2", "layers.3.bias 1-D 10+1"}));
+  learner->Step(1, 0.1);
+  std::vector<std::string> layers;
+  for (const Activations& layer : learner->LayerActivations()) {
+    layers.push_back(layer.layer + (layer.can_die ? " can die" : ""));
+  }
+  EXPECT_EQ(layers, (std::vector<std::string>{"layers.0", "layers.1", "layers.2 can die", "layers.3"}));
+}
+
 TEST(SupervisedLearnerViews, ActivationsAreWhatEachLayerGaveForTheLastBatch) {
   LearnerSpec spec = LineSpec(1, 0);
   spec.network = *ParseShorthand("1x2rx1");

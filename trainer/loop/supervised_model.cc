@@ -56,10 +56,17 @@ bool IsOfModel(const std::pair<const std::string, SavedTensor>& tensor) {
 std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan) {
   std::vector<ParameterBlock> blocks;
   for (const Stage& stage : plan.stages) {
-    if (stage.activation.has_value()) continue;
     const std::string layer = absl::StrCat("layers.", stage.layer);
-    blocks.push_back({layer + ".weight", {stage.inputs, stage.outputs}, stage.weights, stage.inputs * stage.outputs});
-    blocks.push_back({layer + ".bias", {stage.outputs}, stage.biases, stage.outputs});
+    const auto add = [&](absl::string_view name, std::vector<int64_t> shape, int64_t offset, int64_t size) {
+      blocks.push_back({absl::StrCat(layer, name), std::move(shape), offset, size});
+    };
+    if (const auto* affine = std::get_if<AffineStep>(&stage.step)) {
+      add(".weight", {stage.inputs, stage.outputs}, affine->weights, stage.inputs * stage.outputs);
+      add(".bias", {stage.outputs}, affine->biases, stage.outputs);
+    } else if (const auto* norm = std::get_if<LayerNormStep>(&stage.step)) {
+      add(".weight", {stage.outputs}, norm->gains, stage.outputs);
+      add(".bias", {stage.outputs}, norm->biases, stage.outputs);
+    }
   }
   return blocks;
 }

@@ -27,8 +27,9 @@ struct ModelFrame {
 // The parts of the state vector, in its order.
 std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan);
 
-// Adds what makes a file one of parameters, whatever else it holds: tensors "layers.<i>.weight" [inputs, outputs] and
-// "layers.<i>.bias" [outputs], i being the layer's place in the spec from 0, in T; with standardisation
+// Adds what makes a file one of parameters, whatever else it holds: tensors "layers.<i>.weight" [inputs, outputs] (of a
+// layer norm: its gains [outputs]) and "layers.<i>.bias" [outputs], i being the layer's place in the spec from 0, in T;
+// with standardisation
 // "standardize.mean" and "standardize.deviation" [inputs] in float64; and the text "precision". `parameters` are of the
 // plan's size, and `owner` keeps them where they are.
 template <typename T>

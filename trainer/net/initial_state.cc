@@ -8,7 +8,7 @@
 namespace pilothouse::trainer {
 namespace {
 
-// The activation that the outputs of layer `index` go into, if any.
+// The activation that the outputs of layer `index` go into, through layer norms or not, if any.
 std::optional<Activation> NextActivation(const NetworkSpec& network, size_t index) {
   for (size_t i = index + 1; i < network.layers.size(); ++i) {
     if (const auto* map = std::get_if<MapLayer>(&network.layers[i])) return map->activation;
@@ -79,6 +79,11 @@ Vector<T> InitialState(const NetworkSpec& network, uint64_t seed) {
   const RandomStream random(seed, RandomPurpose::kInitialState, 0);
   int64_t position = 0;
   for (size_t i = 0; i < network.layers.size(); ++i) {
+    if (const auto* norm = std::get_if<LayerNormLayer>(&network.layers[i])) {
+      state.segment(position, norm->features).setOnes();
+      state.segment(position + norm->features, norm->features).setZero();
+      position += ParameterCount(network.layers[i]);
+    }
     const auto* affine = std::get_if<AffineLayer>(&network.layers[i]);
     if (affine == nullptr) continue;
     const Deviations deviations = DeviationsOf(network.initializer, *affine, NextActivation(network, i));

@@ -17,6 +17,11 @@ template <typename T>
 using MatrixView = Eigen::Map<Matrix<T>>;
 template <typename T>
 using ConstMatrixView = Eigen::Map<const Matrix<T>>;
+// One value for each column.
+template <typename T>
+using RowView = Eigen::Map<Eigen::Matrix<T, 1, Eigen::Dynamic>>;
+template <typename T>
+using ConstRowView = Eigen::Map<const Eigen::Matrix<T, 1, Eigen::Dynamic>>;
 
 }  // namespace pilothouse::trainer
 

@@ -4,31 +4,32 @@
 #include <utility>
 
 #include "trainer/net/activation.h"
+#include "trainer/net/layer_norm.h"
 
 namespace pilothouse::trainer {
 namespace {
 
-// The parameters of an affine stage, or their gradients, within a state vector.
 template <typename T>
-ConstMatrixView<T> Weights(const Stage& stage, const Vector<T>& state) {
-  return {state.data() + stage.weights, stage.inputs, stage.outputs};
+void StepForward(const MapStep& step, const Vector<T>& /*parameters*/, ConstMatrixView<T> x, MatrixView<T> y) {
+  ActivationForward<T>(step.activation, x, y);
 }
 
 template <typename T>
-MatrixView<T> Weights(const Stage& stage, Vector<T>& state) {
-  return {state.data() + stage.weights, stage.inputs, stage.outputs};
+void StepForward(const AffineStep& step, const Vector<T>& parameters, ConstMatrixView<T> x, MatrixView<T> y) {
+  y.noalias() = x * ConstMatrixView<T>(parameters.data() + step.weights, x.cols(), y.cols());
+  y.rowwise() += ConstRowView<T>(parameters.data() + step.biases, y.cols());
 }
 
 template <typename T>
-void AffineForward(const Stage& stage, const Vector<T>& parameters, ConstMatrixView<T> x, MatrixView<T> y) {
-  y.noalias() = x * Weights(stage, parameters);
-  y.rowwise() += parameters.segment(stage.biases, stage.outputs).transpose();
+void StepForward(const LayerNormStep& step, const Vector<T>& parameters, ConstMatrixView<T> x, MatrixView<T> y) {
+  LayerNormForward<T>({parameters.data() + step.gains, y.cols()}, {parameters.data() + step.biases, y.cols()}, x, y);
 }
 
 template <typename T>
-void AffineParameterGradient(const Stage& stage, ConstMatrixView<T> x, ConstMatrixView<T> delta, Vector<T>& gradient) {
-  Weights(stage, gradient).noalias() = x.transpose() * delta;
-  gradient.segment(stage.biases, stage.outputs).transpose() = delta.colwise().sum();
+void AffineParameterGradient(const AffineStep& step, ConstMatrixView<T> x, ConstMatrixView<T> delta,
+                             Vector<T>& gradient) {
+  MatrixView<T>(gradient.data() + step.weights, x.cols(), delta.cols()).noalias() = x.transpose() * delta;
+  RowView<T>(gradient.data() + step.biases, delta.cols()) = delta.colwise().sum();
 }
 
 }  // namespace
@@ -62,11 +63,7 @@ ConstMatrixView<T> Network<T>::Forward(const Vector<T>& parameters, ConstMatrixV
   for (size_t i = 0; i < plan_.stages.size(); ++i) {
     const Stage& stage = plan_.stages[i];
     const ConstMatrixView<T> stage_inputs(x, rows_, stage.inputs);
-    if (stage.activation.has_value()) {
-      ActivationForward<T>(*stage.activation, stage_inputs, Result(i));
-    } else {
-      AffineForward<T>(stage, parameters, stage_inputs, Result(i));
-    }
+    std::visit([&](const auto& step) { StepForward<T>(step, parameters, stage_inputs, Result(i)); }, stage.step);
     x = results_[i].data();
   }
   return {x, rows_, plan_.outputs};
@@ -83,14 +80,19 @@ void Network<T>::Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs
     const Stage& stage = plan_.stages[i];
     const ConstMatrixView<T> x(i == 0 ? inputs.data() : results_[i - 1].data(), rows_, stage.inputs);
     const MatrixView<T> delta(delta_.data(), rows_, stage.outputs);
-    if (stage.activation.has_value()) {
-      ActivationBackward<T>(*stage.activation, x, ConstMatrixView<T>(results_[i].data(), rows_, stage.outputs), delta);
-      continue;
+    if (const auto* map = std::get_if<MapStep>(&stage.step)) {
+      ActivationBackward<T>(map->activation, x, StageResult(i), delta);
+    } else if (const auto* norm = std::get_if<LayerNormStep>(&stage.step)) {
+      LayerNormBackward<T>({parameters.data() + norm->gains, stage.outputs}, x,
+                           {gradient.data() + norm->gains, stage.outputs},
+                           {gradient.data() + norm->biases, stage.outputs}, delta);
+    } else if (const auto* affine = std::get_if<AffineStep>(&stage.step)) {
+      AffineParameterGradient<T>(*affine, x, {delta.data(), rows_, stage.outputs}, gradient);
+      if (i == 0) return;  // nobody asks for the gradient with respect to the data
+      const ConstMatrixView<T> weights(parameters.data() + affine->weights, stage.inputs, stage.outputs);
+      MatrixView<T>(next_delta_.data(), rows_, stage.inputs).noalias() = delta * weights.transpose();
+      delta_.swap(next_delta_);
     }
-    AffineParameterGradient<T>(stage, x, ConstMatrixView<T>(delta.data(), rows_, stage.outputs), gradient);
-    if (i == 0) return;  // nobody asks for the gradient with respect to the data
-    MatrixView<T>(next_delta_.data(), rows_, stage.inputs).noalias() = delta * Weights(stage, parameters).transpose();
-    delta_.swap(next_delta_);
   }
 }
 

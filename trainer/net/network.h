@@ -4,9 +4,10 @@
 //   affine    forward   y = x·W + 1·bᵀ      x [n, inputs], W [inputs, outputs], b [outputs], y [n, outputs]
 //             backward  dW = xᵀ·dy, db = Σ_rows dy, dx = dy·Wᵀ
 //   activation          see activation.h
+//   layer norm          see layer_norm.h
 //
-// All parameters are one vector, the state vector: stage by stage, W row-major, then b. The gradient has the same
-// layout.
+// All parameters are one vector, the state vector: stage by stage, W row-major (of a layer norm: the gains), then b.
+// The gradient has the same layout.
 //
 //   Network<double> network(MakePlan(spec, loss), rows);
 //   const auto outputs = network.Forward(parameters, inputs);

@@ -17,6 +17,16 @@ std::optional<Activation> PredictionActivation(LossFunction loss) {
   return std::nullopt;
 }
 
+// What a layer does whose parameters begin at `offset`; nothing for an identity.
+std::optional<Step> StepOf(const Layer& layer, int64_t offset) {
+  if (const auto* affine = std::get_if<AffineLayer>(&layer)) {
+    return AffineStep{offset, offset + affine->inputs * affine->outputs};
+  }
+  if (const auto* norm = std::get_if<LayerNormLayer>(&layer)) return LayerNormStep{offset, offset + norm->features};
+  if (const auto* map = std::get_if<MapLayer>(&layer)) return MapStep{map->activation};
+  return std::nullopt;
+}
+
 }  // namespace
 
 NetworkPlan MakePlan(const NetworkSpec& network, LossFunction loss) {
@@ -28,25 +38,19 @@ NetworkPlan MakePlan(const NetworkSpec& network, LossFunction loss) {
   int64_t width = plan.inputs;
   int64_t offset = 0;
   for (size_t i = 0; i < network.layers.size(); ++i) {
-    Stage stage;
-    stage.layer = static_cast<int64_t>(i);
-    stage.inputs = width;
-    stage.outputs = width;
-    if (const auto* affine = std::get_if<AffineLayer>(&network.layers[i])) {
-      stage.outputs = affine->outputs;
-      stage.weights = offset;
-      stage.biases = offset + affine->inputs * affine->outputs;
-    } else if (const auto* map = std::get_if<MapLayer>(&network.layers[i])) {
-      stage.activation = map->activation;
-    } else {
-      continue;
-    }
-    offset += ParameterCount(network.layers[i]);
-    width = stage.outputs;
-    plan.stages.push_back(stage);
+    const Layer& layer = network.layers[i];
+    const std::optional<Step> step = StepOf(layer, offset);
+    if (!step.has_value()) continue;
+    const auto* affine = std::get_if<AffineLayer>(&layer);
+    const int64_t outputs = affine == nullptr ? width : affine->outputs;
+    plan.stages.push_back({.step = *step, .layer = static_cast<int64_t>(i), .inputs = width, .outputs = outputs});
+    offset += ParameterCount(layer);
+    width = outputs;
   }
   // The loss takes logits. CheckLossFits has made sure that a last activation is the one that belongs to the loss.
-  if (plan.prediction_activation.has_value() && plan.stages.back().activation.has_value()) plan.stages.pop_back();
+  if (plan.prediction_activation.has_value() && std::holds_alternative<MapStep>(plan.stages.back().step)) {
+    plan.stages.pop_back();
+  }
   return plan;
 }
 

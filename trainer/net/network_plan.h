@@ -4,22 +4,40 @@
 
 #include <cstdint>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "trainer/net/network_spec.h"
 
 namespace pilothouse::trainer {
 
-// One step: an activation, or, where there is none, y = x·W + b.
+// What a stage does. Positions say where parameters begin in the state vector.
+
+// y = f(x).
+struct MapStep {
+  Activation activation = Activation::kTanh;
+};
+
+// y = x·W + b, with W [inputs, outputs] and b [outputs].
+struct AffineStep {
+  int64_t weights = 0;
+  int64_t biases = 0;
+};
+
+// y = g·x̂ + b, see layer_norm.h, with g and b [outputs].
+struct LayerNormStep {
+  int64_t gains = 0;
+  int64_t biases = 0;
+};
+
+using Step = std::variant<MapStep, AffineStep, LayerNormStep>;
+
 struct Stage {
-  std::optional<Activation> activation;
+  Step step;
   // The layer it comes from, counted from 0.
   int64_t layer = 0;
   int64_t inputs = 0;
   int64_t outputs = 0;
-  // Of an affine stage: where W [inputs, outputs] and b [outputs] begin in the state vector.
-  int64_t weights = 0;
-  int64_t biases = 0;
 };
 
 // Identity layers take no stage. A final softmax under cross_entropy and a final sigmoid under binary_cross_entropy

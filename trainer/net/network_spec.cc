@@ -40,6 +40,13 @@ absl::Status CheckAffine(size_t index, const AffineLayer& affine, int64_t& width
   return absl::OkStatus();
 }
 
+absl::Status CheckLayerNorm(size_t index, const LayerNormLayer& norm, int64_t width) {
+  if (norm.features == width) return absl::OkStatus();
+  return RefuseLayer(
+      index, absl::StrCat("normalises ", norm.features, " features, but layer ", index, " before it gives ", width),
+      {{"expected", absl::StrCat(width)}, {"got", absl::StrCat(norm.features)}});
+}
+
 absl::Status CheckLayers(const std::vector<Layer>& layers) {
   if (layers.empty() || layers.size() > static_cast<size_t>(kMaxLayers)) {
     return MakeError(v1::ERROR_REASON_NET_INVALID, kLayersField,
@@ -51,6 +58,9 @@ absl::Status CheckLayers(const std::vector<Layer>& layers) {
   for (size_t i = 0; i < layers.size(); ++i) {
     if (const auto* affine = std::get_if<AffineLayer>(&layers[i])) {
       if (absl::Status status = CheckAffine(i, *affine, width); !status.ok()) return status;
+    }
+    if (const auto* norm = std::get_if<LayerNormLayer>(&layers[i])) {
+      if (absl::Status status = CheckLayerNorm(i, *norm, width); !status.ok()) return status;
     }
     if (IsSoftmax(layers[i]) && i + 1 < layers.size()) {
       return RefuseLayer(i, "is softmax, which may only be the last layer");
@@ -107,7 +117,7 @@ std::string Name(Activation activation) {
 std::optional<Activation> LastActivation(const NetworkSpec& network) {
   for (auto layer = network.layers.rbegin(); layer != network.layers.rend(); ++layer) {
     if (const auto* map = std::get_if<MapLayer>(&*layer)) return map->activation;
-    if (std::holds_alternative<AffineLayer>(*layer)) break;
+    if (!std::holds_alternative<IdentityLayer>(*layer)) break;
   }
   return std::nullopt;
 }
@@ -174,8 +184,9 @@ int64_t ParameterCount(const NetworkSpec& network) {
 }
 
 int64_t ParameterCount(const Layer& layer) {
-  const auto* affine = std::get_if<AffineLayer>(&layer);
-  return affine == nullptr ? 0 : affine->inputs * affine->outputs + affine->outputs;
+  if (const auto* affine = std::get_if<AffineLayer>(&layer)) return affine->inputs * affine->outputs + affine->outputs;
+  if (const auto* norm = std::get_if<LayerNormLayer>(&layer)) return 2 * norm->features;
+  return 0;
 }
 
 std::string Describe(const Layer& layer) {
@@ -183,6 +194,7 @@ std::string Describe(const Layer& layer) {
     return absl::StrCat("Affine ", affine->inputs, "→", affine->outputs);
   }
   if (const auto* map = std::get_if<MapLayer>(&layer)) return Name(map->activation);
+  if (std::holds_alternative<LayerNormLayer>(layer)) return "Layer norm";
   return "Identity";
 }
 

@@ -66,11 +66,18 @@ struct MapLayer {
   Activation activation = Activation::kTanh;
 };
 
-using Layer = std::variant<AffineLayer, IdentityLayer, MapLayer>;
+// Every example shifted and scaled to mean 0 and variance 1 over its features, then y = g·x + b, elementwise, with g
+// and b of shape [features]; see layer_norm.h.
+struct LayerNormLayer {
+  int64_t features = 0;
+};
 
-// How the parameters begin where no initial_state is given.
+using Layer = std::variant<AffineLayer, IdentityLayer, MapLayer, LayerNormLayer>;
+
+// How the parameters of affine layers begin where no initial_state is given. Layer norms begin with gains 1 and biases
+// 0.
 enum class Initializer {
-  kScaled,  // kHe before ReLU, leaky ReLU, GELU, SiLU and softplus; kGlorot elsewhere
+  kScaled,  // kHe before ReLU, leaky ReLU, GELU, SiLU and softplus, with layer norms between or not; kGlorot elsewhere
   kNormal,  // weights and biases standard normal
   kGlorot,  // biases 0; weights normal with variance 2/(inputs + outputs) of their layer
   kHe,      // biases 0; weights normal with variance 2/inputs of their layer
@@ -86,8 +93,8 @@ struct NetworkSpec {
 };
 
 // Reads widths separated by "x", each but the first followed by the letter of its activation: t tanh, r ReLU, s
-// sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear. Otherwise NET_INVALID with the 1-based position of
-// the character that is to blame.
+// sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear. An n between width and activation is a layer norm.
+// Otherwise NET_INVALID with the 1-based position of the character that is to blame.
 absl::StatusOr<NetworkSpec> ParseShorthand(absl::string_view shorthand);
 
 // OK if there are 1 to kMaxLayers layers, the first is affine, widths lie in range and follow from each other, softmax
@@ -105,7 +112,7 @@ int64_t ParameterCount(const NetworkSpec& network);
 
 // Number of parameters of one layer.
 int64_t ParameterCount(const Layer& layer);
-// "Affine 64→128", "ReLU".
+// "Affine 64→128", "ReLU", "Layer norm".
 std::string Describe(const Layer& layer);
 // "cross_entropy".
 std::string Name(LossFunction loss);

@@ -34,6 +34,14 @@ TEST(Shorthand, StandsForAffineLayersAndTheirActivations) {
   EXPECT_EQ(ParameterCount(*network), 9 + 16 + 25 + 36 + 49 + 64 + 81 + 100);
 }
 
+TEST(Shorthand, PutsLayerNormsBeforeActivations) {
+  const auto network = ParseShorthand("2x3nrx4n");
+  ASSERT_TRUE(network.ok()) << network.status();
+  EXPECT_EQ(DescribeAll(*network), "Affine 2→3; Layer norm; ReLU; Affine 3→4; Layer norm; ");
+  EXPECT_TRUE(ValidateNetwork(*network).ok());
+  EXPECT_EQ(ParameterCount(*network), 9 + 6 + 16 + 8);
+}
+
 TEST(Shorthand, TakesTheWidestLayers) { EXPECT_TRUE(ParseShorthand("65536x1").ok()); }
 
 struct Malformed {
@@ -54,6 +62,9 @@ TEST(Shorthand, SaysWhichCharacterIsToBlame) {
       {"99999999999999999999x1", 1},
       {"2", 2},
       {"2tx1", 2},
+      {"2nx1", 2},
+      {"2x1rn", 5},
+      {"2x1nn", 5},
       {"2 x1", 2},
       {"2X1", 2},
       {"2é1", 2},
@@ -95,6 +106,10 @@ TEST(NetworkSpec, RefusesLayersThatDoNotFitAndSaysWhich) {
       {Net({AffineLayer{2, 3}, tanh, AffineLayer{2, 1}}), "3"},
       {Net({AffineLayer{2, 3}, IdentityLayer{}, AffineLayer{4, 1}}), "3"},
       {Net({AffineLayer{2, 3}, softmax, IdentityLayer{}}), "2"},
+      {Net({AffineLayer{2, 3}, softmax, LayerNormLayer{3}}), "2"},
+      {Net({LayerNormLayer{2}, AffineLayer{2, 3}}), "1"},
+      {Net({AffineLayer{2, 3}, LayerNormLayer{2}}), "2"},
+      {Net({AffineLayer{2, 3}, tanh, LayerNormLayer{0}}), "3"},
   };
   for (const auto& [network, layer] : cases) {
     const absl::Status status = ValidateNetwork(network);
@@ -144,6 +159,7 @@ TEST(NetworkSpec, KnowsWhichLastLayersGoWithWhichLoss) {
       {MapLayer{Activation::kGelu}, {false, false, true, true, true}},
       {MapLayer{Activation::kLeakyRelu}, {false, false, true, true, true}},
       {MapLayer{Activation::kSilu}, {false, false, true, true, true}},
+      {LayerNormLayer{3}, {true, true, true, true, true}},
       {MapLayer{Activation::kSoftplus}, {false, false, true, true, true}},
   };
   for (const auto& [last, fits] : cases) {

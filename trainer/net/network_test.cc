@@ -153,6 +153,15 @@ TEST(Network, GradientsAgreeWithFiniteDifferencesForEveryActivationAndLoss) {
   EXPECT_EQ(checked, 7 * (1 + 1 + 3 * 8));
 }
 
+TEST(Network, GradientsAgreeWithFiniteDifferencesThroughLayerNorms) {
+  CheckGradient(Net({AffineLayer{3, 6}, LayerNormLayer{6}, MapLayer{Activation::kGelu}, AffineLayer{6, 4}}),
+                LossFunction::kCrossEntropy);
+  CheckGradient(Net({AffineLayer{3, 6}, MapLayer{Activation::kTanh}, LayerNormLayer{6}, AffineLayer{6, 4},
+                     LayerNormLayer{4}, MapLayer{Activation::kSigmoid}}),
+                LossFunction::kBinaryCrossEntropy);
+  CheckGradient(Net({AffineLayer{3, 4}, LayerNormLayer{4}, LayerNormLayer{4}}), LossFunction::kHuber);
+}
+
 TEST(Network, ActivationsMayFollowEachOther) {
   CheckGradient(Net({AffineLayer{3, 4}, MapLayer{Activation::kTanh}, MapLayer{Activation::kSigmoid},
                      MapLayer{Activation::kGelu}}),
@@ -180,7 +189,7 @@ TEST(Network, NanPassesThroughEveryActivation) {
 }
 
 TEST(Network, FloatAndDoubleAgreeUpToPrecision) {
-  const NetworkSpec spec = *ParseShorthand("16x32gx24tx8");
+  const NetworkSpec spec = *ParseShorthand("16x32ngx24tx8");
   Network<float> narrow(MakePlan(spec, LossFunction::kMse), 20);
   Network<double> wide(MakePlan(spec, LossFunction::kMse), 20);
   const Matrix<double> x = Matrix<double>::NullaryExpr(

@@ -15,6 +15,8 @@ constexpr std::pair<char, Activation> kActivationLetters[] = {
     {'t', Activation::kTanh},      {'r', Activation::kRelu}, {'s', Activation::kSigmoid}, {'g', Activation::kGelu},
     {'l', Activation::kLeakyRelu}, {'u', Activation::kSilu}, {'p', Activation::kSoftplus}};
 
+constexpr char kLayerNormLetter = 'n';
+
 // Reads from left to right; the cursor is where an error would be found.
 class ShorthandParser {
  public:
@@ -44,7 +46,7 @@ class ShorthandParser {
  private:
   bool AtEnd() const { return cursor_ == text_.size(); }
 
-  // Appends what one "x<width><letter>" stands for and returns the width.
+  // Appends what one "x<width><letters>" stands for and returns the width.
   absl::StatusOr<int64_t> ParseLayer(int64_t inputs, std::vector<Layer>& layers) {
     if (text_[cursor_] != 'x') return Refuse("only x may follow here");
     ++cursor_;
@@ -52,10 +54,14 @@ class ShorthandParser {
     absl::StatusOr<int64_t> outputs = ParseWidth();
     if (!outputs.ok()) return outputs;
     layers.push_back(AffineLayer{inputs, *outputs});
+    if (!AtEnd() && text_[cursor_] == kLayerNormLetter) {
+      ++cursor_;
+      layers.push_back(LayerNormLayer{*outputs});
+    }
     if (const std::optional<Activation> activation = ParseActivation()) layers.push_back(MapLayer{*activation});
     if (layers.size() > static_cast<size_t>(kMaxLayers)) {
       cursor_ = start;
-      return Refuse(absl::StrCat("a network has at most ", kMaxLayers, " layers, activations counted"));
+      return Refuse(absl::StrCat("a network has at most ", kMaxLayers, " layers, layer norms and activations counted"));
     }
     return outputs;
   }
@@ -88,8 +94,8 @@ class ShorthandParser {
     const std::string position = absl::StrCat(cursor_ + 1);
     return MakeError(v1::ERROR_REASON_NET_INVALID, kField,
                      absl::StrCat("The network's shorthand is malformed at character ", position, ": ", why,
-                                  ". Write widths separated by x, each but the first followed by t, r, s, g, l, u, "
-                                  "p or nothing, as in 64x128rx10."),
+                                  ". Write widths separated by x, each but the first followed by n or nothing, then by "
+                                  "t, r, s, g, l, u, p or nothing, as in 64x128rx10."),
                      {{"position", position}});
   }
 
