@@ -38,9 +38,16 @@ absl::StatusOr<Activation> FromMessage(v1::Activation activation, absl::string_v
       return Activation::kGelu;
     case v1::ACTIVATION_SOFTMAX:
       return Activation::kSoftmax;
+    case v1::ACTIVATION_LEAKY_RELU:
+      return Activation::kLeakyRelu;
+    case v1::ACTIVATION_SILU:
+      return Activation::kSilu;
+    case v1::ACTIVATION_SOFTPLUS:
+      return Activation::kSoftplus;
     default:
       return MakeError(v1::ERROR_REASON_NET_INVALID, field,
-                       "A map layer needs an activation: tanh, ReLU, sigmoid, GELU or softmax.");
+                       "A map layer needs an activation: tanh, ReLU, sigmoid, GELU, leaky ReLU, SiLU, softplus or "
+                       "softmax.");
   }
 }
 
@@ -61,9 +68,12 @@ absl::StatusOr<std::vector<Layer>> FromMessage(const v1::LayerList& list) {
         layers.push_back(MapLayer{*activation});
         break;
       }
+      case v1::Layer::kLayerNorm:
+        layers.push_back(LayerNormLayer{message.layer_norm().features()});
+        break;
       case v1::Layer::KIND_NOT_SET:
         return MakeError(v1::ERROR_REASON_NET_INVALID, field,
-                         "A layer is affine, identity or map; this one is nothing.");
+                         "A layer is affine, identity, map or layer_norm; this one is nothing.");
     }
   }
   return layers;
@@ -95,8 +105,18 @@ absl::StatusOr<NetworkSpec> FromMessage(const v1::NetworkSpec& message) {
     case v1::INITIALIZER_NORMAL:
       network->initializer = Initializer::kNormal;
       break;
+    case v1::INITIALIZER_GLOROT:
+      network->initializer = Initializer::kGlorot;
+      break;
+    case v1::INITIALIZER_HE:
+      network->initializer = Initializer::kHe;
+      break;
+    case v1::INITIALIZER_ZEROS:
+      network->initializer = Initializer::kZeros;
+      break;
     default:
-      return Invalid("network.initializer", "The trainer knows no such initializer; it knows scaled and normal.");
+      return Invalid("network.initializer",
+                     "The trainer knows no such initializer; it knows scaled, normal, glorot, he and zeros.");
   }
   if (message.has_initial_state()) {
     absl::Status status = CheckTensor(message.initial_state(), "network.initial_state");
@@ -117,8 +137,10 @@ absl::StatusOr<LossFunction> FromMessage(v1::LossFunction loss) {
       return LossFunction::kMse;
     case v1::LOSS_FUNCTION_HALF_MSE:
       return LossFunction::kHalfMse;
+    case v1::LOSS_FUNCTION_HUBER:
+      return LossFunction::kHuber;
     default:
-      return Invalid("loss", "A loss must be chosen: cross_entropy, binary_cross_entropy, mse or half_mse.");
+      return Invalid("loss", "A loss must be chosen: cross_entropy, binary_cross_entropy, mse, half_mse or huber.");
   }
 }
 

@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -22,6 +25,12 @@ v1::RunSpec GoodSpec() {
   spec.mutable_data()->set_file("xor.csv");
   spec.set_loss(v1::LOSS_FUNCTION_HALF_MSE);
   return spec;
+}
+
+// A name without what the ways of writing it differ by.
+std::string Plain(std::string name) {
+  name.erase(std::remove_if(name.begin(), name.end(), [](char c) { return c == ' ' || c == '_'; }), name.end());
+  return absl::AsciiStrToLower(name);
 }
 
 v1::RunSpec Merged(const std::string& text) {
@@ -108,6 +117,43 @@ TEST(PlanRun, SaysWhichSettingsAnOptimizerHas) {
             "The optimizer momentum has no setting \"beta1\". It has: momentum, weight_decay, clip_norm, clip_value.");
 }
 
+TEST(PlanRun, KnowsEveryActivationLossAndInitializerOfTheProtocol) {
+  const google::protobuf::EnumDescriptor& activations = *v1::Activation_descriptor();
+  for (int i = 1; i < activations.value_count(); ++i) {
+    const std::string& name = activations.value(i)->name();
+    const auto plan = PlanRun(Merged(
+        absl::StrCat("network { layers { layers { affine { inputs: 1 outputs: 2 } } layers { map { activation: ", name,
+                     " } } } }")));
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_EQ(Plain(Describe(plan->learner.network.layers[1])), Plain(name.substr(sizeof("ACTIVATION")))) << name;
+  }
+  const google::protobuf::EnumDescriptor& losses = *v1::LossFunction_descriptor();
+  for (int i = 1; i < losses.value_count(); ++i) {
+    const std::string& name = losses.value(i)->name();
+    const auto plan = PlanRun(Merged(absl::StrCat("loss: ", name)));
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_EQ(Plain(Name(plan->learner.loss)), Plain(name.substr(sizeof("LOSS_FUNCTION")))) << name;
+  }
+  const std::pair<const char*, Initializer> initializers[] = {{"SCALED", Initializer::kScaled},
+                                                              {"NORMAL", Initializer::kNormal},
+                                                              {"GLOROT", Initializer::kGlorot},
+                                                              {"HE", Initializer::kHe},
+                                                              {"ZEROS", Initializer::kZeros}};
+  EXPECT_EQ(v1::Initializer_descriptor()->value_count(), 1 + static_cast<int>(std::size(initializers)));
+  for (const auto& [name, initializer] : initializers) {
+    const auto plan = PlanRun(Merged(absl::StrCat("network { initializer: INITIALIZER_", name, " }")));
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_EQ(plan->learner.network.initializer, initializer) << name;
+  }
+}
+
+TEST(PlanRun, TakesLayerNorms) {
+  const auto plan = PlanRun(Merged(R"(network { layers { layers { affine { inputs: 1 outputs: 2 } }
+                                                         layers { layer_norm { features: 2 } } } })"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(std::get<LayerNormLayer>(plan->learner.network.layers[1]).features, 2);
+}
+
 struct BadSpec {
   const char* text;
   v1::ErrorReason reason;
@@ -132,6 +178,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadSpec{"network { layers { layers { } } }", v1::ERROR_REASON_NET_INVALID, "spec.network.layers.layers[0]"},
         BadSpec{"network { layers { layers { affine { inputs: 1 outputs: 1 } } layers { map { } } } }",
                 v1::ERROR_REASON_NET_INVALID, "spec.network.layers.layers[1]"},
+        BadSpec{"network { layers { layers { affine { inputs: 1 outputs: 1 } } layers { layer_norm { } } } }",
+                v1::ERROR_REASON_NET_INVALID, "spec.network.layers"},
         BadSpec{"network { initializer: 99 }", v1::ERROR_REASON_SPEC_INVALID, "spec.network.initializer"},
         BadSpec{"network { initial_state { shape: 9 } }", v1::ERROR_REASON_ARRAY_DTYPE_INVALID,
                 "spec.network.initial_state"},
