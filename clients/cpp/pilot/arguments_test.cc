@@ -82,6 +82,23 @@ TEST(StartArguments, RefuseWhatIsNoOptimizer) {
   }
 }
 
+// So that what the protocol gets, the command line and its completion get too.
+TEST(StartArguments, NameEveryLossAndInitializerOfTheProtocol) {
+  const google::protobuf::EnumDescriptor& losses = *v1::LossFunction_descriptor();
+  for (int i = 1; i < losses.value_count(); ++i) {
+    const absl::StatusOr<v1::LossFunction> loss = ParseLoss(losses.value(i)->name().substr(sizeof("LOSS_FUNCTION")));
+    ASSERT_TRUE(loss.ok()) << loss.status();
+    EXPECT_EQ(*loss, losses.value(i)->number());
+  }
+  const google::protobuf::EnumDescriptor& initializers = *v1::Initializer_descriptor();
+  for (int i = 1; i < initializers.value_count(); ++i) {
+    const std::string name = initializers.value(i)->name().substr(sizeof("INITIALIZER"));
+    const absl::StatusOr<v1::Initializer> initializer = ParseInitializer(name);
+    ASSERT_TRUE(initializer.ok()) << initializer.status();
+    EXPECT_EQ(*initializer, initializers.value(i)->number());
+  }
+}
+
 TEST(StartArguments, NeedExactlyOneSourceOfData) {
   EXPECT_TRUE(absl::StrContains(Refusal("start --net 2x1 --loss mse"), "one source"));
   EXPECT_TRUE(absl::StrContains(Refusal("start --net 2x1 --loss mse --dataset a --server-file b"), "one source"));

@@ -75,10 +75,10 @@ constexpr const char* kKnobs[] = {"eta",
 
 const std::map<std::string, std::vector<std::string>>& OptionValues() {
   static const auto& values = *new std::map<std::string, std::vector<std::string>>{
-      {"--loss", {"cross-entropy", "binary-cross-entropy", "mse", "half-mse"}},
       {"--optimizer", {"gradient-descent", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad"}},
+      {"--loss", {"cross-entropy", "binary-cross-entropy", "mse", "half-mse", "huber"}},
       {"--precision", {"float32", "float64"}},
-      {"--initializer", {"scaled", "normal"}},
+      {"--initializer", {"scaled", "normal", "glorot", "he", "zeros"}},
       {"--batch-size", {"full"}},
       {"--kinds", {"loss", "status", "control", "state", "plugin", "checkpoint"}},
       {"--timeline", {"batches", "examples", "epochs", "wall_time", "training_time"}},

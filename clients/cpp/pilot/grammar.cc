@@ -186,7 +186,8 @@ void Grammar::AddStartData(CLI::App* start) {
 void Grammar::AddStartTraining(CLI::App* start) {
   StartArguments& given = arguments_.start;
   const auto group = [](CLI::Option* option) { option->group("Training"); };
-  AddValue(start, "--loss", ParseLoss, &given.loss, "LOSS", "cross-entropy, binary-cross-entropy, mse or half-mse")
+  AddValue(start, "--loss", ParseLoss, &given.loss, "LOSS",
+           "cross-entropy, binary-cross-entropy, mse, half-mse or huber")
       ->required();
   group(AddValue(start, "--eta", ParseEta, &given.eta, "NUMBER",
                  "Learning rate (default 0.1; 0.001 for adam, adamw and rmsprop, 0.01 for adagrad)"));
@@ -209,7 +210,7 @@ void Grammar::AddStartTraining(CLI::App* start) {
   group(AddValue(start, "--seed", ParseSeed, &given.seed, "N",
                  "Of all random draws but the examples held out (default 0)"));
   group(AddValue(start, "--initializer", ParseInitializer, &given.initializer, "NAME",
-                 "First parameters: scaled (default; to the layers' widths) or normal"));
+                 "First parameters: scaled (default: he or glorot, by activation), normal, glorot, he or zeros"));
   group(
       AddValue(start, "--initial-state", ParseNumbers, &given.initial_state, "A,B,…", "First parameters, all of them"));
   const auto reports = [](CLI::Option* option) { option->group("Reports"); };

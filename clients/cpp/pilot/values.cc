@@ -125,7 +125,8 @@ absl::StatusOr<v1::LossFunction> ParseLoss(const std::string& text) {
   return ParseName<v1::LossFunction>(text, {{"cross-entropy", v1::LOSS_FUNCTION_CROSS_ENTROPY},
                                             {"binary-cross-entropy", v1::LOSS_FUNCTION_BINARY_CROSS_ENTROPY},
                                             {"mse", v1::LOSS_FUNCTION_MSE},
-                                            {"half-mse", v1::LOSS_FUNCTION_HALF_MSE}});
+                                            {"half-mse", v1::LOSS_FUNCTION_HALF_MSE},
+                                            {"huber", v1::LOSS_FUNCTION_HUBER}});
 }
 
 absl::StatusOr<v1::OptimizerKind> ParseOptimizerKind(const std::string& text) {
@@ -159,7 +160,11 @@ absl::StatusOr<v1::Precision> ParsePrecision(const std::string& text) {
 }
 
 absl::StatusOr<v1::Initializer> ParseInitializer(const std::string& text) {
-  return ParseName<v1::Initializer>(text, {{"scaled", v1::INITIALIZER_SCALED}, {"normal", v1::INITIALIZER_NORMAL}});
+  return ParseName<v1::Initializer>(text, {{"scaled", v1::INITIALIZER_SCALED},
+                                           {"normal", v1::INITIALIZER_NORMAL},
+                                           {"glorot", v1::INITIALIZER_GLOROT},
+                                           {"he", v1::INITIALIZER_HE},
+                                           {"zeros", v1::INITIALIZER_ZEROS}});
 }
 
 absl::StatusOr<Validation> ParseValidation(const std::string& text) {

@@ -47,7 +47,7 @@ absl::StatusOr<v1::TargetChange> ParseTarget(const std::string& text);
 absl::StatusOr<absl::Duration> ParseDuration(const std::string& text);
 // "0.1,0.2,-3".
 absl::StatusOr<std::vector<double>> ParseNumbers(const std::string& text);
-// "cross-entropy" (or "cross_entropy"), "binary-cross-entropy", "mse", "half-mse".
+// "cross-entropy" (or "cross_entropy"), "binary-cross-entropy", "mse", "half-mse", "huber".
 absl::StatusOr<v1::LossFunction> ParseLoss(const std::string& text);
 // "adam", "gradient-descent" (or "gradient_descent").
 absl::StatusOr<v1::OptimizerKind> ParseOptimizerKind(const std::string& text);
