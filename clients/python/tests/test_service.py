@@ -190,6 +190,27 @@ def test_a_net_of_layers_is_the_same_as_its_shorthand(real_house):
     assert run.stop().final_loss == pytest.approx(0.545515713358, abs=1e-9)
 
 
+def test_a_net_with_layer_norms_learns_and_computes_what_numpy_computes(real_house):
+    layers = [pilothouse.Affine(2, 4), pilothouse.LayerNorm(4), pilothouse.Map("silu"), pilothouse.Affine(4, 1)]
+    told = {"loss": "huber", "initializer": "he", "initial_state": None, "batch_to": 200}
+    run = start_xor(real_house, net=layers, **told)
+    same = start_xor(real_house, net="2x4nux1", **told)
+    state, other = run.wait(timeout=PATIENCE), same.wait(timeout=PATIENCE)
+    shown = [(layer.description, layer.outputs, layer.parameters) for layer in run.state().facts.layers]
+    assert shown == [("Affine 2→4", 4, 12), ("Layer norm", 4, 8), ("SiLU", 4, 0), ("Affine 4→1", 1, 5)]
+    assert 0 < state.loss == other.loss < 0.125, "less than that of answering 0"
+    vector = run.state(vector=True).vector
+    assert vector.shape == (25,)
+    weights, biases, gains, shifts = vector[:8].reshape(2, 4), vector[8:12], vector[12:16], vector[16:20]
+    hidden = XOR_INPUTS @ weights + biases
+    hidden = hidden - hidden.mean(axis=1, keepdims=True)
+    hidden = hidden / np.sqrt((hidden**2).mean(axis=1, keepdims=True) + 1e-5) * gains + shifts
+    outputs = hidden / (1 + np.exp(-hidden)) @ vector[20:24] + vector[24]
+    np.testing.assert_allclose(np.ravel(run.predict(XOR_INPUTS)), outputs, rtol=1e-12, atol=1e-12)
+    run.stop()
+    same.stop()
+
+
 def test_a_loss_that_is_not_finite_is_reported_and_does_not_end_the_run(real_house):
     # Every step doubles the error and more: the loss leaves the range of float64 after some hundreds of steps.
     run = real_house.start(
