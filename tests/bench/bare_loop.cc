@@ -67,9 +67,9 @@ double SecondsOfBareLoop(const std::string& directory, int64_t batches, std::vec
 
 double SecondsOfBareSteps(const std::string& directory, int64_t batches) {
   const std::unique_ptr<trainer::Learner> learner = XorLearner(directory);
-  const double eta = trainer::Knobs().eta;
+  const trainer::UpdateSettings settings = trainer::Knobs().update;
   return SecondsOf([&] {
-    for (int64_t batch = 1; batch <= batches; ++batch) learner->Step(batch, {.eta = eta});
+    for (int64_t batch = 1; batch <= batches; ++batch) learner->Step(batch, settings);
   });
 }
 

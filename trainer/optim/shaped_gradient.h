@@ -18,6 +18,8 @@ class ShapedGradient {
   // The gradient to go by: `gradient` itself where nothing is to be done, else a vector that is valid until the next
   // call. REQUIRES: parameters.size() == gradient.size().
   const Vector<T>& Of(const UpdateSettings& settings, const Vector<T>& gradient, const Vector<T>& parameters);
+  // It would be gone when it is looked at.
+  const Vector<T>& Of(const UpdateSettings& settings, Vector<T>&& gradient, const Vector<T>& parameters) = delete;
 
  private:
   // Empty until it is needed for the first time.

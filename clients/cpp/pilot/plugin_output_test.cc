@@ -280,6 +280,17 @@ TEST(RunPage, TellsHeldOutExamplesAndPlugins) {
   EXPECT_TRUE(absl::StrContains(RunPage(run, absl::UnixEpoch()), ", 4 more\n")) << RunPage(run, absl::UnixEpoch());
 }
 
+TEST(RunPage, TellsTheOptimizerOfARunThatIsKnownWhole) {
+  v1::Run run;
+  EXPECT_FALSE(absl::StrContains(RunPage(run, absl::UnixEpoch()), "optimizer"));
+  EXPECT_TRUE(ParsedJson::parse(RunJson(run))["optimizer"].is_null());
+  run.mutable_spec();
+  EXPECT_TRUE(absl::StrContains(RunPage(run, absl::UnixEpoch()), "optimizer  gradient_descent\n"));
+  run.mutable_spec()->mutable_optimizer()->set_kind(v1::OPTIMIZER_KIND_ADAMW);
+  EXPECT_TRUE(absl::StrContains(RunPage(run, absl::UnixEpoch()), "optimizer  adamw\n"));
+  EXPECT_EQ(ParsedJson::parse(RunJson(run))["optimizer"], "adamw");
+}
+
 TEST(Errors, PointIntoASchedule) {
   const auto text = [](const std::string& schedule, const std::string& position) {
     return ErrorText(MakeError(v1::ERROR_REASON_SCHEDULE_INVALID, "plugin.schedule", "No.",
