@@ -70,11 +70,47 @@ def test_full_batches_are_asked_for_by_name(service, house):
 
 
 def test_layers_say_what_the_shorthand_cannot(service, house):
-    layers = [pilothouse.Affine(2, 2), pilothouse.Map("tanh"), pilothouse.Identity(), pilothouse.Affine(2, 1)]
+    layers = [
+        pilothouse.Affine(2, 3),
+        pilothouse.LayerNorm(3),
+        pilothouse.Map("leaky_relu"),
+        pilothouse.Identity(),
+        pilothouse.Affine(3, 1),
+    ]
     start(house, net=layers)
     sent = service.requests["StartRun"][0].spec.network.layers.layers
-    assert [layer.WhichOneof("kind") for layer in sent] == ["affine", "map", "identity", "affine"]
-    assert sent[1].map.activation == run_pb2.ACTIVATION_TANH
+    assert [layer.WhichOneof("kind") for layer in sent] == ["affine", "layer_norm", "map", "identity", "affine"]
+    assert sent[1].layer_norm.features == 3
+    assert sent[2].map.activation == run_pb2.ACTIVATION_LEAKY_RELU
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("tanh", run_pb2.ACTIVATION_TANH),
+        ("leaky-relu", run_pb2.ACTIVATION_LEAKY_RELU),
+        ("silu", run_pb2.ACTIVATION_SILU),
+        ("softplus", run_pb2.ACTIVATION_SOFTPLUS),
+    ],
+)
+def test_activations_are_called_by_name(service, house, name, number):
+    start(house, net=[pilothouse.Affine(2, 1), pilothouse.Map(name)])
+    assert service.requests["StartRun"][0].spec.network.layers.layers[1].map.activation == number
+
+
+def test_huber_and_the_initializers_are_called_by_name(service, house):
+    for name in ("scaled", "normal", "glorot", "he", "zeros"):
+        start(house, loss="huber", initializer=name)
+    requests = service.requests["StartRun"]
+    assert {request.spec.loss for request in requests} == {run_pb2.LOSS_FUNCTION_HUBER}
+    sent = [request.spec.network.initializer for request in requests]
+    assert sent == [
+        run_pb2.INITIALIZER_SCALED,
+        run_pb2.INITIALIZER_NORMAL,
+        run_pb2.INITIALIZER_GLOROT,
+        run_pb2.INITIALIZER_HE,
+        run_pb2.INITIALIZER_ZEROS,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +119,7 @@ def test_layers_say_what_the_shorthand_cannot(service, house):
         ({"loss": "crossentropy"}, "spec.loss"),
         ({"loss": "unspecified"}, "spec.loss"),
         ({"precision": "float16"}, "spec.precision"),
-        ({"initializer": "zeros"}, "spec.network.initializer"),
+        ({"initializer": "ones"}, "spec.network.initializer"),
         ({"net": [pilothouse.Map("swish")]}, "spec.network.layers"),
         ({"batch_size": "half"}, "spec.batch_size"),
         ({"seed": -1}, "spec.seed"),

@@ -117,7 +117,7 @@ from pilothouse.functions import PluginFunction
 from pilothouse.history import History, Losses
 from pilothouse.house import House, connect
 from pilothouse.local import local
-from pilothouse.network import Affine, Identity, Map
+from pilothouse.network import Affine, Identity, LayerNorm, Map
 from pilothouse.optimizer import Optimizer
 from pilothouse.plugins import (
     Histogram,
@@ -181,6 +181,7 @@ __all__ = [
     "KnobUnknown",
     "LabelOutOfRange",
     "Layer",
+    "LayerNorm",
     "Lineage",
     "LocalServiceFailed",
     "LossEvent",

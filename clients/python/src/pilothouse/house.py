@@ -139,12 +139,14 @@ class House:
 
         Args:
             net: widths separated by "x", each but the first followed by the letter of its activation (t tanh, r ReLU,
-                s sigmoid, g GELU, none: linear), as in "64x128rx10"; or a list of Affine, Identity and Map.
+                s sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear; n before that letter is a layer
+                norm), as in "64x128rx10"; or a list of Affine, Identity, Map and LayerNorm.
             data: a pair of arrays (X, y): X of shape (examples, inputs), y of shape (examples,) for class labels or a
                 single output, else (examples, outputs); or a pathlib.Path of a local CSV file, which is uploaded; or a
                 str that names a file in the service's folder of data files; or a Dataset.
-            loss: "cross_entropy", "binary_cross_entropy", "mse" (mean over all elements) or "half_mse" (half the
-                squares, summed over outputs, averaged over examples).
+            loss: "cross_entropy", "binary_cross_entropy", "mse" (mean over all elements), "half_mse" (half the
+                squares, summed over outputs, averaged over examples) or "huber" (mean over all elements of half the
+                square of an error up to 1, and of the error less 1/2 beyond).
             eta: learning rate, finite and above 0. Default: as is usual for the optimizer, 0.1 for gradient descent.
             optimizer: how parameters are updated: Optimizer("adam", beta1=0.95), or the same as text,
                 "adam beta1=0.95". Its settings are knobs. Default: "gradient_descent".
@@ -155,7 +157,9 @@ class House:
             standardize: shift and scale every input to mean 0 and standard deviation 1; predict() does the same.
             precision: "float32" or "float64".
             seed: of all random draws but the examples held out, 0 to 2^64 − 1.
-            initializer: "scaled" (the default: He before ReLU and GELU, else Glorot) or "normal" (standard normal).
+            initializer: of affine layers: "scaled" (the default: "he" before ReLU, leaky ReLU, GELU, SiLU and softplus,
+                else "glorot"), "normal" (all standard normal), "glorot" or "he" (weights normal with variance
+                2/(inputs + outputs) or 2/inputs, biases 0) or "zeros".
             initial_state: all parameters as a state vector (see State.vector) instead of drawn ones.
             keep_order: take the examples in their order instead of in a new random order each epoch.
             loss_interval: least seconds between two reports of a changing loss, 0 to 3,600. Default 0.05.

@@ -27,13 +27,26 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """Computes y = f(x), elementwise: "tanh", "relu", "sigmoid", "gelu", or "softmax" over a row in the last layer."""
+    """Computes y = f(x), elementwise, or, for "softmax", over a row in the last layer.
+
+    The others are "tanh", "relu", "sigmoid", "gelu", "leaky_relu" (0.01·x below 0), "silu" and "softplus".
+    """
 
     activation: str
 
 
+@dataclass(frozen=True, slots=True)
+class LayerNorm:
+    """Shifts and scales every example to mean 0 and variance 1 over its features, then computes y = g·x + b.
+
+    The gains g and the biases b are learnt. `features` is how many outputs the layer before has.
+    """
+
+    features: int
+
+
 #: The shorthand, or 1 to 64 layers in order of computation of which the first is affine.
-Net = str | Sequence[Affine | Identity | Map]
+Net = str | Sequence[Affine | Identity | Map | LayerNorm]
 
 
 def network_spec(net: Net) -> run_pb2.NetworkSpec:
@@ -60,5 +73,7 @@ def _layer(layer: object) -> run_pb2.Layer:
         case Map(activation):
             number = enum_number(run_pb2.Activation, activation, field="spec.network.layers")
             return run_pb2.Layer(map=run_pb2.MapLayer(activation=number))
+        case LayerNorm(features):
+            return run_pb2.Layer(layer_norm=run_pb2.LayerNormLayer(features=features))
         case _:
-            raise TypeError(f"a layer is Affine, Identity or Map, not {type(layer).__name__}")
+            raise TypeError(f"a layer is Affine, Identity, Map or LayerNorm, not {type(layer).__name__}")
