@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "pilothouse/v1/optimizer.pb.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
 #include "proto/support/text.h"

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "pilothouse/v1/control.pb.h"
 #include "pilothouse/v1/event.pb.h"
+#include "pilothouse/v1/optimizer.pb.h"
 #include "pilothouse/v1/plugin.pb.h"
 #include "pilothouse/v1/run.pb.h"
 

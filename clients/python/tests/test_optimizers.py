@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 import pilothouse
-from pilothouse.v1 import run_pb2
+from pilothouse.v1 import optimizer_pb2
 
 
-def spec_of(service, house, optimizer) -> run_pb2.OptimizerSpec:
+def spec_of(service, house, optimizer) -> optimizer_pb2.OptimizerSpec:
     house.start(net="2x1", data="xor.csv", loss="mse", optimizer=optimizer)
     return service.requests["StartRun"][-1].spec.optimizer
 
 
-@pytest.mark.parametrize("name", [name for name, number in run_pb2.OptimizerKind.items() if number != 0])
+@pytest.mark.parametrize("name", [name for name, number in optimizer_pb2.OptimizerKind.items() if number != 0])
 def test_every_kind_has_a_name(service, house, name):
     kind = name.removeprefix("OPTIMIZER_KIND_").lower()
-    assert spec_of(service, house, kind).kind == run_pb2.OptimizerKind.Value(name)
+    assert spec_of(service, house, kind).kind == optimizer_pb2.OptimizerKind.Value(name)
     assert f'"{kind}"' in pilothouse.Optimizer.__doc__
 
 
@@ -30,7 +30,7 @@ def test_every_kind_has_a_name(service, house, name):
 )
 def test_settings_are_said_in_a_text_or_by_name(service, house, optimizer):
     spec = spec_of(service, house, optimizer)
-    assert spec.kind == run_pb2.OPTIMIZER_KIND_ADAM
+    assert spec.kind == optimizer_pb2.OPTIMIZER_KIND_ADAM
     assert dict(spec.settings) == {"beta1": 0.95, "weight_decay": 0.01}
 
 

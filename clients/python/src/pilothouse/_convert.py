@@ -14,7 +14,7 @@ from pilothouse import checkpoints, events, types
 from pilothouse._names import enum_member, enum_word
 from pilothouse._plugins import to_histogram, to_plugin_state
 from pilothouse.errors import ArrayDtypeInvalid, ArrayShapeInvalid, IntervalInvalid, PilothouseError
-from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2, run_pb2, tensor_pb2
+from pilothouse.v1 import control_pb2, event_pb2, optimizer_pb2, plugin_pb2, run_pb2, tensor_pb2
 
 _ELEMENT_DTYPES: dict[tensor_pb2.ElementType, np.dtype[Any]] = {
     tensor_pb2.ELEMENT_TYPE_FLOAT32: np.dtype("<f4"),
@@ -124,7 +124,7 @@ def to_state(run: run_pb2.Run, vector: types.FloatArray | None = None) -> types.
 
 def _optimizer(kind: int) -> str:
     """Its name; what nothing says is gradient descent."""
-    return enum_word(run_pb2.OptimizerKind, kind or run_pb2.OPTIMIZER_KIND_GRADIENT_DESCENT).lower()
+    return enum_word(optimizer_pb2.OptimizerKind, kind or optimizer_pb2.OPTIMIZER_KIND_GRADIENT_DESCENT).lower()
 
 
 def _to_lineage(lineage: run_pb2.Lineage) -> checkpoints.Lineage:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pilothouse._names import enum_number
 from pilothouse._numbers import real
 from pilothouse.errors import SpecInvalid
-from pilothouse.v1 import run_pb2
+from pilothouse.v1 import optimizer_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Optimizer:
     clip_value: float | None = None
 
 
-def optimizer_spec(optimizer: Optimizer | str) -> run_pb2.OptimizerSpec:
+def optimizer_spec(optimizer: Optimizer | str) -> optimizer_pb2.OptimizerSpec:
     """The optimizer as the service takes it.
 
     Raises:
@@ -69,8 +69,8 @@ def optimizer_spec(optimizer: Optimizer | str) -> run_pb2.OptimizerSpec:
         raise TypeError(
             f'optimizer is text such as "adam beta1=0.95" or a pilothouse.Optimizer, not {type(optimizer).__name__}'
         )
-    number = enum_number(run_pb2.OptimizerKind, kind, field="spec.optimizer.kind")
-    return run_pb2.OptimizerSpec(kind=number, settings=settings)
+    number = enum_number(optimizer_pb2.OptimizerKind, kind, field="spec.optimizer.kind")
+    return optimizer_pb2.OptimizerSpec(kind=number, settings=settings)
 
 
 def _given(optimizer: Optimizer) -> Iterator[tuple[str, float]]:
