@@ -199,7 +199,7 @@ TEST(SupervisedLearnerViews, LayerNormsHaveBlocksOfTheirOwn) {
   EXPECT_EQ(described,
             (std::vector<std::string>{"layers.0.weight 2-D 0+2", "layers.0.bias 1-D 2+2", "layers.1.weight 1-D 4+2",
                                       "layers.1.bias 1-D 6+2", "layers.3.weight 2-D 8+2", "layers.3.bias 1-D 10+1"}));
-  learner->Step(1, 0.1);
+  learner->Step(1, {.eta = 0.1});
   std::vector<std::string> layers;
   for (const Activations& layer : learner->LayerActivations()) {
     layers.push_back(layer.layer + (layer.can_die ? " can die" : ""));
