@@ -11,6 +11,9 @@ if(PILOTHOUSE_SANITIZER)
   target_compile_options(pilothouse_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_compile_options(-fsanitize=${PILOTHOUSE_SANITIZER} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${PILOTHOUSE_SANITIZER})
+  if(PILOTHOUSE_SANITIZER MATCHES "thread")
+    include_directories(SYSTEM BEFORE ${CMAKE_SOURCE_DIR}/cmake/tsan)
+  endif()
 endif()
 
 # pilothouse_library(NAME SOURCES… [LINK targets…]): a static library of this project. Includes are written from the
