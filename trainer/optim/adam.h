@@ -10,11 +10,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "absl/status/status.h"
-#include "trainer/checkpoint/saved_state.h"
 #include "trainer/net/matrix.h"
-#include "trainer/optim/kept_vectors.h"
-#include "trainer/optim/shaped_gradient.h"
 #include "trainer/optim/update_rule.h"
 
 namespace pilothouse::trainer {
@@ -25,35 +21,30 @@ class Adam final : public UpdateRule<T> {
  public:
   // REQUIRES: kind is kAdam or kAdamW.
   Adam(OptimizerKind kind, int64_t parameters)
-      : decoupled_(kind == OptimizerKind::kAdamW), kept_(kind, parameters, {"mean", "square"}, true) {}
+      : UpdateRule<T>(kind, parameters, {"mean", "square"}, true), decoupled_(kind == OptimizerKind::kAdamW) {}
 
   void Update(const UpdateSettings& settings, const Vector<T>& gradient, Vector<T>& parameters) override {
-    if (!decoupled_) return Step(settings, shaped_.Of(settings, gradient, parameters), parameters);
+    if (!decoupled_) return Step(settings, this->Shaped(settings, gradient, parameters), parameters);
     if (settings.weight_decay > 0) parameters *= static_cast<T>(1 - settings.eta * settings.weight_decay);
     UpdateSettings without_decay = settings;
     without_decay.weight_decay = 0;
-    Step(settings, shaped_.Of(without_decay, gradient, parameters), parameters);
+    Step(settings, this->Shaped(without_decay, gradient, parameters), parameters);
   }
-  void Reset() override { kept_.Reset(); }
-  void Save(SavedState& state) const override { kept_.Save(state); }
-  absl::Status Restore(const SavedState& state) override { return kept_.Restore(state); }
 
  private:
   void Step(const UpdateSettings& settings, const Vector<T>& g, Vector<T>& parameters) {
-    const double t = kept_.NextUpdate();
+    const double t = this->NextUpdate();
     const T step = static_cast<T>(settings.eta / (1 - std::pow(settings.beta1, t)));
     const T root = static_cast<T>(std::sqrt(1 - std::pow(settings.beta2, t)));
     const T epsilon = static_cast<T>(settings.epsilon);
-    auto m = kept_[0].array();
-    auto v = kept_[1].array();
+    auto m = this->Kept(0).array();
+    auto v = this->Kept(1).array();
     m = static_cast<T>(settings.beta1) * m + static_cast<T>(1 - settings.beta1) * g.array();
     v = static_cast<T>(settings.beta2) * v + static_cast<T>(1 - settings.beta2) * g.array().square();
     parameters.array() -= step * m / (v.sqrt() / root + epsilon);
   }
 
   const bool decoupled_;
-  ShapedGradient<T> shaped_;
-  KeptVectors<T> kept_;
 };
 
 }  // namespace pilothouse::trainer

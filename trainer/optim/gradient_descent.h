@@ -4,11 +4,7 @@
 
 #include <cstdint>
 
-#include "absl/status/status.h"
-#include "trainer/checkpoint/saved_state.h"
 #include "trainer/net/matrix.h"
-#include "trainer/optim/kept_vectors.h"
-#include "trainer/optim/shaped_gradient.h"
 #include "trainer/optim/update_rule.h"
 
 namespace pilothouse::trainer {
@@ -17,18 +13,11 @@ namespace pilothouse::trainer {
 template <typename T>
 class GradientDescent final : public UpdateRule<T> {
  public:
-  explicit GradientDescent(int64_t parameters) : kept_(OptimizerKind::kGradientDescent, parameters, {}, false) {}
+  explicit GradientDescent(int64_t parameters) : UpdateRule<T>(OptimizerKind::kGradientDescent, parameters) {}
 
   void Update(const UpdateSettings& settings, const Vector<T>& gradient, Vector<T>& parameters) override {
-    parameters.noalias() -= static_cast<T>(settings.eta) * shaped_.Of(settings, gradient, parameters);
+    parameters.noalias() -= static_cast<T>(settings.eta) * this->Shaped(settings, gradient, parameters);
   }
-  void Reset() override { kept_.Reset(); }
-  void Save(SavedState& state) const override { kept_.Save(state); }
-  absl::Status Restore(const SavedState& state) override { return kept_.Restore(state); }
-
- private:
-  ShapedGradient<T> shaped_;
-  KeptVectors<T> kept_;
 };
 
 }  // namespace pilothouse::trainer

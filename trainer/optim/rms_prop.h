@@ -7,11 +7,7 @@
 
 #include <cstdint>
 
-#include "absl/status/status.h"
-#include "trainer/checkpoint/saved_state.h"
 #include "trainer/net/matrix.h"
-#include "trainer/optim/kept_vectors.h"
-#include "trainer/optim/shaped_gradient.h"
 #include "trainer/optim/update_rule.h"
 
 namespace pilothouse::trainer {
@@ -20,21 +16,14 @@ namespace pilothouse::trainer {
 template <typename T>
 class RmsProp final : public UpdateRule<T> {
  public:
-  explicit RmsProp(int64_t parameters) : kept_(OptimizerKind::kRmsProp, parameters, {"square"}, false) {}
+  explicit RmsProp(int64_t parameters) : UpdateRule<T>(OptimizerKind::kRmsProp, parameters, {"square"}) {}
 
   void Update(const UpdateSettings& settings, const Vector<T>& gradient, Vector<T>& parameters) override {
-    const auto g = shaped_.Of(settings, gradient, parameters).array();
-    auto v = kept_[0].array();
+    const auto g = this->Shaped(settings, gradient, parameters).array();
+    auto v = this->Kept(0).array();
     v = static_cast<T>(settings.rho) * v + static_cast<T>(1 - settings.rho) * g.square();
     parameters.array() -= static_cast<T>(settings.eta) * g / (v.sqrt() + static_cast<T>(settings.epsilon));
   }
-  void Reset() override { kept_.Reset(); }
-  void Save(SavedState& state) const override { kept_.Save(state); }
-  absl::Status Restore(const SavedState& state) override { return kept_.Restore(state); }
-
- private:
-  ShapedGradient<T> shaped_;
-  KeptVectors<T> kept_;
 };
 
 }  // namespace pilothouse::trainer

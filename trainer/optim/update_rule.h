@@ -3,11 +3,18 @@
 #ifndef PILOTHOUSE_TRAINER_OPTIM_UPDATE_RULE_H_
 #define PILOTHOUSE_TRAINER_OPTIM_UPDATE_RULE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "trainer/checkpoint/saved_state.h"
 #include "trainer/net/matrix.h"
+#include "trainer/optim/kept_vectors.h"
+#include "trainer/optim/shaped_gradient.h"
 #include "trainer/optim/update_settings.h"
 
 namespace pilothouse::trainer {
@@ -21,7 +28,28 @@ class UpdateRule : public Stateful {
   // gradient.size() are what the rule was made for; the settings of its kind lie within their bounds.
   virtual void Update(const UpdateSettings& settings, const Vector<T>& gradient, Vector<T>& parameters) = 0;
   // Forgets every update.
-  virtual void Reset() = 0;
+  void Reset() { kept_.Reset(); }
+
+  void Save(SavedState& state) const final { kept_.Save(state); }
+  absl::Status Restore(const SavedState& state) final { return kept_.Restore(state); }
+
+ protected:
+  // Everything that the rule keeps is kept here, so that all of it is saved: vectors of these names with a number for
+  // each parameter, and how many updates were made, if it counts them.
+  UpdateRule(OptimizerKind kind, int64_t parameters, std::vector<std::string> names = {}, bool counts_updates = false)
+      : kept_(kind, parameters, std::move(names), counts_updates) {}
+
+  Vector<T>& Kept(size_t index) { return kept_[index]; }
+  // As in KeptVectors.
+  double NextUpdate() { return kept_.NextUpdate(); }
+  // As ShapedGradient::Of.
+  const Vector<T>& Shaped(const UpdateSettings& settings, const Vector<T>& gradient, const Vector<T>& parameters) {
+    return shaped_.Of(settings, gradient, parameters);
+  }
+
+ private:
+  KeptVectors<T> kept_;
+  ShapedGradient<T> shaped_;
 };
 
 // A rule of the kind for so many parameters, as before any update. T is float or double.
