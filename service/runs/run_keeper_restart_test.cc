@@ -235,11 +235,10 @@ TEST_F(RunKeeperRestart, ATrainerThatDiesWithoutEverAttachingAgainCounts) {
   place_.trainer_command = {"/bin/true"};
   keeper_ = nullptr;
   Restart();
-  for (int i = 0; i < 60'000 && !keeper_->ended(); ++i) {
+  TickUntil([this] {
     now_ += kLongestRestartDelay;
-    keeper_->OnTick(now_);
-    std::this_thread::sleep_for(milliseconds(1));
-  }
+    return keeper_->ended();
+  });
   EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_FAILED);
   EXPECT_TRUE(MessageSays("exit code 0")) << Message();
 }
@@ -308,12 +307,11 @@ TEST_F(RunKeeperRestart, OneThatGivesWayToAnotherTrainerFailsNothingAndThatOneIs
   RefuseSpec(*link, v1::ERROR_REASON_TRAINER_FAILED, "Another trainer is alive.");
   keeper_->Kill();
   keeper_->OnDetach(link.get(), now_);
-  for (int i = 0; i < 60'000 && keeper_->run().status() == v1::RUN_STATUS_LOST; ++i) {
-    if (i == 10) close(other);
-    if (i > 10 && keeper_->run().restarts() == 2) break;
-    keeper_->OnTick(now_);
-    std::this_thread::sleep_for(milliseconds(1));
-  }
+  int ticks = 0;
+  TickUntil([&] {
+    if (++ticks == 10) close(other);
+    return ticks > 10 && (keeper_->run().restarts() == 2 || keeper_->run().status() != v1::RUN_STATUS_LOST);
+  });
   EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST) << Message();
   EXPECT_EQ(keeper_->run().restarts(), 2) << "the other one died, too";
 }

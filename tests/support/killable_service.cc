@@ -8,10 +8,10 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/eventually.h"
 
 namespace pilothouse::testing {
 
@@ -55,13 +55,7 @@ void KillableService::End(int signal) {
   process_.reset();
 }
 
-bool KillableService::Retry(const std::function<bool()>& ask) {
-  for (int i = 0; i < 120'000; ++i) {
-    if (ask()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return false;
-}
+bool KillableService::Retry(const std::function<bool()>& ask) { return Eventually(ask, std::chrono::minutes(2)); }
 
 std::string KillableService::Upload(const std::string& table) {
   v1::UploadDatasetResponse dataset;
