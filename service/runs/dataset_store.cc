@@ -69,6 +69,11 @@ absl::Status DiskError(absl::string_view what) {
                    absl::StrCat("The dataset could not be ", what, ": ", strerror(errno), "."));
 }
 
+bool IsReadableFile(const std::string& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error) && access(path.c_str(), R_OK) == 0;
+}
+
 bool IsDatasetId(absl::string_view id) {
   return id.size() == 2 * kIdBytes &&
          std::all_of(id.begin(), id.end(), [](char c) { return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f'); });
@@ -143,6 +148,14 @@ absl::StatusOr<std::unique_ptr<DatasetStore>> DatasetStore::Open(const std::stri
 }
 
 absl::StatusOr<DataPaths> DatasetStore::Find(const v1::DataSpec& spec) const {
+  absl::StatusOr<DataPaths> paths = Locate(spec);
+  std::error_code error;
+  const bool is_file = paths.ok() && spec.has_file();
+  if (is_file && static_cast<int64_t>(fs::file_size(paths->table, error)) > max_bytes_) return TooLarge(max_bytes_);
+  return paths;
+}
+
+absl::StatusOr<DataPaths> DatasetStore::Locate(const v1::DataSpec& spec) const {
   switch (spec.source_case()) {
     case v1::DataSpec::kDatasetId:
       return FindUploaded(spec.dataset_id());
@@ -154,14 +167,14 @@ absl::StatusOr<DataPaths> DatasetStore::Find(const v1::DataSpec& spec) const {
 }
 
 absl::StatusOr<DataPaths> DatasetStore::FindUploaded(const std::string& dataset_id) const {
-  const std::string directory = absl::StrCat(root_, "/", kDatasets, "/", dataset_id);
-  std::error_code error;
-  if (IsDatasetId(dataset_id) && fs::is_directory(directory, error)) {
-    const std::string table = absl::StrCat(directory, "/", PartName(v1::DATASET_PART_TABLE));
-    if (fs::exists(table, error)) return DataPaths{.table = table, .inputs = "", .targets = ""};
-    return DataPaths{.table = "",
-                     .inputs = absl::StrCat(directory, "/", PartName(v1::DATASET_PART_INPUTS)),
-                     .targets = absl::StrCat(directory, "/", PartName(v1::DATASET_PART_TARGETS))};
+  if (IsDatasetId(dataset_id)) {
+    const std::string directory = absl::StrCat(root_, "/", kDatasets, "/", dataset_id);
+    const auto part = [&](v1::DatasetPart which) { return absl::StrCat(directory, "/", PartName(which)); };
+    const std::string table = part(v1::DATASET_PART_TABLE);
+    if (IsReadableFile(table)) return DataPaths{.table = table, .inputs = "", .targets = ""};
+    DataPaths arrays = {
+        .table = "", .inputs = part(v1::DATASET_PART_INPUTS), .targets = part(v1::DATASET_PART_TARGETS)};
+    if (IsReadableFile(arrays.inputs) && IsReadableFile(arrays.targets)) return arrays;
   }
   const std::string shown = Shortened(dataset_id, 100);
   return MakeError(
@@ -183,12 +196,12 @@ absl::StatusOr<DataPaths> DatasetStore::FindFile(const std::string& name) const 
   const fs::path folder = fs::canonical(fs::path(root_) / kFiles, error);
   const fs::path path = fs::canonical(folder / name, error);
   const bool inside = !error && absl::StartsWith(path.string(), absl::StrCat(folder.string(), "/"));
-  if (!inside || !fs::is_regular_file(path, error)) {
+  if (!inside || !IsReadableFile(path)) {
     return MakeError(v1::ERROR_REASON_FILE_NOT_FOUND, "file",
-                     absl::StrCat("There is no file \"", shown, "\" in the service's folder ", root_, "/", kFiles, "."),
+                     absl::StrCat("There is no file \"", shown, "\" that can be read in the service's folder ", root_,
+                                  "/", kFiles, "."),
                      {{"file", shown}});
   }
-  if (static_cast<int64_t>(fs::file_size(path, error)) > max_bytes_) return TooLarge(max_bytes_);
   return DataPaths{.table = path.string(), .inputs = "", .targets = ""};
 }
 

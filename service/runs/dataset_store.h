@@ -37,6 +37,8 @@ class DatasetStore {
 
   // Where to read a run's data. DATASET_NOT_FOUND, FILE_NOT_FOUND, FILE_NAME_INVALID or SPEC_INVALID, blaming a field
   // of DataSpec.
+  absl::StatusOr<DataPaths> Locate(const v1::DataSpec& spec) const;
+  // The same for a new run: also DATASET_TOO_LARGE.
   absl::StatusOr<DataPaths> Find(const v1::DataSpec& spec) const;
 
   // Begins to store a dataset. DATASET_TOO_LARGE when the header says so already.

@@ -21,6 +21,7 @@ RunKeeper::RunKeeper(KeptRun kept, std::shared_ptr<EventHub> hub)
       record_(std::move(kept.journal), std::move(hub), std::move(kept.run)),
       process_(place_),
       restarts_(kept.max_restarts),
+      data_(place_.data, place_.find_data),
       desk_(place_, record_) {}
 
 RunKeeper::~RunKeeper() { Abandon(); }
@@ -144,8 +145,8 @@ void RunKeeper::OnSpecRefused(const absl::Status& error) {
   if (started_ != nullptr) return FinishStart(error);
   if (ended()) return;
   const v1::ErrorReason reason = ReasonOf(error);
-  // They went while it began. Before the next one begins they are looked for.
-  if (reason == v1::ERROR_REASON_FILE_NOT_FOUND) return;
+  // They went while it began, or are not yet as they were. Before the next one begins they are looked for.
+  if (reason == v1::ERROR_REASON_FILE_NOT_FOUND || reason == v1::ERROR_REASON_DATA_CHANGED) return data_.Refuse(error);
   // Another trainer may hold the lock, which shows when this one is gone, or the disk be out of order for a while.
   if (reason == v1::ERROR_REASON_TRAINER_FAILED || reason == v1::ERROR_REASON_JOURNAL_FAILED) {
     resume_refusal_ = error;
@@ -259,13 +260,19 @@ absl::Status RunKeeper::Reachable() const {
   const bool lost = run().status() == v1::RUN_STATUS_LOST;
   if (link_ != nullptr && prepared_ && !lost && record_.last_report() >= backlog_through_) return absl::OkStatus();
   const std::string status = StatusName(run().status());
+  const char* advice = waits_for_data() ? "). It waits for its data; until they are there again, it takes only a stop."
+                                        : "). Ask again with the same request_id.";
   return MakeError(v1::ERROR_REASON_TRAINER_UNAVAILABLE, "run_id",
-                   absl::StrCat("The run ", run().run_id(), " has no trainer to ask just now (it is ", status,
-                                "). Ask again with the same request_id."),
+                   absl::StrCat("The run ", run().run_id(), " has no trainer to ask just now (it is ", status, advice),
                    {{"run_id", run().run_id()}, {"status", status}});
 }
 
 void RunKeeper::OnControl(const v1::Control& control, const ControlCallback& callback) {
+  // Nobody knows whether it will ever have a trainer again.
+  if (waits_for_data() && control.change().has_stop() && !control.has_at_batch()) {
+    return desk_.Ask(control, callback, absl::OkStatus(),
+                     [this](const v1::Control& complete) { StopWithoutTrainer(complete); });
+  }
   desk_.Ask(control, callback, Reachable(), [this](const v1::Control& complete) {
     v1::AttachResponse message;
     *message.mutable_control() = complete;
@@ -304,7 +311,8 @@ std::chrono::milliseconds RunKeeper::interval() const {
   if (record_.waiting()) return kCalmInterval;
   const bool expects_end = ended() || (link_ == nullptr && (run().status() != v1::RUN_STATUS_LOST || resuming_));
   const bool looks_again = link_ == nullptr && process_.seems_gone();
-  const bool busy = restart_at_.has_value() || looks_again || (process_.is_child() && expects_end);
+  const bool restarts = restart_at_.has_value() && !data_.waiting();
+  const bool busy = restarts || looks_again || (process_.is_child() && expects_end);
   return busy ? kBusyInterval : kCalmInterval;
 }
 

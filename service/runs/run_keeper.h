@@ -22,6 +22,7 @@
 #include "pilothouse/v1/trainer_channel.pb.h"
 #include "service/journal/journal.h"
 #include "service/runs/control_desk.h"
+#include "service/runs/data_wait.h"
 #include "service/runs/death_notice.h"
 #include "service/runs/pending_controls.h"
 #include "service/runs/restart_policy.h"
@@ -132,8 +133,11 @@ class RunKeeper {
   // TrainerProcess::End.
   void OnDeath(const std::string& how, Time now);
   void StartAgain(Time now);
-  // Whether its data are there. If not, that is said, and they are looked for again a little later.
-  bool FindData(Time now);
+  // No trainer is started before its data are there: says so, and looks for them again a little later.
+  void WaitForData(Time now);
+  bool waits_for_data() const;
+  // Ends a run that waits for its data, as its trainer would have.
+  void StopWithoutTrainer(const v1::Control& control);
   void Fail(const Death& death);
   // Adds to what is said of the run what was lost before this service began: it is not to go by unseen.
   void NoteLoss(const std::string& loss);
@@ -163,6 +167,7 @@ class RunKeeper {
   bool asks_how_it_is_ = false;
 
   RestartPolicy restarts_;
+  DataWait data_;
   // When a trainer that died is to be started again.
   std::optional<Time> restart_at_;
   // It was started again, and the run is not yet back where it was.

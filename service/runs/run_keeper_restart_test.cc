@@ -38,26 +38,11 @@ class RunKeeperRestart : public RunKeeperTest {
     std::filesystem::create_directories(place_.directory + "/checkpoints");
     std::ofstream(absl::StrCat(place_.directory, "/", CheckpointFile(batch))) << "state";
   }
-  void RefuseSpec(FakeLink& link, v1::ErrorReason reason, const std::string& sentence) {
-    v1::AttachRequest message;
-    message.mutable_spec_refused()->set_reason(reason);
-    message.mutable_spec_refused()->set_message(sentence);
-    Deliver(link, message);
-  }
   void Heartbeat(FakeLink& link, int64_t batch) {
     v1::AttachRequest message;
     message.mutable_heartbeat()->set_batch(batch);
     Deliver(link, message);
   }
-  // A run that trains at batch 10 with its trainer attached; the next report has number 4.
-  std::shared_ptr<FakeLink> Train() {
-    auto link = Begin();
-    ReportStatus(*link, 2, v1::RUN_STATUS_TRAINING);
-    ReportLoss(*link, 3, 10, 0.5);
-    return link;
-  }
-  std::string Message() const { return keeper_->run().status_message(); }
-  bool MessageSays(const std::string& words) const { return Message().find(words) != std::string::npos; }
 };
 
 TEST_F(RunKeeperRestart, ARunWhoseTrainerDiedIsLostAndGoesOnFromWhereItWasSeen) {
@@ -130,43 +115,6 @@ TEST_F(RunKeeperRestart, TheDataMustBeThoseItWasStartedWith) {
   Die(*link);
   link = ComeAgain();
   EXPECT_EQ(WelcomeOf(*link).data_sha256(), "abc");
-}
-
-TEST_F(RunKeeperRestart, DataThatAreNotThereForAWhileAreWaitedFor) {
-  bool there = true;
-  place_.find_data = [&there]() -> absl::StatusOr<DataPaths> {
-    if (there) return DataPaths{.table = "/data/t.csv", .inputs = "", .targets = ""};
-    return MakeError(v1::ERROR_REASON_FILE_NOT_FOUND, "file", "There is no file t.csv.");
-  };
-  keeper_ = nullptr;
-  Make(*Journal::Open(place_.journal_path()));
-  auto link = Train();
-  there = false;
-  Die(*link);
-  now_ += kLongestRestartDelay;
-  keeper_->OnTick(now_);
-  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST);
-  EXPECT_TRUE(MessageSays("no file t.csv. The run goes on when its data are there again.")) << Message();
-  const uint64_t told = keeper_->run().last_sequence();
-  for (int looks = 0; looks < 2 * kMaxRestarts; ++looks) {
-    now_ += kDataInterval;
-    keeper_->OnTick(now_);
-  }
-  EXPECT_EQ(keeper_->run().last_sequence(), told) << "told once";
-  there = true;
-  link = ComeAgain();
-  EXPECT_EQ(WelcomeOf(*link).table_path(), "/data/t.csv");
-  EXPECT_EQ(keeper_->run().restarts(), 1);
-}
-
-TEST_F(RunKeeperRestart, DataThatGoWhileItsTrainerBeginsAreNotItsEnd) {
-  auto link = Train();
-  Die(*link);
-  link = ComeAgain();
-  v1::AttachRequest refusal;
-  refusal.mutable_spec_refused()->set_reason(v1::ERROR_REASON_FILE_NOT_FOUND);
-  Deliver(*link, refusal);
-  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST);
 }
 
 TEST_F(RunKeeperRestart, ItWaitsALittleBeforeItStartsATrainerAgain) {
@@ -282,9 +230,9 @@ TEST_F(RunKeeperRestart, WhatATrainerThatWasStartedAgainRefusesFailsTheRunAtOnce
   auto link = Train();
   Die(*link);
   link = ComeAgain();
-  RefuseSpec(*link, v1::ERROR_REASON_DATA_CHANGED, "The data are not those the run was started with.");
+  RefuseSpec(*link, v1::ERROR_REASON_CHECKPOINT_DAMAGED, "No checkpoint can be used.");
   EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_FAILED);
-  EXPECT_EQ(Message(), "The data are not those the run was started with.");
+  EXPECT_EQ(Message(), "No checkpoint can be used.");
   EXPECT_TRUE(link->closed);
 }
 

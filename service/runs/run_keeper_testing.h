@@ -207,6 +207,21 @@ class RunKeeperTest : public testing::Test {
     keeper_->OnTick(now_);
     return Attach(0, false);
   }
+  // A run that trains at batch 10 with its trainer attached; the next report has number 4.
+  std::shared_ptr<FakeLink> Train() {
+    auto link = Begin();
+    ReportStatus(*link, 2, v1::RUN_STATUS_TRAINING);
+    ReportLoss(*link, 3, 10, 0.5);
+    return link;
+  }
+  void RefuseSpec(FakeLink& link, v1::ErrorReason reason, const std::string& sentence) {
+    v1::AttachRequest message;
+    message.mutable_spec_refused()->set_reason(reason);
+    message.mutable_spec_refused()->set_message(sentence);
+    Deliver(link, message);
+  }
+  std::string Message() const { return keeper_->run().status_message(); }
+  bool MessageSays(const std::string& words) const { return Message().find(words) != std::string::npos; }
   const v1::Welcome& WelcomeOf(const FakeLink& link) const { return link.sent.at(0).welcome(); }
 
   RunPlace place_;

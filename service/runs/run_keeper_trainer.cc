@@ -73,6 +73,7 @@ void RunKeeper::OnTrainerGone(const TrainerProcess::End& end, Time now) {
 
 void RunKeeper::OnDeath(const std::string& how, Time now) {
   if (!resume_refusal_.ok()) return Declare(v1::RUN_STATUS_FAILED, std::string(resume_refusal_.message()));
+  if (data_.waiting() && !ending_) return WaitForData(now);
   Death death = {.how = how,
                  .restarts = restarts_.restarts(),
                  .most = restarts_.most(),
@@ -97,22 +98,28 @@ void RunKeeper::Fail(const Death& death) {
   FinishStart(MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", notice, {{"exit", death.how}, {"log", death.log}}));
 }
 
-bool RunKeeper::FindData(Time now) {
-  if (!place_.find_data) return true;
-  absl::StatusOr<DataPaths> data = place_.find_data();
-  if (data.ok()) {
-    place_.data = *std::move(data);
-    return true;
-  }
-  const std::string why = absl::StrCat(data.status().message(), " The run goes on when its data are there again.");
-  if (declared_ != why) Declare(v1::RUN_STATUS_LOST, why);
+void RunKeeper::WaitForData(Time now) {
+  prepared_ = false;
   restart_at_ = now + kDataInterval;
-  return false;
+  const std::string why =
+      absl::StrCat(data_.why().message(), " The run goes on when its data are there again; a stop ends it.");
+  if (declared_ != why) Declare(v1::RUN_STATUS_LOST, why);
+}
+
+bool RunKeeper::waits_for_data() const { return restart_at_.has_value() && data_.waiting(); }
+
+void RunKeeper::StopWithoutTrainer(const v1::Control& control) {
+  const RunRecord::Events events = record_.Stop(control);
+  if (events.empty()) return desk_.OnRefused(control.request_id(), record_.status());
+  restart_at_.reset();
+  AfterCommit(events);
 }
 
 void RunKeeper::StartAgain(Time now) {
   restart_at_.reset();
-  if (!FindData(now)) return;
+  absl::StatusOr<DataPaths> data = data_.Look();
+  if (!data.ok()) return WaitForData(now);
+  place_.data = *std::move(data);
   resuming_ = true;
   waiting_since_ = now;
   process_.ForgetProbes();

@@ -94,20 +94,54 @@ void RunRecord::Publish(const std::vector<JournalEntry>& entries, Events& publis
   published.insert(published.end(), events.begin(), events.end());
 }
 
-RunRecord::Events RunRecord::Declare(v1::RunStatus status, const std::string& message) {
-  JournalEntry entry;
-  v1::Event& event = entry.event;
+v1::Event RunRecord::NewEvent() const {
+  v1::Event event;
   event.set_sequence(journal_->last_sequence() + 1);
   event.set_batch(run_.batch());
   *event.mutable_time() = TimeUtil::GetCurrentTime();
+  return event;
+}
+
+v1::Event RunRecord::StatusEvent(v1::RunStatus status, const std::string& message) const {
+  v1::Event event = NewEvent();
   v1::StatusReport& report = *event.mutable_status();
   report.set_status(status);
   report.set_message(ValidUtf8(message));
   report.set_idle_reason(status == v1::RUN_STATUS_IDLE ? run_.idle_reason() : v1::IDLE_REASON_UNSPECIFIED);
   report.set_target(run_.target());
   report.set_loss(run_.loss());
+  return event;
+}
+
+RunRecord::Events RunRecord::Stop(const v1::Control& control) {
+  std::vector<JournalEntry> entries(2);
+  v1::Event& applied = entries[0].event;
+  applied = NewEvent();
+  v1::ControlReport& report = *applied.mutable_control();
+  *report.mutable_change() = control.change();
+  report.set_request_id(control.request_id());
+  report.set_origin(control.origin());
+  report.set_note(control.note());
+  report.set_value(static_cast<double>(run_.batch()));
+  report.set_previous_value(report.value());
+  v1::Event& stopped = entries[1].event;
+  stopped = StatusEvent(v1::RUN_STATUS_STOPPED, "");
+  stopped.set_sequence(applied.sequence() + 1);
   v1::Run now = run_;
-  ApplyEvent(event, now);
+  for (const JournalEntry& entry : entries) ApplyEvent(entry.event, now);
+  journal_status_ = journal_->Append(entries, Durability::kSynced, &now);
+  Events published;
+  if (!journal_status_.ok()) return published;
+  run_ = std::move(now);
+  Publish(entries, published);
+  return published;
+}
+
+RunRecord::Events RunRecord::Declare(v1::RunStatus status, const std::string& message) {
+  JournalEntry entry;
+  entry.event = StatusEvent(status, message);
+  v1::Run now = run_;
+  ApplyEvent(entry.event, now);
   journal_status_ = journal_->Append({entry}, Durability::kSynced, &now);
   Log(absl::StrCat("run ", run_.run_id(), ": ", StatusName(status), ". ", message));
   Events published;

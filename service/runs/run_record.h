@@ -41,6 +41,9 @@ class RunRecord {
   // Journals and publishes an event of the service's own about the run's status. If that fails, only who asks for the
   // run learns of it.
   Events Declare(v1::RunStatus status, const std::string& message);
+  // Journals and publishes that a stop was applied where the run is, and that the run is STOPPED. Nothing of it if that
+  // fails: status() says why.
+  Events Stop(const v1::Control& control);
 
   // Reports wait that could not be journaled; status() says why. At most one message's worth of them, or what one
   // trainer left.
@@ -63,6 +66,8 @@ class RunRecord {
   void Close() { hub_->Close(); }
 
  private:
+  v1::Event NewEvent() const;
+  v1::Event StatusEvent(v1::RunStatus status, const std::string& message) const;
   void CommitOneByOne(Events& published);
   void CommitTogether(Events& published);
   void Publish(const std::vector<JournalEntry>& entries, Events& published);

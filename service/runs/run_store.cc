@@ -122,7 +122,7 @@ RunPlace RunStore::PlaceOf(const std::string& run_id, std::string token, DataPat
 }
 
 std::function<absl::StatusOr<DataPaths>()> RunStore::FinderOf(const v1::RunSpec& spec) const {
-  return [&datasets = datasets_, data = spec.data()] { return datasets.Find(data); };
+  return [&datasets = datasets_, data = spec.data()] { return datasets.Locate(data); };
 }
 
 absl::StatusOr<StoredRun> RunStore::Create(const RunToStart& run) const {
