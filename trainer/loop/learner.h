@@ -58,7 +58,7 @@ class Learner : public Stateful {
   virtual std::shared_ptr<const Model> Snapshot() const = 0;
 
   // Replaces the parameters by those that Model::Save() wrote to `path`, in this run or another of the same network, or
-  // by those of a checkpoint.
+  // by those of a checkpoint. The optimizer begins anew: what it kept of former updates is forgotten.
   // What standardisation measured stays this run's own. Errors, with nothing changed: FILE_NOT_FOUND, or DATA_MALFORMED
   // if it is damaged or belongs to a network of another shape or precision.
   virtual absl::Status Load(const std::string& path) = 0;

@@ -112,6 +112,8 @@ class SupervisedLearner final : public Learner {
     if (!model.ok()) return model.status();
     const NumberArray state = (*model)->State();
     std::copy_n(std::get<std::vector<T>>(state.values).begin(), parameters_.size(), parameters_.begin());
+    // What it remembers belongs to the parameters that were, and may have diverged with them.
+    rule_->Reset();
     return absl::OkStatus();
   }
 

@@ -15,6 +15,7 @@
 #include "proto/support/error.h"
 #include "trainer/loop/curve_data.h"
 #include "trainer/loop/supervised_learner.h"
+#include "trainer/optim/rule_kinds.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -257,6 +258,26 @@ TEST_F(LoadTest, TakesAnotherRunsParametersAndKeepsItsOwnStandardisation) {
   ASSERT_TRUE(learner->Load(path_).ok());
   EXPECT_EQ(StateOf(*learner), (std::vector<double>{10, 1}));
   EXPECT_EQ(std::get<std::vector<double>>(learner->Snapshot()->Predict({3}, 1).values)[0], 21);
+}
+
+TEST_F(LoadTest, TheOptimizerBeginsAnewWithThem) {
+  for (const OptimizerKind optimizer : kAllOptimizers) {
+    SCOPED_TRACE(Name(optimizer));
+    LearnerSpec spec = CurveSpec();
+    spec.optimizer = optimizer;
+    const UpdateSettings settings = UsualSettings(optimizer);
+    const auto fresh = Make(spec, Curve(100));
+    ASSERT_TRUE(fresh->Snapshot()->Save(path_, 1).ok());
+    const auto learner = Make(spec, Curve(100));
+    UpdateSettings diverging = settings;
+    diverging.eta = 1e30;
+    for (int64_t batch = 1; batch <= 20; ++batch) learner->Step(batch, diverging);
+    ASSERT_TRUE(learner->Load(path_).ok());
+    for (int64_t batch = 1; batch <= 3; ++batch) {
+      EXPECT_EQ(learner->Step(batch, settings), fresh->Step(batch, settings));
+    }
+    EXPECT_EQ(StateOf(*learner), StateOf(*fresh));
+  }
 }
 
 TEST_F(LoadTest, RefusesWhatDoesNotFitAndChangesNothing) {
