@@ -23,6 +23,7 @@ PluginSurroundings SurroundingsOf(const LoopOptions& options, const LearnerFacts
   surroundings.parameters = facts.parameters;
   surroundings.validation_examples = facts.validation_examples;
   surroundings.seed = options.seed;
+  surroundings.optimizer = Name(options.knobs.optimizer);
   for (const KnobFacts& knob : options.knobs.Facts()) surroundings.knobs.push_back(knob.name);
   return surroundings;
 }

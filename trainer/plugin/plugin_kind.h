@@ -61,6 +61,8 @@ struct PluginSurroundings {
   std::string runs_directory;
   int64_t parameters = 0;
   int64_t validation_examples = 0;
+  // As Name(OptimizerKind) says.
+  std::string optimizer = "gradient_descent";
   // The names of the run's knobs.
   std::vector<std::string> knobs;
   // Of the run, for plugins that draw random numbers.

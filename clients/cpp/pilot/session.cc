@@ -72,7 +72,7 @@ int ExitCodeOf(const absl::Status& status) {
 
 void Session::NoteWaiting(const ChangeOptions& options) const {
   if (json_ || !options.at_batch.has_value()) return;
-  std::fprintf(stderr, "pilot: waiting for batch %s; Ctrl-C ends the waiting, the change is made there all the same\n",
+  std::fprintf(stderr, "pilot: waiting for batch %s; once the run has taken the change, Ctrl-C ends the waiting only\n",
                FormatCount(*options.at_batch).c_str());
 }
 

@@ -103,8 +103,9 @@ class Exchange final : public Plugin {
     if (!std::isfinite(own)) return absl::OkStatus();
     const absl::StatusOr<double> eta = run.Knob("eta");
     if (!eta.ok()) return eta.status();
-    return PublishState(run.directory(), *run.Parameters(),
-                        {run.batch(), options_.metric, own, surroundings_.validation_examples, *eta, ""});
+    return PublishState(
+        run.directory(), *run.Parameters(),
+        {run.batch(), options_.metric, own, surroundings_.validation_examples, *eta, surroundings_.optimizer, ""});
   }
 
   std::string DirectoryOf(const std::string& run_id) const {
@@ -159,13 +160,17 @@ class Exchange final : public Plugin {
       return absl::StrCat("Could not take over a state. ", file.status().message(), " ",
                           Decide(context, own, passed_over, best));
     }
-    const double eta = Perturbed(best->state.eta);
     const std::string note = absl::StrCat("took over a better state: ", compared);
     context.Ask(ParametersChange{*std::move(file), best->state.sha256, best->run_id, best->state.batch}, note);
-    context.Ask(KnobChange{"eta", eta}, note);
+    const double eta = Perturbed(best->state.eta);
     ++exchanges_;
     last_exchange_ = run.batch();
-    return absl::StrCat("Takes over a better state: ", compared, "; goes on with eta ", eta, ".");
+    const std::string taken = absl::StrCat("Takes over a better state: ", compared);
+    if (best->state.optimizer != surroundings_.optimizer) {
+      return absl::StrCat(taken, "; keeps its own eta, since that run has the optimizer ", best->state.optimizer, ".");
+    }
+    context.Ask(KnobChange{"eta", eta}, note);
+    return absl::StrCat(taken, "; goes on with eta ", eta, ".");
   }
 
   double Perturbed(double eta) const {

@@ -56,6 +56,7 @@ class ExchangeTest : public testing::Test {
     surroundings.parameters = 3;
     surroundings.validation_examples = validation_examples_;
     surroundings.knobs = {"eta"};
+    surroundings.optimizer = optimizer_;
     surroundings.seed = seed_;
     return surroundings;
   }
@@ -80,6 +81,7 @@ class ExchangeTest : public testing::Test {
   const std::string runs_ = absl::StrCat(testing::TempDir(), "/exchange-", getpid());
   FakeRunView run_;
   int64_t validation_examples_ = 0;
+  std::string optimizer_ = "gradient_descent";
   uint64_t seed_ = 1;
 };
 
@@ -100,6 +102,18 @@ TEST_F(ExchangeTest, TakesOverTheBestOfTheOthersIfItIsBetter) {
   EXPECT_EQ(called.wishes[0].note, "took over a better state: loss 0.5, and 0.2 of run best at batch 500");
   ASSERT_EQ(called.outputs.size(), 1U);
   EXPECT_THAT(called.outputs[0].message, HasSubstr("Takes over a better state: loss 0.5"));
+}
+
+TEST_F(ExchangeTest, TakesNoEtaFromARunWithAnotherOptimizer) {
+  optimizer_ = "adam";
+  Publish("other", 0.2, 0.001);
+  optimizer_ = "momentum";
+  const Called called = CallOwn({{"with", "other"}});
+  ASSERT_EQ(called.wishes.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<ParametersChange>(called.wishes[0].change));
+  EXPECT_THAT(called.outputs[0].message, HasSubstr("keeps its own eta, since that run has the optimizer adam"));
+  optimizer_ = "adam";
+  EXPECT_EQ(CallOwn({{"with", "other"}}).wishes.size(), 2U);
 }
 
 TEST_F(ExchangeTest, KeepsItsOwnStateUnlessAnotherIsBetterByTheMargin) {

@@ -80,9 +80,10 @@ absl::Status PublishState(const std::string& directory, const Model& model, Publ
   absl::StatusOr<std::string> hash = FileHash(parameters);
   if (!hash.ok()) return hash.status();
   // Last, so that it never describes parameters that are not there yet.
-  const Json json = {{"batch", state.batch}, {"metric", state.metric},
-                     {"value", state.value}, {"validation_examples", state.validation_examples},
-                     {"eta", state.eta},     {"sha256", *std::move(hash)}};
+  const Json json = {{"batch", state.batch},      {"metric", state.metric},
+                     {"value", state.value},      {"validation_examples", state.validation_examples},
+                     {"eta", state.eta},          {"optimizer", state.optimizer},
+                     {"sha256", *std::move(hash)}};
   const std::string text = json.dump() + "\n";
   return WriteFileAtomically(PathIn(directory, kDescription), {text});
 }
@@ -96,10 +97,12 @@ absl::StatusOr<PublishedState> ReadPublishedState(const std::string& directory) 
                         Holds(json, "metric", &Json::is_string) && Holds(json, "value", &Json::is_number) &&
                         Holds(json, "validation_examples", &Json::is_number_unsigned) &&
                         Holds(json, "eta", &Json::is_number) && Holds(json, "sha256", &Json::is_string);
-  if (!complete) return Malformed(path, "does not describe a state");
-  PublishedState state{json["batch"].get<int64_t>(), json["metric"].get<std::string>(),
-                       json["value"].get<double>(),  json["validation_examples"].get<int64_t>(),
-                       json["eta"].get<double>(),    json["sha256"].get<std::string>()};
+  const bool names_optimizer = !json.contains("optimizer") || Holds(json, "optimizer", &Json::is_string);
+  if (!complete || !names_optimizer) return Malformed(path, "does not describe a state");
+  PublishedState state{json["batch"].get<int64_t>(),     json["metric"].get<std::string>(),
+                       json["value"].get<double>(),      json["validation_examples"].get<int64_t>(),
+                       json["eta"].get<double>(),        json.value("optimizer", "gradient_descent"),
+                       json["sha256"].get<std::string>()};
   const bool sound = state.batch >= 0 && state.validation_examples >= 0 && std::isfinite(state.value) &&
                      std::isfinite(state.eta) && state.eta > 0 && IsHash(state.sha256);
   if (!sound) return Malformed(path, "describes an impossible state");

@@ -31,6 +31,8 @@ struct PublishedState {
   int64_t validation_examples = 0;
   // Above 0.
   double eta = 0;
+  // As in PluginSurroundings: etas of two optimizers have little to do with each other.
+  std::string optimizer = "gradient_descent";
   // Of own.safetensors, as FileHash gives it.
   std::string sha256;
 };
