@@ -10,9 +10,9 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <unordered_set>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "proto/support/mutex.h"
 #include "service/watch/event_hub.h"
@@ -61,7 +61,7 @@ class WatchRegistry {
   mutable Mutex mutex_;
   CondVar emptied_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::flat_hash_set<std::shared_ptr<Watch>> watches_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_set<std::shared_ptr<Watch>> watches_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace pilothouse::service

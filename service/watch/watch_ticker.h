@@ -11,10 +11,10 @@
 #include <map>
 #include <memory>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "proto/support/mutex.h"
 #include "service/watch/event_hub.h"
 
@@ -60,7 +60,7 @@ class WatchTicker {
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<std::shared_ptr<Client>> wakes_ ABSL_GUARDED_BY(mutex_);
   std::map<TimerKey, std::weak_ptr<Client>> timers_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<const Client*, SteadyTime> due_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<const Client*, SteadyTime> due_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 
