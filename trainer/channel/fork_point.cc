@@ -22,12 +22,12 @@
 namespace pilothouse::trainer {
 namespace {
 
-// Only the order of examples may differ between a run and its fork.
+// Only the order of examples, and what dropout drops, may differ between a run and its fork.
 bool SameOrder(const v1::RunSpec& a, const v1::RunSpec& b) {
   return a.seed() == b.seed() && a.keep_order() == b.keep_order();
 }
 
-// Comes to where the fork begins, with a learner of the other run's own if it takes the examples in another order.
+// Comes to where the fork begins, with a learner of the other run's own if it would learn otherwise.
 absl::StatusOr<SavedState> VisitParent(const v1::Welcome& welcome, const RunHistory& parent, ResumePlan past,
                                        Learner& learner, const LoopOptions& options) {
   const absl::StatusOr<RunPlan> plan = PlanRun(parent.spec());

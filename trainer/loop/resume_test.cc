@@ -30,9 +30,9 @@ namespace {
 using std::chrono::milliseconds;
 using Kind = TargetChange::Kind;
 
-std::unique_ptr<Learner> MakeReal(OptimizerKind optimizer) {
+std::unique_ptr<Learner> MakeReal(OptimizerKind optimizer, const std::string& network) {
   LearnerSpec spec;
-  spec.network = *ParseShorthand("2x6tx2");
+  spec.network = *ParseShorthand(network);
   spec.optimizer = optimizer;
   spec.batch_size = 4;
   spec.seed = 7;
@@ -46,8 +46,8 @@ std::unique_ptr<Learner> MakeReal(OptimizerKind optimizer) {
 // A learner whose steps take time.
 class Paced final : public Learner {
  public:
-  Paced(FakeClock& clock, Duration step, OptimizerKind optimizer)
-      : learner_(MakeReal(optimizer)), clock_(clock), step_(step) {}
+  Paced(FakeClock& clock, Duration step, OptimizerKind optimizer, const std::string& network)
+      : learner_(MakeReal(optimizer, network)), clock_(clock), step_(step) {}
   double Step(int64_t batch, const UpdateSettings& settings) override {
     clock_.Advance(step_);
     // By this clock, hours pass between two batches: a checkpoint is always written before the next.
@@ -134,7 +134,7 @@ class ResumeTest : public testing::Test {
   // Runs to its end; the controls in `recorded` were made before. Adds what is reported to `reports`.
   Outcome Run(const LoopOptions& options, const std::vector<Report>& recorded, std::vector<Report>& reports) {
     FakeClock clock;
-    Paced learner(clock, milliseconds(10), optimizer_);
+    Paced learner(clock, milliseconds(10), optimizer_, network_);
     Mailbox mailbox(clock);
     RecordingSink sink;
     for (const Control& control : controls_) {
@@ -217,6 +217,7 @@ class ResumeTest : public testing::Test {
   const std::string root_ = absl::StrCat(testing::TempDir(), "/resume-test-", getpid());
   const std::shared_ptr<const PluginKinds> kinds_ = std::make_shared<const PluginKinds>(BuiltInPluginKinds());
   OptimizerKind optimizer_ = OptimizerKind::kGradientDescent;
+  std::string network_ = "2x6tx2";
   std::vector<PluginSpec> plugins_;
   std::vector<Control> controls_;
   int64_t checkpoint_every_ = 20;
@@ -243,6 +244,13 @@ TEST_F(ResumeTest, ARunWhoseOptimizerIsSteeredGoesOnAfterEachReport) {
                {"clip", KnobChange{"clip_norm", 0.2}, 52, "", ""},
                {"beta2", KnobChange{"beta2", 0.9}, 60, "", ""},
                {"stop", StopChange{}, 80, "", ""}};
+  GoesOnAfterEachReport();
+}
+
+TEST_F(ResumeTest, ARunThatLearnsOtherwiseThanItPredictsGoesOnAfterEachReport) {
+  network_ = "2x6td0.4x2";
+  plugins_ = {Plugin("validate", {}, "each(5)"), Plugin("reduce-eta", {{"patience", "2"}, {"factor", "0.5"}})};
+  controls_ = {{"eta", KnobChange{"eta", 0.03}, 33, "ana", ""}, {"stop", StopChange{}, 80, "", ""}};
   GoesOnAfterEachReport();
 }
 
@@ -275,7 +283,7 @@ TEST_F(ResumeTest, ARunOnItsWayBackTellsEverySecondHowFarItIs) {
   plan.through_batch = 50;
   options.resume = std::make_shared<const ResumePlan>(plan);
   FakeClock clock;
-  Paced learner(clock, milliseconds(100), optimizer_);
+  Paced learner(clock, milliseconds(100), optimizer_, network_);
   Mailbox mailbox(clock);
   RecordingSink sink;
   ASSERT_TRUE(mailbox.Put(Control{"stop", StopChange{}, 51, "", ""}).ok());

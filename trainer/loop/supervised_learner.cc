@@ -52,20 +52,21 @@ class SupervisedLearner final : public Learner {
  public:
   using InitialParameters = std::function<Vector<T>()>;
 
-  SupervisedLearner(LearnerFacts facts, LossFunction loss, OptimizerKind optimizer,
-                    std::shared_ptr<const ModelFrame> frame, BatchSource<T> batches,
-                    std::optional<Validator<T>> validator, Vector<T> parameters, InitialParameters initial_parameters)
+  SupervisedLearner(const LearnerSpec& spec, LearnerFacts facts, std::shared_ptr<const ModelFrame> frame,
+                    BatchSource<T> batches, std::optional<Validator<T>> validator, Vector<T> parameters,
+                    InitialParameters initial_parameters)
       : facts_(std::move(facts)),
-        loss_(loss),
+        loss_(spec.loss),
+        seed_(spec.seed),
         frame_(std::move(frame)),
         batches_(std::move(batches)),
         validator_(std::move(validator)),
-        network_(frame_->plan, facts_.batch_size),
+        network_(frame_->plan, facts_.batch_size, seed_),
         initial_parameters_(std::move(initial_parameters)),
         parameters_(std::move(parameters)),
         gradient_(Vector<T>::Zero(parameters_.size())),
         copies_(BytesOf(parameters_)),
-        rule_(MakeUpdateRule<T>(optimizer, parameters_.size())) {}
+        rule_(MakeUpdateRule<T>(spec.optimizer, parameters_.size())) {}
 
   void Reset() override {
     parameters_ = initial_parameters_();
@@ -92,7 +93,7 @@ class SupervisedLearner final : public Learner {
 
   double Step(int64_t batch, const UpdateSettings& settings) override {
     const ExampleViews<T> examples = batches_.Batch(batch);
-    const ConstMatrixView<T> outputs = network_.Forward(parameters_, examples.inputs);
+    const ConstMatrixView<T> outputs = network_.Forward(parameters_, examples.inputs, batch);
     const double loss = LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient());
     if (!std::isfinite(loss)) return loss;
     network_.Backward(parameters_, examples.inputs, gradient_);
@@ -136,11 +137,12 @@ class SupervisedLearner final : public Learner {
   // Nothing was computed yet.
   void ForgetLastBatch() {
     gradient_.setZero();
-    network_ = Network<T>(frame_->plan, facts_.batch_size);
+    network_ = Network<T>(frame_->plan, facts_.batch_size, seed_);
   }
 
   const LearnerFacts facts_;
   const LossFunction loss_;
+  const uint64_t seed_;
   const std::shared_ptr<const ModelFrame> frame_;
   BatchSource<T> batches_;
   // Unset: no examples are held out.
@@ -178,7 +180,7 @@ absl::StatusOr<int64_t> ResolveBatchSize(const LearnerSpec& spec, int64_t exampl
 
 absl::Status CheckMemory(const NetworkPlan& plan, int64_t batch_size) {
   int64_t per_example = 0;
-  for (const Stage& stage : plan.stages) per_example += stage.outputs;
+  for (const Stage& stage : plan.stages) per_example += NumbersPerExample(stage);
   const int64_t most = kMaxBatchActivations / per_example;
   if (batch_size <= most) return absl::OkStatus();
   return MakeError(v1::ERROR_REASON_SPEC_INVALID, "batch_size",
@@ -226,9 +228,8 @@ absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::sha
     if (!made.ok()) return made.status();
     validator.emplace(*std::move(made));
   }
-  return std::make_unique<SupervisedLearner<T>>(std::move(facts), spec.loss, spec.optimizer, std::move(frame),
-                                                *std::move(batches), std::move(validator), std::move(parameters),
-                                                initial_parameters);
+  return std::make_unique<SupervisedLearner<T>>(spec, std::move(facts), std::move(frame), *std::move(batches),
+                                                std::move(validator), std::move(parameters), initial_parameters);
 }
 
 absl::StatusOr<Split> SplitData(const LearnerSpec& spec, Dataset data) {

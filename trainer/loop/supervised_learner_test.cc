@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <numeric>
 #include <thread>
@@ -14,22 +13,6 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "trainer/checkpoint/safetensors.h"
-#include "trainer/optim/rule_kinds.h"
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define PILOTHOUSE_COUNTS_ALLOCATIONS
-
-namespace {
-thread_local int64_t allocations = 0;
-}  // namespace
-
-// Stands in front of the C library's, so that everything which allocates is counted: new, Eigen, the library itself.
-extern "C" void* __libc_malloc(size_t size);  // NOLINT(bugprone-reserved-identifier)
-extern "C" void* malloc(size_t size) {
-  ++allocations;
-  return __libc_malloc(size);
-}
-#endif
 
 namespace pilothouse::trainer {
 namespace {
@@ -199,40 +182,6 @@ TEST(SupervisedLearner, SaysWhatItBuilt) {
   EXPECT_EQ(facts.layers[2].parameters, 32 * 8 + 8);
   EXPECT_EQ(learner->Snapshot()->State().shape, std::vector<int64_t>{facts.parameters});
 }
-
-#ifdef PILOTHOUSE_COUNTS_ALLOCATIONS
-void ExpectNoAllocations(const LearnerSpec& spec, const Dataset& data) {
-  const auto learner = Make(spec, data);
-  UpdateSettings settings = UsualSettings(spec.optimizer);
-  settings.clip_norm = 1;
-  settings.weight_decay = 0.01;
-  for (int64_t batch = 1; batch <= 70; ++batch) {
-    const int64_t before = allocations;
-    learner->Step(batch, settings);
-    if (batch > 1) {
-      ASSERT_EQ(allocations, before) << "at batch " << batch;
-    }
-  }
-}
-
-TEST(SupervisedLearner, AllocatesNothingOnceWarm) {
-  LearnerSpec bars = BarsSpec();
-  for (const bool full_batch : {false, true}) {
-    bars.full_batch = full_batch;
-    ExpectNoAllocations(bars, Bars(1000));
-  }
-  for (const OptimizerKind optimizer : kAllOptimizers) {
-    SCOPED_TRACE(Name(optimizer));
-    LearnerSpec spec = XorSpec(std::vector<double>(9, .3));
-    spec.optimizer = optimizer;
-    ExpectNoAllocations(spec, Xor());
-  }
-  const auto learner = Make(bars, Bars(10));
-  const int64_t before = allocations;
-  learner->Snapshot();
-  EXPECT_GT(allocations, before) << "allocations are not counted at all";
-}
-#endif
 
 TEST(SupervisedLearner, ASnapshotStaysAsItWas) {
   const auto learner = Make(XorSpec({.1, .2, .3, .4, .5, .6, .7, .8, .9}), Xor());

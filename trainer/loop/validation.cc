@@ -66,7 +66,7 @@ Validation Validator<T>::Score(const Vector<T>& parameters, int64_t batch) {
   int64_t right = 0;
   for (int64_t block = 1; block <= blocks_.batches_per_epoch(); ++block) {
     const ExampleViews<T> examples = blocks_.Batch(block);
-    const ConstMatrixView<T> outputs = network_.Forward(parameters, examples.inputs);
+    const ConstMatrixView<T> outputs = network_.Evaluate(parameters, examples.inputs);
     // The last block is smaller: the mean of the blocks' means would count its examples more than the others.
     total += LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient()) *
              static_cast<double>(outputs.rows());

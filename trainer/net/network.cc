@@ -4,25 +4,48 @@
 #include <utility>
 
 #include "trainer/net/activation.h"
+#include "trainer/net/dropout.h"
 #include "trainer/net/layer_norm.h"
 
 namespace pilothouse::trainer {
 namespace {
 
+// What a stage's step forward needs besides what goes in and comes out.
 template <typename T>
-void StepForward(const MapStep& step, const Vector<T>& /*parameters*/, ConstMatrixView<T> x, MatrixView<T> y) {
+struct StageContext {
+  const Vector<T>& parameters;
+  int64_t layer;
+  // Null outside training.
+  const RandomStream* random;
+  // Of dropout, shaped as the results.
+  MatrixView<T> factors;
+};
+
+template <typename T>
+void StepForward(const MapStep& step, const StageContext<T>& /*context*/, ConstMatrixView<T> x, MatrixView<T> y) {
   ActivationForward<T>(step.activation, x, y);
 }
 
 template <typename T>
-void StepForward(const AffineStep& step, const Vector<T>& parameters, ConstMatrixView<T> x, MatrixView<T> y) {
-  y.noalias() = x * ConstMatrixView<T>(parameters.data() + step.weights, x.cols(), y.cols());
-  y.rowwise() += ConstRowView<T>(parameters.data() + step.biases, y.cols());
+void StepForward(const AffineStep& step, const StageContext<T>& context, ConstMatrixView<T> x, MatrixView<T> y) {
+  y.noalias() = x * ConstMatrixView<T>(context.parameters.data() + step.weights, x.cols(), y.cols());
+  y.rowwise() += ConstRowView<T>(context.parameters.data() + step.biases, y.cols());
 }
 
 template <typename T>
-void StepForward(const LayerNormStep& step, const Vector<T>& parameters, ConstMatrixView<T> x, MatrixView<T> y) {
-  LayerNormForward<T>({parameters.data() + step.gains, y.cols()}, {parameters.data() + step.biases, y.cols()}, x, y);
+void StepForward(const LayerNormStep& step, const StageContext<T>& context, ConstMatrixView<T> x, MatrixView<T> y) {
+  const T* parameters = context.parameters.data();
+  LayerNormForward<T>({parameters + step.gains, y.cols()}, {parameters + step.biases, y.cols()}, x, y);
+}
+
+template <typename T>
+void StepForward(const DropoutStep& step, const StageContext<T>& context, ConstMatrixView<T> x, MatrixView<T> y) {
+  if (context.random == nullptr) {
+    y = x;
+    return;
+  }
+  DrawDropout<T>(*context.random, step.rate, context.layer, context.factors);
+  y = x.cwiseProduct(context.factors);
 }
 
 template <typename T>
@@ -35,11 +58,13 @@ void AffineParameterGradient(const AffineStep& step, ConstMatrixView<T> x, Const
 }  // namespace
 
 template <typename T>
-Network<T>::Network(NetworkPlan plan, int64_t max_rows) : plan_(std::move(plan)) {
+Network<T>::Network(NetworkPlan plan, int64_t max_rows, uint64_t seed) : plan_(std::move(plan)), seed_(seed) {
   int64_t largest = 0;
   results_.reserve(plan_.stages.size());
+  factors_.reserve(plan_.stages.size());
   for (const Stage& stage : plan_.stages) {
     results_.emplace_back(max_rows, stage.outputs);
+    factors_.emplace_back(std::holds_alternative<DropoutStep>(stage.step) ? max_rows : 0, stage.outputs);
     largest = std::max(largest, stage.outputs);
   }
   delta_.resize(max_rows * largest);
@@ -57,13 +82,26 @@ ConstMatrixView<T> Network<T>::StageResult(size_t stage) const {
 }
 
 template <typename T>
-ConstMatrixView<T> Network<T>::Forward(const Vector<T>& parameters, ConstMatrixView<T> inputs) {
+ConstMatrixView<T> Network<T>::Forward(const Vector<T>& parameters, ConstMatrixView<T> inputs, int64_t batch) {
+  const RandomStream random(seed_, RandomPurpose::kDropout, static_cast<uint64_t>(batch));
+  return Pass(parameters, inputs, &random);
+}
+
+template <typename T>
+ConstMatrixView<T> Network<T>::Evaluate(const Vector<T>& parameters, ConstMatrixView<T> inputs) {
+  return Pass(parameters, inputs, nullptr);
+}
+
+template <typename T>
+ConstMatrixView<T> Network<T>::Pass(const Vector<T>& parameters, ConstMatrixView<T> inputs,
+                                    const RandomStream* random) {
   rows_ = inputs.rows();
   const T* x = inputs.data();
   for (size_t i = 0; i < plan_.stages.size(); ++i) {
     const Stage& stage = plan_.stages[i];
+    const StageContext<T> context{parameters, stage.layer, random, {factors_[i].data(), rows_, stage.outputs}};
     const ConstMatrixView<T> stage_inputs(x, rows_, stage.inputs);
-    std::visit([&](const auto& step) { StepForward<T>(step, parameters, stage_inputs, Result(i)); }, stage.step);
+    std::visit([&](const auto& step) { StepForward<T>(step, context, stage_inputs, Result(i)); }, stage.step);
     x = results_[i].data();
   }
   return {x, rows_, plan_.outputs};
@@ -79,13 +117,15 @@ void Network<T>::Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs
   for (size_t i = plan_.stages.size(); i-- > 0;) {
     const Stage& stage = plan_.stages[i];
     const ConstMatrixView<T> x(i == 0 ? inputs.data() : results_[i - 1].data(), rows_, stage.inputs);
-    const MatrixView<T> delta(delta_.data(), rows_, stage.outputs);
+    MatrixView<T> delta(delta_.data(), rows_, stage.outputs);
     if (const auto* map = std::get_if<MapStep>(&stage.step)) {
       ActivationBackward<T>(map->activation, x, StageResult(i), delta);
     } else if (const auto* norm = std::get_if<LayerNormStep>(&stage.step)) {
       LayerNormBackward<T>({parameters.data() + norm->gains, stage.outputs}, x,
                            {gradient.data() + norm->gains, stage.outputs},
                            {gradient.data() + norm->biases, stage.outputs}, delta);
+    } else if (std::holds_alternative<DropoutStep>(stage.step)) {
+      delta.array() *= ConstMatrixView<T>(factors_[i].data(), rows_, stage.outputs).array();
     } else if (const auto* affine = std::get_if<AffineStep>(&stage.step)) {
       AffineParameterGradient<T>(*affine, x, {delta.data(), rows_, stage.outputs}, gradient);
       if (i == 0) return;  // nobody asks for the gradient with respect to the data
@@ -98,7 +138,7 @@ void Network<T>::Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs
 
 template <typename T>
 ConstMatrixView<T> Network<T>::Predict(const Vector<T>& parameters, ConstMatrixView<T> inputs) {
-  const ConstMatrixView<T> outputs = Forward(parameters, inputs);
+  const ConstMatrixView<T> outputs = Evaluate(parameters, inputs);
   if (plan_.prediction_activation.has_value()) {
     ActivationForward<T>(*plan_.prediction_activation, outputs, Result(plan_.stages.size() - 1));
   }

@@ -5,12 +5,13 @@
 //             backward  dW = xᵀ·dy, db = Σ_rows dy, dx = dy·Wᵀ
 //   activation          see activation.h
 //   layer norm          see layer_norm.h
+//   dropout             see dropout.h; evaluating, y = x
 //
 // All parameters are one vector, the state vector: stage by stage, W row-major (of a layer norm: the gains), then b.
 // The gradient has the same layout.
 //
-//   Network<double> network(MakePlan(spec, loss), rows);
-//   const auto outputs = network.Forward(parameters, inputs);
+//   Network<double> network(MakePlan(spec, loss), rows, seed);
+//   const auto outputs = network.Forward(parameters, inputs, batch);
 //   const double value = LossAndGradient<double>(loss, outputs, targets, network.OutputGradient());
 //   network.Backward(parameters, inputs, gradient);
 #ifndef PILOTHOUSE_TRAINER_NET_NETWORK_H_
@@ -21,6 +22,7 @@
 
 #include "trainer/net/matrix.h"
 #include "trainer/net/network_plan.h"
+#include "trainer/net/random.h"
 
 namespace pilothouse::trainer {
 
@@ -29,38 +31,49 @@ namespace pilothouse::trainer {
 template <typename T>
 class Network {
  public:
-  // `max_rows` is the most examples that are given at once.
-  Network(NetworkPlan plan, int64_t max_rows);
+  // `max_rows` is the most examples that are given at once. What dropout drops is drawn from `seed`.
+  Network(NetworkPlan plan, int64_t max_rows, uint64_t seed = 0);
 
-  // The outputs, of shape [n, plan().outputs], for `inputs` of shape [n, plan().inputs]: logits where the plan has a
-  // prediction activation. They lie in this object and stay valid until the next call.
-  // REQUIRES: 1 <= n <= max_rows; parameters.size() == plan().parameters.
-  ConstMatrixView<T> Forward(const Vector<T>& parameters, ConstMatrixView<T> inputs);
+  // Training: the outputs, of shape [n, plan().outputs], of learning step number `batch` for `inputs` of shape
+  // [n, plan().inputs]: logits where the plan has a prediction activation. They lie in this object and stay valid until
+  // the next call. The same arguments give the same bits, whatever came before.
+  // REQUIRES: 1 <= n <= max_rows; parameters.size() == plan().parameters; 1 <= batch <= kMaxTarget.
+  ConstMatrixView<T> Forward(const Vector<T>& parameters, ConstMatrixView<T> inputs, int64_t batch);
 
-  // Where the gradient of the loss with respect to the outputs of the last Forward() is to be put: [n, plan().outputs].
+  // The same outside training.
+  ConstMatrixView<T> Evaluate(const Vector<T>& parameters, ConstMatrixView<T> inputs);
+
+  // Where the gradient of the loss with respect to the outputs of the last Forward() or Evaluate() is to be put: [n,
+  // plan().outputs].
   MatrixView<T> OutputGradient();
 
   // Sets `gradient` to that of the loss with respect to the parameters. Uses up OutputGradient().
-  // REQUIRES: Forward() was called last with the same parameters and inputs; gradient.size() == parameters.size().
+  // REQUIRES: Forward(), not Evaluate(), was called last with the same parameters and inputs; gradient.size() ==
+  // parameters.size().
   void Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs, Vector<T>& gradient);
 
-  // Forward(), and the prediction activation where there is one: probabilities.
+  // Evaluate(), and the prediction activation where there is one: probabilities.
   ConstMatrixView<T> Predict(const Vector<T>& parameters, ConstMatrixView<T> inputs);
 
-  // What stage `stage` of the plan gave in the last Forward(): [n, outputs of the stage], n being 0 before any. Valid
+  // What stage `stage` of the plan gave in the last pass: [n, outputs of the stage], n being 0 before any. Valid
   // until the next call; of a Predict(), the last stage's are the predictions.
   ConstMatrixView<T> StageResult(size_t stage) const;
 
   const NetworkPlan& plan() const { return plan_; }
 
  private:
+  // Through all stages; `random` is null outside training.
+  ConstMatrixView<T> Pass(const Vector<T>& parameters, ConstMatrixView<T> inputs, const RandomStream* random);
   // Results of stage i for the current rows.
   MatrixView<T> Result(size_t stage);
 
   NetworkPlan plan_;
+  uint64_t seed_;
   int64_t rows_ = 0;
   // results_[i]: [max_rows, stages[i].outputs].
   std::vector<Matrix<T>> results_;
+  // factors_[i]: what dropout multiplied by in the last Forward(), shaped as results_[i]; empty for other stages.
+  std::vector<Matrix<T>> factors_;
   // Gradients with respect to the results of a stage; an affine stage reads the one and writes the other. Each has
   // max_rows times the largest width.
   Vector<T> delta_;

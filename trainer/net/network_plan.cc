@@ -24,10 +24,15 @@ std::optional<Step> StepOf(const Layer& layer, int64_t offset) {
   }
   if (const auto* norm = std::get_if<LayerNormLayer>(&layer)) return LayerNormStep{offset, offset + norm->features};
   if (const auto* map = std::get_if<MapLayer>(&layer)) return MapStep{map->activation};
+  if (const auto* dropout = std::get_if<DropoutLayer>(&layer)) return DropoutStep{dropout->rate};
   return std::nullopt;
 }
 
 }  // namespace
+
+int64_t NumbersPerExample(const Stage& stage) {
+  return std::holds_alternative<DropoutStep>(stage.step) ? 2 * stage.outputs : stage.outputs;
+}
 
 NetworkPlan MakePlan(const NetworkSpec& network, LossFunction loss) {
   NetworkPlan plan;

@@ -30,7 +30,12 @@ struct LayerNormStep {
   int64_t biases = 0;
 };
 
-using Step = std::variant<MapStep, AffineStep, LayerNormStep>;
+// y = x, but in training, see dropout.h.
+struct DropoutStep {
+  double rate = 0;
+};
+
+using Step = std::variant<MapStep, AffineStep, LayerNormStep, DropoutStep>;
 
 struct Stage {
   Step step;
@@ -50,6 +55,9 @@ struct NetworkPlan {
   int64_t outputs = 0;
   int64_t parameters = 0;
 };
+
+// How many numbers a stage keeps for each example between forward and backward.
+int64_t NumbersPerExample(const Stage& stage);
 
 // REQUIRES: ValidateNetwork and CheckLossFits are OK.
 NetworkPlan MakePlan(const NetworkSpec& network, LossFunction loss);

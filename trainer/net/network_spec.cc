@@ -47,6 +47,14 @@ absl::Status CheckLayerNorm(size_t index, const LayerNormLayer& norm, int64_t wi
       {{"expected", absl::StrCat(width)}, {"got", absl::StrCat(norm.features)}});
 }
 
+absl::Status CheckDropout(size_t index, const DropoutLayer& dropout) {
+  // Not true of NaN.
+  if (dropout.rate >= 0 && dropout.rate < 1) return absl::OkStatus();
+  return RefuseLayer(index,
+                     absl::StrCat("drops at a rate of ", dropout.rate, "; rates lie from 0 up to, but not with, 1"),
+                     {{"rate", absl::StrCat(dropout.rate)}});
+}
+
 absl::Status CheckLayers(const std::vector<Layer>& layers) {
   if (layers.empty() || layers.size() > static_cast<size_t>(kMaxLayers)) {
     return MakeError(v1::ERROR_REASON_NET_INVALID, kLayersField,
@@ -61,6 +69,9 @@ absl::Status CheckLayers(const std::vector<Layer>& layers) {
     }
     if (const auto* norm = std::get_if<LayerNormLayer>(&layers[i])) {
       if (absl::Status status = CheckLayerNorm(i, *norm, width); !status.ok()) return status;
+    }
+    if (const auto* dropout = std::get_if<DropoutLayer>(&layers[i])) {
+      if (absl::Status status = CheckDropout(i, *dropout); !status.ok()) return status;
     }
     if (IsSoftmax(layers[i]) && i + 1 < layers.size()) {
       return RefuseLayer(i, "is softmax, which may only be the last layer");
@@ -113,22 +124,33 @@ std::string Name(Activation activation) {
   return "";
 }
 
-// What the network's outputs have gone through last: unset where they are linear.
-std::optional<Activation> LastActivation(const NetworkSpec& network) {
+// What the network's outputs have gone through last.
+struct LastFunction {
+  // Unset: they are linear.
+  std::optional<Activation> activation;
+  // After it, elements are dropped.
+  bool dropout = false;
+};
+
+LastFunction LastFunctionOf(const NetworkSpec& network) {
+  LastFunction last;
   for (auto layer = network.layers.rbegin(); layer != network.layers.rend(); ++layer) {
-    if (const auto* map = std::get_if<MapLayer>(&*layer)) return map->activation;
-    if (!std::holds_alternative<IdentityLayer>(*layer)) break;
+    if (std::holds_alternative<IdentityLayer>(*layer)) continue;
+    if (const auto* map = std::get_if<MapLayer>(&*layer)) last.activation = map->activation;
+    if (!std::holds_alternative<DropoutLayer>(*layer)) break;
+    last.dropout = true;
   }
-  return std::nullopt;
+  return last;
 }
 
 absl::Status RequireLast(const NetworkSpec& network, LossFunction loss, Activation allowed) {
-  const std::optional<Activation> last = LastActivation(network);
-  if (!last.has_value() || *last == allowed) return absl::OkStatus();
+  const LastFunction last = LastFunctionOf(network);
+  if (!last.activation.has_value() || (*last.activation == allowed && !last.dropout)) return absl::OkStatus();
+  const std::string name = absl::StrCat(Name(*last.activation), last.dropout ? " and dropout" : "");
   return MakeError(v1::ERROR_REASON_NET_LOSS_MISMATCH, "loss",
                    absl::StrCat("The loss ", Name(loss), " needs a network whose last layer is linear or ",
-                                Name(allowed), "; this one ends with ", Name(*last), "."),
-                   {{"loss", Name(loss)}, {"last", Name(*last)}});
+                                Name(allowed), "; this one ends with ", name, "."),
+                   {{"loss", Name(loss)}, {"last", name}});
 }
 
 }  // namespace
@@ -195,6 +217,7 @@ std::string Describe(const Layer& layer) {
   }
   if (const auto* map = std::get_if<MapLayer>(&layer)) return Name(map->activation);
   if (std::holds_alternative<LayerNormLayer>(layer)) return "Layer norm";
+  if (const auto* dropout = std::get_if<DropoutLayer>(&layer)) return absl::StrCat("Dropout ", dropout->rate);
   return "Identity";
 }
 

@@ -72,12 +72,19 @@ struct LayerNormLayer {
   int64_t features = 0;
 };
 
-using Layer = std::variant<AffineLayer, IdentityLayer, MapLayer, LayerNormLayer>;
+// In training y = x/(1 − rate), but 0 for elements drawn at random with probability `rate`, anew in each batch; y = x
+// otherwise. See dropout.h.
+struct DropoutLayer {
+  // 0 <= rate < 1.
+  double rate = 0;
+};
+
+using Layer = std::variant<AffineLayer, IdentityLayer, MapLayer, LayerNormLayer, DropoutLayer>;
 
 // How the parameters of affine layers begin where no initial_state is given. Layer norms begin with gains 1 and biases
 // 0.
 enum class Initializer {
-  kScaled,  // kHe before ReLU, leaky ReLU, GELU, SiLU and softplus, with layer norms between or not; kGlorot elsewhere
+  kScaled,  // kHe before ReLU, leaky ReLU, GELU, SiLU and softplus, whatever is between; kGlorot elsewhere
   kNormal,  // weights and biases standard normal
   kGlorot,  // biases 0; weights normal with variance 2/(inputs + outputs) of their layer
   kHe,      // biases 0; weights normal with variance 2/inputs of their layer
@@ -93,13 +100,14 @@ struct NetworkSpec {
 };
 
 // Reads widths separated by "x", each but the first followed by the letter of its activation: t tanh, r ReLU, s
-// sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear. An n between width and activation is a layer norm.
-// Otherwise NET_INVALID with the 1-based position of the character that is to blame.
+// sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear. An n between width and activation is a layer norm; a
+// d and a rate such as 0.5 after them are dropout. Otherwise NET_INVALID with the 1-based position of the character
+// that is to blame.
 absl::StatusOr<NetworkSpec> ParseShorthand(absl::string_view shorthand);
 
-// OK if there are 1 to kMaxLayers layers, the first is affine, widths lie in range and follow from each other, softmax
-// is last, and there are at most kMaxParameters parameters: otherwise NET_INVALID. And if initial_state, where given,
-// has the shape [parameters] and finite values: otherwise ARRAY_SHAPE_INVALID or DATA_MALFORMED.
+// OK if there are 1 to kMaxLayers layers, the first is affine, widths and rates lie in range, widths follow from each
+// other, softmax is last, and there are at most kMaxParameters parameters: otherwise NET_INVALID. And if initial_state,
+// where given, has the shape [parameters] and finite values: otherwise ARRAY_SHAPE_INVALID or DATA_MALFORMED.
 absl::Status ValidateNetwork(const NetworkSpec& network);
 
 // NET_LOSS_MISMATCH if the last layer does not go with the loss. REQUIRES: ValidateNetwork is OK.
@@ -112,7 +120,7 @@ int64_t ParameterCount(const NetworkSpec& network);
 
 // Number of parameters of one layer.
 int64_t ParameterCount(const Layer& layer);
-// "Affine 64→128", "ReLU", "Layer norm".
+// "Affine 64→128", "ReLU", "Layer norm", "Dropout 0.5".
 std::string Describe(const Layer& layer);
 // "cross_entropy".
 std::string Name(LossFunction loss);

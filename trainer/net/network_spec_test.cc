@@ -42,6 +42,16 @@ TEST(Shorthand, PutsLayerNormsBeforeActivations) {
   EXPECT_EQ(ParameterCount(*network), 9 + 6 + 16 + 8);
 }
 
+TEST(Shorthand, PutsDropoutLast) {
+  const auto network = ParseShorthand("2x3nrd0.5x4d0x5td.25x1d0.125");
+  ASSERT_TRUE(network.ok()) << network.status();
+  EXPECT_EQ(DescribeAll(*network),
+            "Affine 2→3; Layer norm; ReLU; Dropout 0.5; Affine 3→4; Dropout 0; Affine 4→5; tanh; Dropout 0.25; "
+            "Affine 5→1; Dropout 0.125; ");
+  EXPECT_TRUE(ValidateNetwork(*network).ok());
+  EXPECT_EQ(ParameterCount(network->layers[3]), 0);
+}
+
 TEST(Shorthand, TakesTheWidestLayers) { EXPECT_TRUE(ParseShorthand("65536x1").ok()); }
 
 struct Malformed {
@@ -65,6 +75,17 @@ TEST(Shorthand, SaysWhichCharacterIsToBlame) {
       {"2nx1", 2},
       {"2x1rn", 5},
       {"2x1nn", 5},
+      {"2d0.5x1", 2},
+      {"2x1d", 5},
+      {"2x1dx1", 5},
+      {"2x1d1", 5},
+      {"2x1d-0.5", 5},
+      {"2x1d0.5.5", 5},
+      {"2x1d.", 5},
+      {"2x1d1e-3", 5},
+      {"2x1d0e-3", 6},
+      {"2x1d0.5r", 8},
+      {"2x1d0.5d0.5", 8},
       {"2 x1", 2},
       {"2X1", 2},
       {"2é1", 2},
@@ -110,6 +131,11 @@ TEST(NetworkSpec, RefusesLayersThatDoNotFitAndSaysWhich) {
       {Net({LayerNormLayer{2}, AffineLayer{2, 3}}), "1"},
       {Net({AffineLayer{2, 3}, LayerNormLayer{2}}), "2"},
       {Net({AffineLayer{2, 3}, tanh, LayerNormLayer{0}}), "3"},
+      {Net({DropoutLayer{0.5}, AffineLayer{2, 3}}), "1"},
+      {Net({AffineLayer{2, 3}, DropoutLayer{1}}), "2"},
+      {Net({AffineLayer{2, 3}, tanh, DropoutLayer{-0.1}}), "3"},
+      {Net({AffineLayer{2, 3}, DropoutLayer{std::numeric_limits<double>::quiet_NaN()}}), "2"},
+      {Net({AffineLayer{2, 3}, softmax, DropoutLayer{0.5}}), "2"},
   };
   for (const auto& [network, layer] : cases) {
     const absl::Status status = ValidateNetwork(network);
@@ -160,6 +186,7 @@ TEST(NetworkSpec, KnowsWhichLastLayersGoWithWhichLoss) {
       {MapLayer{Activation::kLeakyRelu}, {false, false, true, true, true}},
       {MapLayer{Activation::kSilu}, {false, false, true, true, true}},
       {LayerNormLayer{3}, {true, true, true, true, true}},
+      {DropoutLayer{0.5}, {true, true, true, true, true}},
       {MapLayer{Activation::kSoftplus}, {false, false, true, true, true}},
   };
   for (const auto& [last, fits] : cases) {
@@ -174,6 +201,12 @@ TEST(NetworkSpec, KnowsWhichLastLayersGoWithWhichLoss) {
   // What counts is the function the outputs went through, not the layer's place.
   const NetworkSpec hidden = Net({AffineLayer{2, 3}, MapLayer{Activation::kTanh}, IdentityLayer{}});
   EXPECT_EQ(ReasonOf(CheckLossFits(hidden, LossFunction::kCrossEntropy)), v1::ERROR_REASON_NET_LOSS_MISMATCH);
+  // And that probabilities are dropped is no way to end.
+  const NetworkSpec dropped = Net({AffineLayer{2, 3}, MapLayer{Activation::kSigmoid}, DropoutLayer{0.5}});
+  const absl::Status mismatch = CheckLossFits(dropped, LossFunction::kBinaryCrossEntropy);
+  EXPECT_EQ(ReasonOf(mismatch), v1::ERROR_REASON_NET_LOSS_MISMATCH);
+  EXPECT_EQ(ToError(mismatch).metadata().at("last"), "sigmoid and dropout");
+  EXPECT_TRUE(CheckLossFits(dropped, LossFunction::kMse).ok());
   EXPECT_EQ(ReasonOf(CheckLossFits(Net({AffineLayer{2, 1}}), LossFunction::kCrossEntropy)),
             v1::ERROR_REASON_NET_LOSS_MISMATCH);
 }

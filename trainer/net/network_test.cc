@@ -12,6 +12,7 @@
 namespace pilothouse::trainer {
 namespace {
 
+constexpr int64_t kBatch = 7;
 constexpr Activation kHidden[] = {Activation::kTanh,      Activation::kRelu, Activation::kSigmoid, Activation::kGelu,
                                   Activation::kLeakyRelu, Activation::kSilu, Activation::kSoftplus};
 constexpr Activation kAll[] = {Activation::kTanh, Activation::kRelu,    Activation::kSigmoid,
@@ -33,7 +34,7 @@ TEST(Network, AnAffineLayerMultipliesAndAdds) {
   Network<double> network(MakePlan(Net({AffineLayer{2, 3}}), LossFunction::kHalfMse), 1);
   const Vector<double> state = Vector<double>::LinSpaced(9, 0, 8);
   const Matrix<double> x{{2, 1}};
-  EXPECT_EQ(Matrix<double>(network.Forward(state, View(x))), Matrix<double>({{9, 13, 17}}));
+  EXPECT_EQ(Matrix<double>(network.Evaluate(state, View(x))), Matrix<double>({{9, 13, 17}}));
 }
 
 TEST(Network, WithUnitMatrixAndNoBiasGivesBackWhatItIsGiven) {
@@ -41,7 +42,7 @@ TEST(Network, WithUnitMatrixAndNoBiasGivesBackWhatItIsGiven) {
   const Vector<double> state{{1, 0, 0, 1, 0, 0}};
   const Matrix<double> x{{0, 1}, {2, 3}, {4, 5}, {6, 7}};
   const Matrix<double> ideal = 2 * x;
-  const auto outputs = network.Forward(state, View(x));
+  const auto outputs = network.Evaluate(state, View(x));
   EXPECT_EQ(Matrix<double>(outputs), x);
   EXPECT_EQ(LossAndGradient<double>(LossFunction::kHalfMse, outputs, View(ideal), network.OutputGradient()), 17.5);
 }
@@ -71,7 +72,7 @@ TEST(Network, ComputesEachActivationsFunction) {
   for (const auto& [activation, y] : cases) {
     const NetworkSpec spec = Net({AffineLayer{3, 3}, MapLayer{activation}});
     Network<double> network(MakePlan(spec, LossFunction::kMse), 1);
-    EXPECT_TRUE(network.Forward(unit, View(x)).isApprox(y, 1e-14)) << Describe(spec.layers[1]);
+    EXPECT_TRUE(network.Evaluate(unit, View(x)).isApprox(y, 1e-14)) << Describe(spec.layers[1]);
   }
 }
 
@@ -91,14 +92,14 @@ TEST(Network, GivesProbabilitiesUnderTheCrossEntropiesHoweverTheLastLayerIsWritt
     Network<double> spelt(MakePlan(Net({AffineLayer{2, 2}, MapLayer{last}, IdentityLayer{}}), loss), 1);
     EXPECT_TRUE(implied.Predict(state, View(x)).isApprox(p, 1e-14));
     EXPECT_EQ(Matrix<double>(implied.Predict(state, View(x))), Matrix<double>(spelt.Predict(state, View(x))));
-    EXPECT_EQ(Matrix<double>(spelt.Forward(state, View(x))), x) << "trained on logits";
+    EXPECT_EQ(Matrix<double>(spelt.Evaluate(state, View(x))), x) << "trained on logits";
   }
 }
 
 // Loss at `state`, and the gradient if `gradient` is not null.
-double Evaluate(Network<double>& network, LossFunction loss, const Vector<double>& state, const Matrix<double>& inputs,
-                const Matrix<double>& targets, Vector<double>* gradient) {
-  const auto outputs = network.Forward(state, View(inputs));
+double Loss(Network<double>& network, LossFunction loss, const Vector<double>& state, const Matrix<double>& inputs,
+            const Matrix<double>& targets, Vector<double>* gradient) {
+  const auto outputs = network.Forward(state, View(inputs), kBatch);
   const double value = LossAndGradient<double>(loss, outputs, View(targets), network.OutputGradient());
   if (gradient != nullptr) network.Backward(state, View(inputs), *gradient);
   return value;
@@ -118,14 +119,14 @@ void CheckGradient(const NetworkSpec& spec, LossFunction loss) {
   // More rows than are used: the buffers are larger than the batch, as with the last batch of an epoch.
   Network<double> network(MakePlan(spec, loss), kRows + 3);
   Vector<double> gradient = Vector<double>::Constant(state.size(), 1e9);
-  Evaluate(network, loss, state, inputs, targets, &gradient);
+  Loss(network, loss, state, inputs, targets, &gradient);
   for (int i = 0; i < state.size(); ++i) {
     const double middle = state[i];
     const double step = 1e-5;
     state[i] = middle + step;
-    const double above = Evaluate(network, loss, state, inputs, targets, nullptr);
+    const double above = Loss(network, loss, state, inputs, targets, nullptr);
     state[i] = middle - step;
-    const double below = Evaluate(network, loss, state, inputs, targets, nullptr);
+    const double below = Loss(network, loss, state, inputs, targets, nullptr);
     state[i] = middle;
     ASSERT_NEAR(gradient[i], (above - below) / (2 * step), 1e-8) << "parameter " << i;
   }
@@ -162,6 +163,35 @@ TEST(Network, GradientsAgreeWithFiniteDifferencesThroughLayerNorms) {
   CheckGradient(Net({AffineLayer{3, 4}, LayerNormLayer{4}, LayerNormLayer{4}}), LossFunction::kHuber);
 }
 
+TEST(Network, GradientsAgreeWithFiniteDifferencesThroughDropout) {
+  CheckGradient(Net({AffineLayer{3, 6}, DropoutLayer{0.4}, AffineLayer{6, 4}}), LossFunction::kMse);
+  CheckGradient(Net({AffineLayer{3, 6}, LayerNormLayer{6}, MapLayer{Activation::kTanh}, DropoutLayer{0.5},
+                     AffineLayer{6, 6}, DropoutLayer{0}, MapLayer{Activation::kGelu}, AffineLayer{6, 4}}),
+                LossFunction::kCrossEntropy);
+  CheckGradient(Net({AffineLayer{3, 4}, MapLayer{Activation::kSigmoid}, DropoutLayer{0.3}}), LossFunction::kHuber);
+}
+
+TEST(Network, DropsInTrainingOnlyAndTheSameInTheSameBatch) {
+  const NetworkSpec spec = Net({AffineLayer{1, 400}, DropoutLayer{0.5}, DropoutLayer{0.5}, IdentityLayer{}});
+  Network<double> network(MakePlan(spec, LossFunction::kMse), 3, 1);
+  Vector<double> state(800);
+  state << Vector<double>::LinSpaced(400, 1, 2), Vector<double>::Zero(400);
+  const Matrix<double> x = Matrix<double>::Ones(3, 1);
+  const Matrix<double> whole = network.Evaluate(state, View(x));
+  EXPECT_EQ(whole.row(2).transpose(), state.head(400));
+  const Matrix<double> dropped = network.Forward(state, View(x), 1);
+  const auto kept = dropped.array() != 0;
+  EXPECT_TRUE((dropped.array() == kept.select(4 * whole, 0).array()).all()) << "what is kept was divided by 1/2 twice";
+  EXPECT_NEAR(static_cast<double>(kept.count()), 300, 60) << "the two layers dropped the same";
+  EXPECT_NE(Matrix<double>(network.Forward(state, View(x), 2)), dropped);
+  EXPECT_EQ(Matrix<double>(network.Evaluate(state, View(x))), whole);
+  EXPECT_EQ(Matrix<double>(network.Forward(state, View(x), 1)), dropped);
+  Network<double> other(MakePlan(spec, LossFunction::kMse), 3, 2);
+  EXPECT_NE(Matrix<double>(other.Forward(state, View(x), 1)), dropped) << "another seed";
+  Network<double> larger(MakePlan(spec, LossFunction::kMse), 9, 1);
+  EXPECT_EQ(Matrix<double>(larger.Forward(state, View(x), 1)), dropped);
+}
+
 TEST(Network, ActivationsMayFollowEachOther) {
   CheckGradient(Net({AffineLayer{3, 4}, MapLayer{Activation::kTanh}, MapLayer{Activation::kSigmoid},
                      MapLayer{Activation::kGelu}}),
@@ -175,7 +205,7 @@ void ExpectNanSurvives(Activation activation) {
   const Vector<T> state = Vector<T>::Ones(18);
   Matrix<T> x = Matrix<T>::Ones(3, 1);
   x(1, 0) = std::numeric_limits<T>::quiet_NaN();
-  const auto y = network.Forward(state, View(x));
+  const auto y = network.Evaluate(state, View(x));
   for (int i = 0; i < 3; ++i) {
     for (int j = 0; j < 9; ++j) EXPECT_EQ(std::isnan(y(i, j)), i == 1) << Describe(spec.layers[1]) << i << " " << j;
   }
@@ -195,8 +225,8 @@ TEST(Network, FloatAndDoubleAgreeUpToPrecision) {
   const Matrix<double> x = Matrix<double>::NullaryExpr(
       20, 16, [](Eigen::Index i, Eigen::Index j) { return std::sin(static_cast<double>(i * 16 + j)); });
   const Matrix<float> x_narrow = x.cast<float>();
-  const Matrix<double> a = narrow.Forward(InitialState<float>(spec, 5), View(x_narrow)).cast<double>();
-  EXPECT_TRUE(wide.Forward(InitialState<double>(spec, 5), View(x)).isApprox(a, 1e-5));
+  const Matrix<double> a = narrow.Evaluate(InitialState<float>(spec, 5), View(x_narrow)).cast<double>();
+  EXPECT_TRUE(wide.Evaluate(InitialState<double>(spec, 5), View(x)).isApprox(a, 1e-5));
 }
 
 }  // namespace

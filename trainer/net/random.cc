@@ -24,11 +24,16 @@ double ToUnit(uint64_t bits) { return (static_cast<double>(bits >> 12) + 0.5) * 
 RandomStream::RandomStream(uint64_t seed, RandomPurpose purpose, uint64_t index)
     : seed_(seed), stream_(index | static_cast<uint64_t>(purpose) << kPurposeShift) {}
 
-std::array<uint64_t, 2> RandomStream::Pair(uint64_t pair) const {
-  const r123::Philox4x32::ctr_type counter = {{Low(pair), High(pair), Low(stream_), High(stream_)}};
+std::array<uint32_t, 4> RandomStream::Words(uint64_t position) const {
+  const r123::Philox4x32::ctr_type counter = {{Low(position), High(position), Low(stream_), High(stream_)}};
   const r123::Philox4x32::key_type key = {{Low(seed_), High(seed_)}};
   const r123::Philox4x32::ctr_type out = r123::Philox4x32()(counter, key);
-  return {Join(out[0], out[1]), Join(out[2], out[3])};
+  return {out[0], out[1], out[2], out[3]};
+}
+
+std::array<uint64_t, 2> RandomStream::Pair(uint64_t pair) const {
+  const std::array<uint32_t, 4> words = Words(pair);
+  return {Join(words[0], words[1]), Join(words[2], words[3])};
 }
 
 uint64_t RandomStream::Bits(uint64_t position) const { return Pair(position / 2)[position % 2]; }

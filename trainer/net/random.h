@@ -15,6 +15,7 @@ enum class RandomPurpose : uint8_t {
   kShuffle = 2,
   kHoldOut = 3,
   kPerturbation = 4,
+  kDropout = 5,
 };
 
 // Immutable and thread-safe.
@@ -25,6 +26,10 @@ class RandomStream {
 
   // 64 uniformly distributed bits.
   uint64_t Bits(uint64_t position) const;
+
+  // Four times 32 uniformly distributed bits: those of Bits(2 · position) and Bits(2 · position + 1), at the price of
+  // one.
+  std::array<uint32_t, 4> Words(uint64_t position) const;
 
   // A whole number from 0 to bound − 1. Its bias, at most bound / 2^64, cannot be noticed. REQUIRES: bound > 0.
   uint64_t Below(uint64_t bound, uint64_t position) const;

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <cstdint>
 #include <set>
 
 namespace pilothouse::trainer {
@@ -13,6 +15,15 @@ TEST(Random, IsPhilox) {
   const RandomStream stream(0, RandomPurpose{0}, 0);
   EXPECT_EQ(stream.Bits(0), 0xe169c58d6627e8d5U);
   EXPECT_EQ(stream.Bits(1), 0x9b00dbd8bc57ac4cU);
+}
+
+TEST(Random, WordsAreTheBitsOfTwoPositions) {
+  const RandomStream stream(5, RandomPurpose::kDropout, 9);
+  for (uint64_t position = 0; position < 10; ++position) {
+    const std::array<uint32_t, 4> words = stream.Words(position);
+    EXPECT_EQ(words[0] | uint64_t{words[1]} << 32, stream.Bits(2 * position));
+    EXPECT_EQ(words[2] | uint64_t{words[3]} << 32, stream.Bits(2 * position + 1));
+  }
 }
 
 TEST(Random, StreamsDifferBySeedPurposeIndexAndPosition) {

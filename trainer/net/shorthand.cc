@@ -16,6 +16,7 @@ constexpr std::pair<char, Activation> kActivationLetters[] = {
     {'l', Activation::kLeakyRelu}, {'u', Activation::kSilu}, {'p', Activation::kSoftplus}};
 
 constexpr char kLayerNormLetter = 'n';
+constexpr char kDropoutLetter = 'd';
 
 // Reads from left to right; the cursor is where an error would be found.
 class ShorthandParser {
@@ -46,7 +47,7 @@ class ShorthandParser {
  private:
   bool AtEnd() const { return cursor_ == text_.size(); }
 
-  // Appends what one "x<width><letters>" stands for and returns the width.
+  // Appends what one "x<width><letters><rate>" stands for and returns the width.
   absl::StatusOr<int64_t> ParseLayer(int64_t inputs, std::vector<Layer>& layers) {
     if (text_[cursor_] != 'x') return Refuse("only x may follow here");
     ++cursor_;
@@ -59,9 +60,16 @@ class ShorthandParser {
       layers.push_back(LayerNormLayer{*outputs});
     }
     if (const std::optional<Activation> activation = ParseActivation()) layers.push_back(MapLayer{*activation});
+    if (!AtEnd() && text_[cursor_] == kDropoutLetter) {
+      ++cursor_;
+      const absl::StatusOr<double> rate = ParseRate();
+      if (!rate.ok()) return rate.status();
+      layers.push_back(DropoutLayer{*rate});
+    }
     if (layers.size() > static_cast<size_t>(kMaxLayers)) {
       cursor_ = start;
-      return Refuse(absl::StrCat("a network has at most ", kMaxLayers, " layers, layer norms and activations counted"));
+      return Refuse(
+          absl::StrCat("a network has at most ", kMaxLayers, " layers, layer norms, activations and dropouts counted"));
     }
     return outputs;
   }
@@ -77,6 +85,16 @@ class ShorthandParser {
       return Refuse(absl::StrCat("a width lies between 1 and ", kMaxLayerWidth));
     }
     return width;
+  }
+
+  absl::StatusOr<double> ParseRate() {
+    const size_t start = cursor_;
+    while (!AtEnd() && (absl::ascii_isdigit(text_[cursor_]) || text_[cursor_] == '.')) ++cursor_;
+    double rate = 0;
+    const bool is_number = absl::SimpleAtod(text_.substr(start, cursor_ - start), &rate);
+    if (is_number && rate < 1) return rate;
+    cursor_ = start;
+    return Refuse("the rate of a dropout must stand here, a number from 0 up to, but not with, 1, such as 0.5");
   }
 
   // Takes the letter of an activation, if one stands here.
@@ -95,7 +113,8 @@ class ShorthandParser {
     return MakeError(v1::ERROR_REASON_NET_INVALID, kField,
                      absl::StrCat("The network's shorthand is malformed at character ", position, ": ", why,
                                   ". Write widths separated by x, each but the first followed by n or nothing, then by "
-                                  "t, r, s, g, l, u, p or nothing, as in 64x128rx10."),
+                                  "t, r, s, g, l, u, p or nothing, then by d and a rate or nothing, as in 64x128rx10 "
+                                  "or 64x128nrd0.5x10."),
                      {{"position", position}});
   }
 

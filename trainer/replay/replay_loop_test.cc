@@ -27,11 +27,18 @@ void AddPlugin(v1::RunSpec& spec, const std::string& kind, const std::string& sc
   plugin.set_schedule(schedule);
 }
 
+struct Case {
+  std::string name;
+  v1::OptimizerKind optimizer;
+  std::string network;
+};
+
 // Everything is reported, checkpoints are made, plugins measure and steer.
-v1::RunSpec BusySpec(v1::OptimizerKind optimizer) {
+v1::RunSpec BusySpec(const Case& test) {
   v1::RunSpec spec = CircleSpec();
-  spec.mutable_optimizer()->set_kind(optimizer);
-  spec.set_eta(optimizer == v1::OPTIMIZER_KIND_ADAM ? 0.02 : 0.5);
+  spec.mutable_network()->set_shorthand(test.network);
+  spec.mutable_optimizer()->set_kind(test.optimizer);
+  spec.set_eta(test.optimizer == v1::OPTIMIZER_KIND_ADAM ? 0.02 : 0.5);
   spec.mutable_report()->set_loss_every(1);
   spec.mutable_report()->set_state_every(10);
   spec.mutable_checkpoints()->set_every(16);
@@ -43,7 +50,7 @@ v1::RunSpec BusySpec(v1::OptimizerKind optimizer) {
   return spec;
 }
 
-class ReplayLoopTest : public testing::TestWithParam<v1::OptimizerKind> {
+class ReplayLoopTest : public testing::TestWithParam<Case> {
  protected:
   ReplayLoopTest() { std::ofstream(table_) << CircleTable(); }
   ~ReplayLoopTest() override { std::filesystem::remove(table_); }
@@ -57,7 +64,7 @@ class ReplayLoopTest : public testing::TestWithParam<v1::OptimizerKind> {
       if (event.batch() == 37) {
         run.Ask("eta", KnobChange{"eta", 0.03});
         run.Ask("decay", KnobChange{"weight_decay", 0.01});
-        if (GetParam() == v1::OPTIMIZER_KIND_ADAM) run.Ask("beta1", KnobChange{"beta1", 0.7});
+        if (GetParam().optimizer == v1::OPTIMIZER_KIND_ADAM) run.Ask("beta1", KnobChange{"beta1", 0.7});
         run.Ask("on", TargetChange{TargetChange::Kind::kBatch, 100});
       }
       if (event.batch() == 100) run.Ask("stop", StopChange{});
@@ -119,7 +126,7 @@ TEST_P(ReplayLoopTest, AForkOfABranchIsIdentical) {
   point.set_directory(parent.journal().directory());
   point.set_batch(45);
   point.set_branch("first");
-  const std::string other = GetParam() == v1::OPTIMIZER_KIND_ADAM ? "beta2" : "clip_norm";
+  const std::string other = GetParam().optimizer == v1::OPTIMIZER_KIND_ADAM ? "beta2" : "clip_norm";
   for (const std::string& name : {std::string("eta"), other}) {
     v1::KnobChange& knob = *point.add_knobs();
     knob.set_name(name);
@@ -139,9 +146,11 @@ TEST_P(ReplayLoopTest, AForkOfABranchIsIdentical) {
   EXPECT_THAT(ToText(*result), HasSubstr("begins at batch 45 of run parent, with checkpoints/"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Optimizers, ReplayLoopTest,
-                         testing::Values(v1::OPTIMIZER_KIND_GRADIENT_DESCENT, v1::OPTIMIZER_KIND_ADAM),
-                         [](const auto& test) { return v1::OptimizerKind_Name(test.param); });
+INSTANTIATE_TEST_SUITE_P(Runs, ReplayLoopTest,
+                         testing::Values(Case{"GradientDescent", v1::OPTIMIZER_KIND_GRADIENT_DESCENT, "2x8tx2"},
+                                         Case{"Adam", v1::OPTIMIZER_KIND_ADAM, "2x8tx2"},
+                                         Case{"Dropout", v1::OPTIMIZER_KIND_ADAM, "2x8td0.3x2"}),
+                         [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace pilothouse::trainer
