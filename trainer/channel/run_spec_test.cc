@@ -147,6 +147,13 @@ TEST(PlanRun, KnowsEveryActivationLossAndInitializerOfTheProtocol) {
   }
 }
 
+TEST(PlanRun, TakesDropout) {
+  const auto plan = PlanRun(Merged(R"(network { layers { layers { affine { inputs: 1 outputs: 2 } }
+                                                         layers { dropout { rate: 0.25 } } } })"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(std::get<DropoutLayer>(plan->learner.network.layers[1]).rate, 0.25);
+}
+
 TEST(PlanRun, TakesLayerNorms) {
   const auto plan = PlanRun(Merged(R"(network { layers { layers { affine { inputs: 1 outputs: 2 } }
                                                          layers { layer_norm { features: 2 } } } })"));
@@ -179,6 +186,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadSpec{"network { layers { layers { affine { inputs: 1 outputs: 1 } } layers { map { } } } }",
                 v1::ERROR_REASON_NET_INVALID, "spec.network.layers.layers[1]"},
         BadSpec{"network { layers { layers { affine { inputs: 1 outputs: 1 } } layers { layer_norm { } } } }",
+                v1::ERROR_REASON_NET_INVALID, "spec.network.layers"},
+        BadSpec{"network { layers { layers { affine { inputs: 1 outputs: 1 } } layers { dropout { rate: 1 } } } }",
                 v1::ERROR_REASON_NET_INVALID, "spec.network.layers"},
         BadSpec{"network { initializer: 99 }", v1::ERROR_REASON_SPEC_INVALID, "spec.network.initializer"},
         BadSpec{"network { initial_state { shape: 9 } }", v1::ERROR_REASON_ARRAY_DTYPE_INVALID,
