@@ -11,10 +11,10 @@ from pilothouse.v1 import error_reason_pb2, event_pb2, plugin_pb2, run_pb2, trai
 EXPORTS = """
 Affine ArrayDtypeInvalid ArrayShapeInvalid BatchAlreadyPassed BatchOutOfRange Branch BranchAlreadyExists BranchNotFound
 Checkpoint CheckpointCondition CheckpointDamaged CheckpointEvent Checkpoints CheckpointsInvalid ColumnNotFound
-ControlEvent ControlKind DataChanged DataMalformed Dataset DatasetNotFound DatasetTooLarge DeadlineExceeded EtaInvalid
-Event EventKind Facts FileNameInvalid FileNotFound Gap Heartbeat Histogram History HistoryRangeInvalid House HouseClosed
-Identity IdleReason Internal IntervalInvalid JournalFailed Knob KnobOutOfRange KnobUnknown LabelOutOfRange Layer
-LayerNorm Lineage LocalServiceFailed LossEvent Losses Map MissingExtra NetDataMismatch NetInvalid NetLossMismatch
+ControlEvent ControlKind DataChanged DataMalformed Dataset DatasetNotFound DatasetTooLarge DeadlineExceeded Dropout
+EtaInvalid Event EventKind Facts FileNameInvalid FileNotFound Gap Heartbeat Histogram History HistoryRangeInvalid House
+HouseClosed Identity IdleReason Internal IntervalInvalid JournalFailed Knob KnobOutOfRange KnobUnknown LabelOutOfRange
+Layer LayerNorm Lineage LocalServiceFailed LossEvent Losses Map MissingExtra NetDataMismatch NetInvalid NetLossMismatch
 NoParameters NoValidationData Optimizer PilothouseError Plugin PluginAlreadyExists PluginEvent PluginFailureEvent
 PluginFunction PluginInvalid PluginKind PluginKindUnknown PluginNotFound PluginPoint PluginPointUnknown PluginReceipt
 PluginSettingInfo PluginSettingInvalid PluginState Receipt RequestIdInvalid RequestIdReused RequestTooLarge Run

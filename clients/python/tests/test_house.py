@@ -75,13 +75,22 @@ def test_layers_say_what_the_shorthand_cannot(service, house):
         pilothouse.LayerNorm(3),
         pilothouse.Map("leaky_relu"),
         pilothouse.Identity(),
+        pilothouse.Dropout(0.25),
         pilothouse.Affine(3, 1),
     ]
     start(house, net=layers)
     sent = service.requests["StartRun"][0].spec.network.layers.layers
-    assert [layer.WhichOneof("kind") for layer in sent] == ["affine", "layer_norm", "map", "identity", "affine"]
+    assert [layer.WhichOneof("kind") for layer in sent] == [
+        "affine",
+        "layer_norm",
+        "map",
+        "identity",
+        "dropout",
+        "affine",
+    ]
     assert sent[1].layer_norm.features == 3
     assert sent[2].map.activation == run_pb2.ACTIVATION_LEAKY_RELU
+    assert sent[4].dropout.rate == 0.25
 
 
 @pytest.mark.parametrize(

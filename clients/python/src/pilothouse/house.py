@@ -140,7 +140,8 @@ class House:
         Args:
             net: widths separated by "x", each but the first followed by the letter of its activation (t tanh, r ReLU,
                 s sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear; n before that letter is a layer
-                norm), as in "64x128rx10"; or a list of Affine, Identity, Map and LayerNorm.
+                norm, d0.5 after it is dropout), as in "64x128rx10"; or a list of Affine, Identity, Map, LayerNorm and
+                Dropout.
             data: a pair of arrays (X, y): X of shape (examples, inputs), y of shape (examples,) for class labels or a
                 single output, else (examples, outputs); or a pathlib.Path of a local CSV file, which is uploaded; or a
                 str that names a file in the service's folder of data files; or a Dataset.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pilothouse._names import enum_number
+from pilothouse._numbers import real
 from pilothouse.v1 import run_pb2
 
 
@@ -45,8 +46,19 @@ class LayerNorm:
     features: int
 
 
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """In training sets every element to 0 with probability `rate`, and divides it by 1 − rate otherwise.
+
+    `rate` lies from 0 up to, but not with, 1. Which elements is drawn anew in each batch, from the run's seed, and is
+    the same when the batch is trained again. Predictions and validations leave every element as it is.
+    """
+
+    rate: float
+
+
 #: The shorthand, or 1 to 64 layers in order of computation of which the first is affine.
-Net = str | Sequence[Affine | Identity | Map | LayerNorm]
+Net = str | Sequence[Affine | Identity | Map | LayerNorm | Dropout]
 
 
 def network_spec(net: Net) -> run_pb2.NetworkSpec:
@@ -75,5 +87,7 @@ def _layer(layer: object) -> run_pb2.Layer:
             return run_pb2.Layer(map=run_pb2.MapLayer(activation=number))
         case LayerNorm(features):
             return run_pb2.Layer(layer_norm=run_pb2.LayerNormLayer(features=features))
+        case Dropout(rate):
+            return run_pb2.Layer(dropout=run_pb2.DropoutLayer(rate=real(rate, "rate")))
         case _:
-            raise TypeError(f"a layer is Affine, Identity, Map or LayerNorm, not {type(layer).__name__}")
+            raise TypeError(f"a layer is Affine, Identity, Map, LayerNorm or Dropout, not {type(layer).__name__}")
