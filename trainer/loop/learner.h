@@ -41,9 +41,9 @@ struct LearnerFacts {
 
 // Learns. All calls come from one thread, the training thread.
 //
-// Save and Restore are about all that its next steps depend on, save the examples: the parameters, as in Model::Save,
-// and what the update rule remembers. Save copies them once. What standardisation measured is saved for those who
-// predict; it stays the learner's own when it is restored.
+// Save and Restore are about all that its next steps and validations depend on, save the examples: the parameters and
+// the running statistics of batch norms, as in Model::Save, and what the update rule remembers. Save copies them once.
+// What standardisation measured is saved for those who predict; it stays the learner's own when it is restored.
 class Learner : public Stateful {
  public:
   // The parameters and all else as at the beginning of the run, before any batch.
@@ -51,16 +51,16 @@ class Learner : public Stateful {
 
   // Makes learning step number `batch` (the first is 1) with these settings, which lie within their bounds. Returns the
   // loss of the parameters before the update on that batch's examples. If that is NaN or infinite, the update is not
-  // made.
+  // made, and running statistics stay.
   virtual double Step(int64_t batch, const UpdateSettings& settings) = 0;
 
   // Copies the parameters.
   virtual std::shared_ptr<const Model> Snapshot() const = 0;
 
-  // Replaces the parameters by those that Model::Save() wrote to `path`, in this run or another of the same network, or
-  // by those of a checkpoint. The optimizer begins anew: what it kept of former updates is forgotten.
-  // What standardisation measured stays this run's own. Errors, with nothing changed: FILE_NOT_FOUND, or DATA_MALFORMED
-  // if it is damaged or belongs to a network of another shape or precision.
+  // Replaces the parameters, and running statistics, by those that Model::Save() wrote to `path`, in this run or
+  // another of the same network, or by those of a checkpoint. The optimizer begins anew: what it kept of former updates
+  // is forgotten. What standardisation measured stays this run's own. Errors, with nothing changed: FILE_NOT_FOUND, or
+  // DATA_MALFORMED if it is damaged or belongs to a network of another shape or precision.
   virtual absl::Status Load(const std::string& path) = 0;
 
   // As in RunView. After Load they are still those of the last batch; after Reset and Restore, as before the first.

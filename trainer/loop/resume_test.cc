@@ -248,7 +248,7 @@ TEST_F(ResumeTest, ARunWhoseOptimizerIsSteeredGoesOnAfterEachReport) {
 }
 
 TEST_F(ResumeTest, ARunThatLearnsOtherwiseThanItPredictsGoesOnAfterEachReport) {
-  network_ = "2x6td0.4x2";
+  network_ = "2x6btd0.4x2";
   plugins_ = {Plugin("validate", {}, "each(5)"), Plugin("reduce-eta", {{"patience", "2"}, {"factor", "0.5"}})};
   controls_ = {{"eta", KnobChange{"eta", 0.03}, 33, "ana", ""}, {"stop", StopChange{}, 80, "", ""}};
   GoesOnAfterEachReport();

@@ -63,13 +63,13 @@ class SupervisedLearner final : public Learner {
         validator_(std::move(validator)),
         network_(frame_->plan, facts_.batch_size, seed_),
         initial_parameters_(std::move(initial_parameters)),
-        parameters_(std::move(parameters)),
-        gradient_(Vector<T>::Zero(parameters_.size())),
-        copies_(BytesOf(parameters_)),
-        rule_(MakeUpdateRule<T>(spec.optimizer, parameters_.size())) {}
+        learnt_{std::move(parameters), InitialStatistics<T>(frame_->plan)},
+        gradient_(Vector<T>::Zero(learnt_.parameters.size())),
+        copies_(BytesOf(learnt_.parameters) + BytesOf(learnt_.statistics)),
+        rule_(MakeUpdateRule<T>(spec.optimizer, learnt_.parameters.size())) {}
 
   void Reset() override {
-    parameters_ = initial_parameters_();
+    learnt_ = {initial_parameters_(), InitialStatistics<T>(frame_->plan)};
     rule_->Reset();
     ForgetLastBatch();
   }
@@ -77,42 +77,45 @@ class SupervisedLearner final : public Learner {
   void Save(SavedState& state) const override {
     // The training thread waits for this copy.
     const std::shared_ptr<char> copy = copies_.Take();
-    std::memcpy(copy.get(), parameters_.data(), BytesOf(parameters_));
-    AddModel(frame_, reinterpret_cast<const T*>(copy.get()), copy, state);
+    char* const statistics = copy.get() + BytesOf(learnt_.parameters);
+    std::memcpy(copy.get(), learnt_.parameters.data(), BytesOf(learnt_.parameters));
+    if (learnt_.statistics.size() > 0) {
+      std::memcpy(statistics, learnt_.statistics.data(), BytesOf(learnt_.statistics));
+    }
+    AddModel(frame_, reinterpret_cast<const T*>(copy.get()), reinterpret_cast<const T*>(statistics), copy, state);
     rule_->Save(state);
   }
 
   absl::Status Restore(const SavedState& state) override {
-    Vector<T> parameters(parameters_.size());
-    if (absl::Status status = CopyParameters(frame_->plan, state, parameters); !status.ok()) return status;
+    absl::StatusOr<Learnt<T>> learnt = LearntIn<T>(frame_->plan, state);
+    if (!learnt.ok()) return learnt.status();
     if (absl::Status status = rule_->Restore(state); !status.ok()) return status;
-    parameters_ = std::move(parameters);
+    learnt_ = *std::move(learnt);
     ForgetLastBatch();
     return absl::OkStatus();
   }
 
   double Step(int64_t batch, const UpdateSettings& settings) override {
     const ExampleViews<T> examples = batches_.Batch(batch);
-    const ConstMatrixView<T> outputs = network_.Forward(parameters_, examples.inputs, batch);
+    const ConstMatrixView<T> outputs = network_.Forward(learnt_.parameters, examples.inputs, batch);
     const double loss = LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient());
     if (!std::isfinite(loss)) return loss;
-    network_.Backward(parameters_, examples.inputs, gradient_);
-    rule_->Update(settings, gradient_, parameters_);
+    network_.Backward(learnt_.parameters, examples.inputs, gradient_);
+    rule_->Update(settings, gradient_, learnt_.parameters);
+    network_.UpdateStatistics(learnt_.statistics);
     return loss;
   }
 
   std::shared_ptr<const Model> Snapshot() const override {
-    return std::make_shared<SupervisedModel<T>>(frame_, parameters_);
+    return std::make_shared<SupervisedModel<T>>(frame_, learnt_);
   }
 
   absl::Status Load(const std::string& path) override {
     const absl::StatusOr<SavedState> contents = ReadSafetensors(path);
     if (!contents.ok()) return contents.status();
-    const absl::StatusOr<std::shared_ptr<const Model>> model =
-        SupervisedModel<T>::FromFile(frame_->plan, frame_->standardization.has_value(), *contents);
+    const auto model = SupervisedModel<T>::FromFile(frame_->plan, frame_->standardization.has_value(), *contents);
     if (!model.ok()) return model.status();
-    const NumberArray state = (*model)->State();
-    std::copy_n(std::get<std::vector<T>>(state.values).begin(), parameters_.size(), parameters_.begin());
+    learnt_ = (*model)->learnt();
     // What it remembers belongs to the parameters that were, and may have diverged with them.
     rule_->Reset();
     return absl::OkStatus();
@@ -125,7 +128,7 @@ class SupervisedLearner final : public Learner {
   std::vector<Activations> LayerActivations() const override { return CopyActivations(network_); }
 
   absl::StatusOr<Validation> Validate(int64_t batch) override {
-    if (validator_.has_value()) return validator_->Score(parameters_, batch);
+    if (validator_.has_value()) return validator_->Score(learnt_, batch);
     return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "",
                      "The run holds no examples out; start it with validation_fraction or validation_examples.");
   }
@@ -150,7 +153,7 @@ class SupervisedLearner final : public Learner {
   Network<T> network_;
   // Made again where they are needed, rather than kept: they take as much memory as the parameters.
   const InitialParameters initial_parameters_;
-  Vector<T> parameters_;
+  Learnt<T> learnt_;
   Vector<T> gradient_;
   mutable BufferPool copies_;
   const std::unique_ptr<UpdateRule<T>> rule_;
@@ -176,6 +179,19 @@ absl::StatusOr<int64_t> ResolveBatchSize(const LearnerSpec& spec, int64_t exampl
                    absl::StrCat("batch_size must lie between 1 and ", examples,
                                 ", the number of examples to learn from; got ", *spec.batch_size, "."),
                    {{"value", absl::StrCat(*spec.batch_size)}, {"examples", absl::StrCat(examples)}});
+}
+
+// Of one example there is no variance: a batch norm would make the same of whatever it is given.
+absl::Status CheckBatchNorms(const NetworkPlan& plan, int64_t examples, int64_t batch_size) {
+  const int64_t rest = examples % batch_size;
+  if (plan.statistics == 0 || (batch_size > 1 && rest != 1)) return absl::OkStatus();
+  const std::string shown = absl::StrCat(batch_size);
+  const std::string which = batch_size == 1 ? "every batch has one" : "the last batch of an epoch has one";
+  return MakeError(v1::ERROR_REASON_SPEC_INVALID, "batch_size",
+                   absl::StrCat("A batch norm needs at least two examples in every batch; with a batch_size of ", shown,
+                                " and ", examples, " examples to learn from, ", which,
+                                ". Choose another batch_size, or hold out more or fewer examples."),
+                   {{"value", shown}, {"examples", absl::StrCat(examples)}});
 }
 
 absl::Status CheckMemory(const NetworkPlan& plan, int64_t batch_size) {
@@ -262,6 +278,8 @@ absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Da
   const absl::StatusOr<int64_t> batch_size = ResolveBatchSize(spec, split->training.inputs.rows);
   if (!batch_size.ok()) return batch_size.status();
   if (absl::Status status = CheckMemory(frame->plan, *batch_size); !status.ok()) return status;
+  absl::Status norms = CheckBatchNorms(frame->plan, split->training.inputs.rows, *batch_size);
+  if (!norms.ok()) return norms;
   absl::StatusOr<std::optional<Standardization>> standardization = StandardizeInputs(spec, *split);
   if (!standardization.ok()) return standardization.status();
   frame->standardization = *std::move(standardization);
@@ -282,9 +300,10 @@ absl::StatusOr<SavedModel> LoadModel(const LearnerSpec& spec, const std::string&
     return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "", "The file of saved parameters does not say its batch.");
   }
   const NetworkPlan plan = MakePlan(spec.network, spec.loss);
-  absl::StatusOr<std::shared_ptr<const Model>> model =
-      spec.precision == Precision::kFloat32 ? SupervisedModel<float>::FromFile(plan, spec.standardize, *contents)
-                                            : SupervisedModel<double>::FromFile(plan, spec.standardize, *contents);
+  using Made = absl::StatusOr<std::shared_ptr<const Model>>;
+  Made model = spec.precision == Precision::kFloat32
+                   ? Made(SupervisedModel<float>::FromFile(plan, spec.standardize, *contents))
+                   : Made(SupervisedModel<double>::FromFile(plan, spec.standardize, *contents));
   if (!model.ok()) return model.status();
   saved.model = *std::move(model);
   return saved;

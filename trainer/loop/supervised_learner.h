@@ -46,7 +46,8 @@ struct LearnerSpec {
 // Checks the whole spec and that network, loss and data fit. Step() allocates nothing once the largest batch was seen.
 //
 // Errors: NET_INVALID, NET_LOSS_MISMATCH, NET_DATA_MISMATCH, LABEL_OUT_OF_RANGE, ARRAY_SHAPE_INVALID (initial_state),
-// DATA_MALFORMED (a target the loss cannot take, a number too large for float32), SPEC_INVALID (batching, holding out).
+// DATA_MALFORMED (a target the loss cannot take, a number too large for float32), SPEC_INVALID (batching, holding out;
+// a batch of one example where there are batch norms).
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Dataset&& data);
 
 struct SavedModel {

@@ -57,7 +57,7 @@ TEST(SupervisedLearnerAllocations, AreCounted) {
 }
 
 TEST(SupervisedLearnerAllocations, AreNoneOnceWarmWhateverTheLayers) {
-  for (const char* network : {"2x64rx32x8", "2x64nlx32ux8", "2x64td0.5x32pd0.1x8", "2x64nud0.5x32ngx8"}) {
+  for (const char* network : {"2x64rx32x8", "2x64nlx32ux8", "2x64td0.5x32pd0.1x8", "2x64bud0.5x32nlx32bgd0.1x8"}) {
     for (const bool full_batch : {false, true}) {
       SCOPED_TRACE(network);
       LearnerSpec spec = Spec(network);

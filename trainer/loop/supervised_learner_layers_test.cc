@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -95,7 +96,8 @@ TEST_P(LayersTest, AnExampleIsPredictedAsItIsAmongOthers) {
   EXPECT_NEAR(one[1], all[9], 1e-12);
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, LayersTest, testing::Values("2x8rd0.5x2", "2x8nud0.3x8d0x2"),
+INSTANTIATE_TEST_SUITE_P(Networks, LayersTest,
+                         testing::Values("2x8rd0.5x2", "2x8nud0.3x8d0x2", "2x8brx2", "2x8bud0.3x8nlx2b"),
                          [](const auto& test) { return absl::StrCat("Network", test.index); });
 
 TEST(DropoutLearner, DropoutTakesPartInTrainingAndNotInPredicting) {
@@ -119,6 +121,129 @@ TEST(DropoutLearner, OfTwoSeedsWithTheSameBeginningDropoutDropsDifferently) {
   spec.seed = 4;
   const auto other = Make(spec);
   EXPECT_NE(Train(*one, 1, 1), Train(*other, 1, 1));
+}
+
+TEST(BatchNormLearner, KeepsItsRunningStatisticsAsTensorsOfTheirOwn) {
+  const auto learner = Make(Spec("2x8brx2", Precision::kFloat32));
+  const SavedState before = SavedStateOf(*learner);
+  const SavedTensor* mean = FindTensor(before, "layers.1.running_mean", TensorType::kFloat32, {8});
+  const SavedTensor* variance = FindTensor(before, "layers.1.running_var", TensorType::kFloat32, {8});
+  ASSERT_TRUE(mean != nullptr && variance != nullptr);
+  EXPECT_EQ(std::string(mean->bytes), std::string(32, '\0')) << "zeros";
+  const std::vector<float> ones(8, 1);
+  EXPECT_EQ(std::memcmp(variance->bytes.data(), ones.data(), 32), 0);
+  EXPECT_NE(FindTensor(before, "layers.1.weight", TensorType::kFloat32, {8}), nullptr);
+  EXPECT_EQ(before.tensors.size(), 10U);
+  EXPECT_EQ(learner->Snapshot()->State().shape, std::vector<int64_t>{24 + 16 + 18}) << "they are no parameters";
+  const std::string hash = HashOfTensors(before);
+  Train(*learner, 1, 1);
+  EXPECT_EQ(HashOfTensors(before), hash);
+  const SavedState after = SavedStateOf(*learner);
+  EXPECT_NE(after.tensors.at("layers.1.running_mean").bytes, mean->bytes);
+  EXPECT_NE(after.tensors.at("layers.1.running_var").bytes, variance->bytes);
+}
+
+TEST(BatchNormLearner, ValidatesAndPredictsByTheRunningStatistics) {
+  const LearnerSpec spec = Spec("2x8brx2");
+  const auto learner = Make(spec);
+  Train(*learner, 1, 20);
+  SavedState state = SavedStateOf(*learner);
+  const double loss = learner->Validate(20)->loss;
+  const Dataset data = Curve(9);
+  const NumberArray predicted = learner->Snapshot()->Predict(data.inputs.values, 9);
+  const std::vector<double> fours(8, 4);
+  state.tensors["layers.1.running_var"] = TensorOf(fours.data(), {8}, nullptr);
+  ASSERT_TRUE(learner->Restore(state).ok());
+  EXPECT_NE(learner->Validate(20)->loss, loss);
+  EXPECT_NE(learner->Snapshot()->Predict(data.inputs.values, 9).values, predicted.values);
+}
+
+TEST(BatchNormLearner, AStepThatDivergesLeavesTheRunningStatistics) {
+  LearnerSpec spec = Spec("2x8bx1", Precision::kFloat32);
+  spec.loss = LossFunction::kMse;
+  const auto learner = Make(spec);
+  int64_t batch = 1;
+  while (std::isfinite(learner->Step(batch, {.eta = 1e20})) && batch < 100) ++batch;
+  ASSERT_LT(batch, 100);
+  const std::string before = HashOf(*learner);
+  EXPECT_FALSE(std::isfinite(learner->Step(batch, {.eta = 1e20})));
+  EXPECT_EQ(HashOf(*learner), before);
+}
+
+TEST(BatchNormLearner, AStateWithoutFittingRunningStatisticsIsRefusedAndChangesNothing) {
+  const auto learner = Make(Spec("2x8brx2"));
+  Train(*learner, 1, 5);
+  const std::string before = HashOf(*learner);
+  const SavedState good = SavedStateOf(*Make(Spec("2x8brx2")));
+  SavedState missing = good;
+  missing.tensors.erase("layers.1.running_var");
+  SavedState narrow = good;
+  narrow.tensors["layers.1.running_mean"] = good.tensors.at("layers.3.bias");
+  SavedState negative = good;
+  const std::vector<double> variances = {1, 1, 1, -1e-9, 1, 1, 1, 1};
+  negative.tensors["layers.1.running_var"] = TensorOf(variances.data(), {8}, nullptr);
+  for (const SavedState& state : {missing, narrow, negative, SavedStateOf(*Make(Spec("2x8nrx2")))}) {
+    EXPECT_EQ(ReasonOf(learner->Restore(state)), v1::ERROR_REASON_DATA_MALFORMED);
+    EXPECT_EQ(HashOf(*learner), before);
+  }
+}
+
+class SavedBatchNormTest : public testing::Test {
+ protected:
+  void TearDown() override { std::filesystem::remove(path_); }
+
+  const std::string path_ = absl::StrCat(testing::TempDir(), "/saved-batch-norm-", getpid());
+};
+
+TEST_F(SavedBatchNormTest, RunningStatisticsTravelWithTheParameters) {
+  const LearnerSpec spec = Spec("2x8brx2");
+  const auto learner = Make(spec);
+  Train(*learner, 1, 20);
+  const auto model = learner->Snapshot();
+  ASSERT_TRUE(model->Save(path_, 20).ok());
+  const Dataset data = Curve(9);
+  const NumberArray predicted = model->Predict(data.inputs.values, 9);
+  const absl::StatusOr<SavedModel> saved = LoadModel(spec, path_);
+  ASSERT_TRUE(saved.ok()) << saved.status();
+  EXPECT_EQ(saved->model->Predict(data.inputs.values, 9).values, predicted.values);
+  const auto other = Make(spec);
+  EXPECT_TRUE(other->Snapshot()->CheckFile(path_).ok());
+  ASSERT_TRUE(other->Load(path_).ok());
+  EXPECT_EQ(HashOf(*other), HashOf(*learner));
+  EXPECT_EQ(other->Validate(20)->loss, learner->Validate(20)->loss);
+  // As an average of states has it: other parameters, the same statistics.
+  EXPECT_EQ(Make(spec)->Snapshot()->With(model->State())->Predict(data.inputs.values, 9).shape, predicted.shape);
+  EXPECT_EQ(model->With(model->State())->Predict(data.inputs.values, 9).values, predicted.values);
+}
+
+TEST_F(SavedBatchNormTest, AFileOfANetworkWithoutThemIsRefusedAndTheOtherWayRound) {
+  const auto with = Make(Spec("2x8brx2"));
+  const auto without = Make(Spec("2x8nrx2"));
+  ASSERT_TRUE(without->Snapshot()->Save(path_, 1).ok());
+  EXPECT_EQ(ReasonOf(with->Load(path_)), v1::ERROR_REASON_DATA_MALFORMED);
+  ASSERT_TRUE(with->Snapshot()->Save(path_, 1).ok());
+  EXPECT_EQ(ReasonOf(without->Load(path_)), v1::ERROR_REASON_DATA_MALFORMED);
+}
+
+TEST(BatchNormLearner, RefusesBatchesOfOneExample) {
+  LearnerSpec spec = Spec("2x8brx2");
+  spec.validation_examples.reset();
+  const auto refused = [&](int64_t examples) {
+    const auto learner = MakeLearner(spec, Curve(examples));
+    return absl::StrCat(ReasonName(ReasonOf(learner.status())), " ", ToError(learner.status()).field());
+  };
+  EXPECT_EQ(refused(29), "SPEC_INVALID batch_size") << "the last of 4, 4, … 1";
+  EXPECT_TRUE(MakeLearner(spec, Curve(30)).ok());
+  spec.batch_size = 1;
+  EXPECT_EQ(refused(30), "SPEC_INVALID batch_size");
+  spec.batch_size.reset();
+  EXPECT_EQ(refused(33), "SPEC_INVALID batch_size") << "the usual 32 and 1";
+  EXPECT_TRUE(MakeLearner(spec, Curve(31)).ok());
+  spec.full_batch = true;
+  EXPECT_TRUE(MakeLearner(spec, Curve(33)).ok());
+  EXPECT_EQ(refused(1), "SPEC_INVALID batch_size");
+  spec.network = *ParseShorthand("2x8nrd0.5x2");
+  EXPECT_TRUE(MakeLearner(spec, Curve(1)).ok()) << "without batch norms";
 }
 
 }  // namespace

@@ -17,6 +17,9 @@ namespace {
 
 constexpr char kMean[] = "standardize.mean";
 constexpr char kDeviation[] = "standardize.deviation";
+// As PyTorch calls them.
+constexpr char kRunningMean[] = ".running_mean";
+constexpr char kRunningVariance[] = ".running_var";
 
 template <typename T>
 constexpr Precision kPrecisionOf = std::is_same_v<T, float> ? Precision::kFloat32 : Precision::kFloat64;
@@ -24,7 +27,7 @@ constexpr Precision kPrecisionOf = std::is_same_v<T, float> ? Precision::kFloat3
 absl::Status RefuseTensor(const std::string& name) {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
                    absl::StrCat("The file of saved parameters does not belong to this run: its tensor ", name,
-                                " is missing or has another type or shape."),
+                                " is missing, or has another type or shape, or numbers that cannot be."),
                    {{"tensor", name}});
 }
 
@@ -44,6 +47,40 @@ absl::StatusOr<Standardization> ReadStandardization(const SavedState& contents, 
   const auto usable = [](double value) { return std::isfinite(value) && value > 0; };
   if (!std::all_of(deviation->begin(), deviation->end(), usable)) return RefuseTensor(kDeviation);
   return Standardization{*std::move(mean), *std::move(deviation)};
+}
+
+// The parts of the running statistics, in their order.
+std::vector<ParameterBlock> StatisticsBlocks(const NetworkPlan& plan) {
+  std::vector<ParameterBlock> blocks;
+  for (const Stage& stage : plan.stages) {
+    const auto* norm = std::get_if<BatchNormStep>(&stage.step);
+    if (norm == nullptr) continue;
+    const std::string layer = absl::StrCat("layers.", stage.layer);
+    blocks.push_back({absl::StrCat(layer, kRunningMean), {stage.outputs}, norm->means, stage.outputs});
+    blocks.push_back({absl::StrCat(layer, kRunningVariance), {stage.outputs}, norm->variances, stage.outputs});
+  }
+  return blocks;
+}
+
+template <typename T>
+void AddBlocks(std::vector<ParameterBlock> blocks, const T* numbers, const std::shared_ptr<const void>& owner,
+               SavedState& state) {
+  for (ParameterBlock& block : blocks) {
+    state.tensors[block.name] = TensorOf(numbers + block.offset, std::move(block.shape), owner);
+  }
+}
+
+template <typename T>
+absl::Status CopyBlocks(const std::vector<ParameterBlock>& blocks, const SavedState& state, Vector<T>& numbers) {
+  for (const ParameterBlock& block : blocks) {
+    const SavedTensor* tensor = FindTensor(state, block.name, kTensorTypeOf<T>, block.shape);
+    if (tensor == nullptr) return RefuseTensor(block.name);
+    std::memcpy(numbers.data() + block.offset, tensor->bytes.data(), tensor->bytes.size());
+    // Of NaN a run may have made its own; a negative variance is none.
+    const bool is_variance = absl::EndsWith(block.name, kRunningVariance);
+    if (is_variance && (numbers.segment(block.offset, block.size).array() < 0).any()) return RefuseTensor(block.name);
+  }
+  return absl::OkStatus();
 }
 
 // Whether a tensor of a checkpoint belongs to the network.
@@ -66,45 +103,43 @@ std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan) {
     } else if (const auto* norm = std::get_if<LayerNormStep>(&stage.step)) {
       add(".weight", {stage.outputs}, norm->gains, stage.outputs);
       add(".bias", {stage.outputs}, norm->biases, stage.outputs);
+    } else if (const auto* batch_norm = std::get_if<BatchNormStep>(&stage.step)) {
+      add(".weight", {stage.outputs}, batch_norm->gains, stage.outputs);
+      add(".bias", {stage.outputs}, batch_norm->biases, stage.outputs);
     }
   }
   return blocks;
 }
 
 template <typename T>
-void AddModel(const std::shared_ptr<const ModelFrame>& frame, const T* parameters,
+void AddModel(const std::shared_ptr<const ModelFrame>& frame, const T* parameters, const T* statistics,
               const std::shared_ptr<const void>& owner, SavedState& state) {
   state.texts["precision"] = Name(kPrecisionOf<T>);
-  for (ParameterBlock& block : ParameterBlocks(frame->plan)) {
-    state.tensors[block.name] = TensorOf(parameters + block.offset, std::move(block.shape), owner);
-  }
+  AddBlocks(ParameterBlocks(frame->plan), parameters, owner, state);
+  AddBlocks(StatisticsBlocks(frame->plan), statistics, owner, state);
   if (!frame->standardization.has_value()) return;
   state.tensors[kMean] = TensorOf(frame->standardization->mean.data(), {frame->plan.inputs}, frame);
   state.tensors[kDeviation] = TensorOf(frame->standardization->deviation.data(), {frame->plan.inputs}, frame);
 }
 
 template <typename T>
-absl::Status CopyParameters(const NetworkPlan& plan, const SavedState& state, Vector<T>& parameters) {
-  const std::vector<ParameterBlock> blocks = ParameterBlocks(plan);
-  for (const ParameterBlock& block : blocks) {
-    if (FindTensor(state, block.name, kTensorTypeOf<T>, block.shape) == nullptr) return RefuseTensor(block.name);
-  }
-  for (const ParameterBlock& block : blocks) {
-    const absl::string_view bytes = state.tensors.at(block.name).bytes;
-    std::memcpy(parameters.data() + block.offset, bytes.data(), bytes.size());
-  }
-  return absl::OkStatus();
+absl::StatusOr<Learnt<T>> LearntIn(const NetworkPlan& plan, const SavedState& state) {
+  Learnt<T> learnt{Vector<T>(plan.parameters), Vector<T>(plan.statistics)};
+  if (absl::Status status = CopyBlocks(ParameterBlocks(plan), state, learnt.parameters); !status.ok()) return status;
+  if (absl::Status status = CopyBlocks(StatisticsBlocks(plan), state, learnt.statistics); !status.ok()) return status;
+  return learnt;
 }
 
 template <typename T>
-SupervisedModel<T>::SupervisedModel(std::shared_ptr<const ModelFrame> frame, Vector<T> parameters)
-    : frame_(std::move(frame)), parameters_(std::move(parameters)) {}
+SupervisedModel<T>::SupervisedModel(std::shared_ptr<const ModelFrame> frame, Learnt<T> learnt)
+    : frame_(std::move(frame)), learnt_(std::move(learnt)) {}
 
 template <typename T>
-absl::StatusOr<std::shared_ptr<const Model>> SupervisedModel<T>::FromFile(const NetworkPlan& plan, bool standardize,
-                                                                          const SavedState& contents) {
-  Vector<T> parameters(plan.parameters);
-  if (absl::Status status = CopyParameters(plan, contents, parameters); !status.ok()) return status;
+absl::StatusOr<std::shared_ptr<const SupervisedModel<T>>> SupervisedModel<T>::FromFile(const NetworkPlan& plan,
+                                                                                       bool standardize,
+                                                                                       const SavedState& contents) {
+  absl::StatusOr<Learnt<T>> learnt = LearntIn<T>(plan, contents);
+  if (!learnt.ok()) return learnt.status();
   auto frame = std::make_shared<ModelFrame>(ModelFrame{plan, std::nullopt});
   if (standardize) {
     absl::StatusOr<Standardization> standardization = ReadStandardization(contents, plan.inputs);
@@ -112,22 +147,25 @@ absl::StatusOr<std::shared_ptr<const Model>> SupervisedModel<T>::FromFile(const 
     frame->standardization = *std::move(standardization);
   }
   const int64_t tensors = std::count_if(contents.tensors.begin(), contents.tensors.end(), IsOfModel);
-  if (tensors != static_cast<int64_t>(ParameterBlocks(plan).size()) + (standardize ? 2 : 0)) {
+  const size_t of_network = ParameterBlocks(plan).size() + StatisticsBlocks(plan).size();
+  if (tensors != static_cast<int64_t>(of_network) + (standardize ? 2 : 0)) {
     return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
                      "The file of saved parameters does not belong to this run: it holds tensors of another network.");
   }
-  return std::make_shared<SupervisedModel>(std::move(frame), std::move(parameters));
+  return std::make_shared<SupervisedModel>(std::move(frame), *std::move(learnt));
 }
 
 template <typename T>
 NumberArray SupervisedModel<T>::State() const {
-  return {{parameters_.size()}, std::vector<T>(parameters_.begin(), parameters_.end())};
+  const Vector<T>& parameters = learnt_.parameters;
+  return {{parameters.size()}, std::vector<T>(parameters.begin(), parameters.end())};
 }
 
 template <typename T>
 std::shared_ptr<const Model> SupervisedModel<T>::With(const NumberArray& state) const {
   const auto& values = std::get<std::vector<T>>(state.values);
-  return std::make_shared<SupervisedModel>(frame_, Eigen::Map<const Vector<T>>(values.data(), parameters_.size()));
+  const Eigen::Map<const Vector<T>> parameters(values.data(), learnt_.parameters.size());
+  return std::make_shared<SupervisedModel>(frame_, Learnt<T>{parameters, learnt_.statistics});
 }
 
 template <typename T>
@@ -145,7 +183,7 @@ NumberArray SupervisedModel<T>::Predict(absl::Span<const double> inputs, int64_t
     if (frame_->standardization.has_value()) Standardize(*frame_->standardization, absl::MakeSpan(block));
     block_inputs = ConstMatrixView<double>(block.data(), count, plan.inputs).template cast<T>();
     const ConstMatrixView<T> block_outputs =
-        network.Predict(parameters_, ConstMatrixView<T>(block_inputs.data(), count, plan.inputs));
+        network.Predict(learnt_, ConstMatrixView<T>(block_inputs.data(), count, plan.inputs));
     std::copy_n(block_outputs.data(), block_outputs.size(), outputs.data() + begin * plan.outputs);
   }
   return {{rows, plan.outputs}, std::move(outputs)};
@@ -155,7 +193,7 @@ template <typename T>
 absl::Status SupervisedModel<T>::Save(const std::string& path, int64_t batch) const {
   // Written before this returns: nothing needs to be copied, or kept alive.
   SavedState contents;
-  AddModel(frame_, parameters_.data(), nullptr, contents);
+  AddModel(frame_, learnt_.parameters.data(), learnt_.statistics.data(), nullptr, contents);
   contents.texts["batch"] = absl::StrCat(batch);
   return WriteSafetensors(path, contents);
 }
@@ -167,12 +205,12 @@ absl::Status SupervisedModel<T>::CheckFile(const std::string& path) const {
   return FromFile(frame_->plan, frame_->standardization.has_value(), *contents).status();
 }
 
-template void AddModel(const std::shared_ptr<const ModelFrame>&, const float*, const std::shared_ptr<const void>&,
-                       SavedState&);
-template void AddModel(const std::shared_ptr<const ModelFrame>&, const double*, const std::shared_ptr<const void>&,
-                       SavedState&);
-template absl::Status CopyParameters(const NetworkPlan&, const SavedState&, Vector<float>&);
-template absl::Status CopyParameters(const NetworkPlan&, const SavedState&, Vector<double>&);
+template void AddModel(const std::shared_ptr<const ModelFrame>&, const float*, const float*,
+                       const std::shared_ptr<const void>&, SavedState&);
+template void AddModel(const std::shared_ptr<const ModelFrame>&, const double*, const double*,
+                       const std::shared_ptr<const void>&, SavedState&);
+template absl::StatusOr<Learnt<float>> LearntIn(const NetworkPlan&, const SavedState&);
+template absl::StatusOr<Learnt<double>> LearntIn(const NetworkPlan&, const SavedState&);
 template class SupervisedModel<float>;
 template class SupervisedModel<double>;
 

@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "trainer/checkpoint/saved_state.h"
 #include "trainer/data/standardization.h"
-#include "trainer/net/matrix.h"
+#include "trainer/net/learnt.h"
 #include "trainer/net/model.h"
 #include "trainer/net/network_plan.h"
 #include "trainer/plugin/run_view.h"
@@ -28,18 +28,18 @@ struct ModelFrame {
 std::vector<ParameterBlock> ParameterBlocks(const NetworkPlan& plan);
 
 // Adds what makes a file one of parameters, whatever else it holds: tensors "layers.<i>.weight" [inputs, outputs] (of a
-// layer norm: its gains [outputs]) and "layers.<i>.bias" [outputs], i being the layer's place in the spec from 0, in T;
-// with standardisation
-// "standardize.mean" and "standardize.deviation" [inputs] in float64; and the text "precision". `parameters` are of the
-// plan's size, and `owner` keeps them where they are.
+// norm: its gains [outputs]) and "layers.<i>.bias" [outputs], i being the layer's place in the spec from 0; of a batch
+// norm also "layers.<i>.running_mean" and "layers.<i>.running_var" [outputs]; all of these in T; with standardisation
+// "standardize.mean" and "standardize.deviation" [inputs] in float64; and the text "precision". `parameters` and
+// `statistics` are of the plan's sizes, and `owner` keeps them where they are.
 template <typename T>
-void AddModel(const std::shared_ptr<const ModelFrame>& frame, const T* parameters,
+void AddModel(const std::shared_ptr<const ModelFrame>& frame, const T* parameters, const T* statistics,
               const std::shared_ptr<const void>& owner, SavedState& state);
 
-// Takes the parameters out of what AddModel gave. DATA_MALFORMED, with `parameters` unchanged, if a tensor is
-// missing or of another type or shape. REQUIRES: parameters.size() == plan.parameters.
+// Takes out what AddModel gave. DATA_MALFORMED if a tensor is missing or of another type or shape, or a running
+// variance is negative.
 template <typename T>
-absl::Status CopyParameters(const NetworkPlan& plan, const SavedState& state, Vector<T>& parameters);
+absl::StatusOr<Learnt<T>> LearntIn(const NetworkPlan& plan, const SavedState& state);
 
 // T is float or double.
 //
@@ -47,13 +47,15 @@ absl::Status CopyParameters(const NetworkPlan& plan, const SavedState& state, Ve
 template <typename T>
 class SupervisedModel final : public Model {
  public:
-  SupervisedModel(std::shared_ptr<const ModelFrame> frame, Vector<T> parameters);
+  SupervisedModel(std::shared_ptr<const ModelFrame> frame, Learnt<T> learnt);
 
   // What Save() wrote, or a whole checkpoint, of which what plugins and the update rule remember is passed over. Error:
   // DATA_MALFORMED if a tensor is missing, of another type or shape, or not known, or if it has standardisation and
   // `standardize` is false, or the other way round.
-  static absl::StatusOr<std::shared_ptr<const Model>> FromFile(const NetworkPlan& plan, bool standardize,
-                                                               const SavedState& contents);
+  static absl::StatusOr<std::shared_ptr<const SupervisedModel>> FromFile(const NetworkPlan& plan, bool standardize,
+                                                                         const SavedState& contents);
+
+  const Learnt<T>& learnt() const { return learnt_; }
 
   NumberArray State() const override;
   std::shared_ptr<const Model> With(const NumberArray& state) const override;
@@ -63,7 +65,7 @@ class SupervisedModel final : public Model {
 
  private:
   const std::shared_ptr<const ModelFrame> frame_;
-  const Vector<T> parameters_;
+  const Learnt<T> learnt_;
 };
 
 }  // namespace pilothouse::trainer

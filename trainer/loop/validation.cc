@@ -60,13 +60,13 @@ absl::StatusOr<Validator<T>> Validator<T>::Create(const NetworkPlan& plan, LossF
 }
 
 template <typename T>
-Validation Validator<T>::Score(const Vector<T>& parameters, int64_t batch) {
+Validation Validator<T>::Score(const Learnt<T>& learnt, int64_t batch) {
   const bool has_accuracy = loss_ == LossFunction::kCrossEntropy || loss_ == LossFunction::kBinaryCrossEntropy;
   double total = 0;
   int64_t right = 0;
   for (int64_t block = 1; block <= blocks_.batches_per_epoch(); ++block) {
     const ExampleViews<T> examples = blocks_.Batch(block);
-    const ConstMatrixView<T> outputs = network_.Evaluate(parameters, examples.inputs);
+    const ConstMatrixView<T> outputs = network_.Evaluate(learnt, examples.inputs);
     // The last block is smaller: the mean of the blocks' means would count its examples more than the others.
     total += LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient()) *
              static_cast<double>(outputs.rows());

@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "trainer/data/batch_source.h"
 #include "trainer/data/dataset.h"
-#include "trainer/net/matrix.h"
+#include "trainer/net/learnt.h"
 #include "trainer/net/network.h"
 #include "trainer/net/network_plan.h"
 #include "trainer/net/network_spec.h"
@@ -25,7 +25,7 @@ class Validator {
   // The loss is the mean over all examples, summed in their order. An example counts as right if its label has the
   // largest output, for cross_entropy; for binary_cross_entropy, if every output is on the side of 0.5 that its target
   // is on.
-  Validation Score(const Vector<T>& parameters, int64_t batch);
+  Validation Score(const Learnt<T>& learnt, int64_t batch);
 
  private:
   Validator(const NetworkPlan& plan, LossFunction loss, BatchSource<T> blocks, int64_t examples, int64_t block_rows);

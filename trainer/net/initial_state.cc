@@ -8,7 +8,7 @@
 namespace pilothouse::trainer {
 namespace {
 
-// The activation that the outputs of layer `index` go into, through layer norms or not, if any.
+// The activation that the outputs of layer `index` go into, whatever is between, if any.
 std::optional<Activation> NextActivation(const NetworkSpec& network, size_t index) {
   for (size_t i = index + 1; i < network.layers.size(); ++i) {
     if (const auto* map = std::get_if<MapLayer>(&network.layers[i])) return map->activation;
@@ -79,9 +79,9 @@ Vector<T> InitialState(const NetworkSpec& network, uint64_t seed) {
   const RandomStream random(seed, RandomPurpose::kInitialState, 0);
   int64_t position = 0;
   for (size_t i = 0; i < network.layers.size(); ++i) {
-    if (const auto* norm = std::get_if<LayerNormLayer>(&network.layers[i])) {
-      state.segment(position, norm->features).setOnes();
-      state.segment(position + norm->features, norm->features).setZero();
+    if (const auto features = NormFeatures(network.layers[i])) {
+      state.segment(position, *features).setOnes();
+      state.segment(position + *features, *features).setZero();
       position += ParameterCount(network.layers[i]);
     }
     const auto* affine = std::get_if<AffineLayer>(&network.layers[i]);
@@ -95,7 +95,19 @@ Vector<T> InitialState(const NetworkSpec& network, uint64_t seed) {
   return state;
 }
 
+template <typename T>
+Vector<T> InitialStatistics(const NetworkPlan& plan) {
+  Vector<T> statistics = Vector<T>::Zero(plan.statistics);
+  for (const Stage& stage : plan.stages) {
+    const auto* norm = std::get_if<BatchNormStep>(&stage.step);
+    if (norm != nullptr) statistics.segment(norm->variances, stage.outputs).setOnes();
+  }
+  return statistics;
+}
+
 template Vector<float> InitialState(const NetworkSpec&, uint64_t);
 template Vector<double> InitialState(const NetworkSpec&, uint64_t);
+template Vector<float> InitialStatistics(const NetworkPlan&);
+template Vector<double> InitialStatistics(const NetworkPlan&);
 
 }  // namespace pilothouse::trainer

@@ -1,10 +1,11 @@
-// The parameters a network begins with.
+// What a network begins with.
 #ifndef PILOTHOUSE_TRAINER_NET_INITIAL_STATE_H_
 #define PILOTHOUSE_TRAINER_NET_INITIAL_STATE_H_
 
 #include <cstdint>
 
 #include "trainer/net/matrix.h"
+#include "trainer/net/network_plan.h"
 #include "trainer/net/network_spec.h"
 
 namespace pilothouse::trainer {
@@ -14,6 +15,10 @@ namespace pilothouse::trainer {
 // ValidateNetwork is OK. T is float or double. Thread-safe.
 template <typename T>
 Vector<T> InitialState(const NetworkSpec& network, uint64_t seed);
+
+// The running statistics before any batch: means 0 and variances 1. T is float or double. Thread-safe.
+template <typename T>
+Vector<T> InitialStatistics(const NetworkPlan& plan);
 
 }  // namespace pilothouse::trainer
 

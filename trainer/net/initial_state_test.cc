@@ -51,17 +51,19 @@ TEST(InitialState, GlorotAndHeDependOnTheWidthsAlone) {
   }
 }
 
-TEST(InitialState, LayerNormsBeginWithGainOneAndBiasZeroWhateverTheInitializer) {
-  NetworkSpec network = *ParseShorthand("100x50nrx2");
-  for (const auto initializer : {Initializer::kScaled, Initializer::kNormal, Initializer::kZeros}) {
-    network.initializer = initializer;
-    const Vector<double> state = InitialState<double>(network, 1);
-    EXPECT_EQ(state.segment(5'050, 50), Vector<double>::Ones(50));
-    EXPECT_EQ(state.segment(5'100, 50), Vector<double>::Zero(50));
+TEST(InitialState, NormsBeginWithGainOneAndBiasZeroWhateverTheInitializer) {
+  for (const char* shorthand : {"100x50nrx2", "100x50brx2"}) {
+    NetworkSpec network = *ParseShorthand(shorthand);
+    for (const auto initializer : {Initializer::kScaled, Initializer::kNormal, Initializer::kZeros}) {
+      network.initializer = initializer;
+      const Vector<double> state = InitialState<double>(network, 1);
+      EXPECT_EQ(state.segment(5'050, 50), Vector<double>::Ones(50));
+      EXPECT_EQ(state.segment(5'100, 50), Vector<double>::Zero(50));
+    }
+    network.initializer = Initializer::kScaled;
+    EXPECT_NEAR(Deviation(InitialState<double>(network, 1), 0, 5'000) / std::sqrt(2.0 / 100), 1, 0.03)
+        << "as before ReLU";
   }
-  network.initializer = Initializer::kScaled;
-  EXPECT_NEAR(Deviation(InitialState<double>(network, 1), 0, 5'000) / std::sqrt(2.0 / 100), 1, 0.03)
-      << "as before ReLU";
 }
 
 TEST(InitialState, ZerosAreZerosWithoutASign) {

@@ -24,7 +24,8 @@ class Model {
   // run's precision.
   virtual NumberArray State() const = 0;
 
-  // A model that differs from this one in its parameters only. REQUIRES: `state` has the shape and type of State().
+  // A model that differs from this one in its parameters only: the running statistics of batch norms stay. REQUIRES:
+  // `state` has the shape and type of State().
   virtual std::shared_ptr<const Model> With(const NumberArray& state) const = 0;
 
   // Outputs of shape [rows, outputs] in the run's precision for `inputs` of shape [rows, inputs], row-major, as they
@@ -32,8 +33,8 @@ class Model {
   // REQUIRES: inputs.size() == rows · facts().inputs.
   virtual NumberArray Predict(absl::Span<const double> inputs, int64_t rows) const = 0;
 
-  // Writes the parameters, and what standardisation needs, as a safetensors file: to a temporary file beside `path`,
-  // synced, then renamed, so that `path` is never half written.
+  // Writes the parameters, and what batch norms and standardisation need, as a safetensors file: to a temporary file
+  // beside `path`, synced, then renamed, so that `path` is never half written.
   virtual absl::Status Save(const std::string& path, int64_t batch) const = 0;
 
   // Whether a file holds parameters that could take the place of these: what Save of the same network wrote, whatever

@@ -17,8 +17,9 @@ struct StageContext {
   int64_t layer;
   // Null outside training.
   const RandomStream* random;
-  // Of dropout, shaped as the results.
-  MatrixView<T> factors;
+  // Null in training.
+  const Vector<T>* statistics;
+  StageMemory<T>& memory;
 };
 
 template <typename T>
@@ -44,8 +45,22 @@ void StepForward(const DropoutStep& step, const StageContext<T>& context, ConstM
     y = x;
     return;
   }
-  DrawDropout<T>(*context.random, step.rate, context.layer, context.factors);
-  y = x.cwiseProduct(context.factors);
+  const MatrixView<T> factors(context.memory.factors.data(), x.rows(), x.cols());
+  DrawDropout<T>(*context.random, step.rate, context.layer, factors);
+  y = x.cwiseProduct(factors);
+}
+
+template <typename T>
+void StepForward(const BatchNormStep& step, const StageContext<T>& context, ConstMatrixView<T> x, MatrixView<T> y) {
+  FeatureStatistics& features = context.memory.features;
+  if (context.statistics == nullptr) {
+    MeasureFeatures<T>(x, features);
+  } else {
+    const T* statistics = context.statistics->data();
+    TakeRunning<T>({statistics + step.means, x.cols()}, {statistics + step.variances, x.cols()}, features);
+  }
+  const T* parameters = context.parameters.data();
+  BatchNormForward<T>(features, {parameters + step.gains, y.cols()}, {parameters + step.biases, y.cols()}, x, y);
 }
 
 template <typename T>
@@ -61,10 +76,13 @@ template <typename T>
 Network<T>::Network(NetworkPlan plan, int64_t max_rows, uint64_t seed) : plan_(std::move(plan)), seed_(seed) {
   int64_t largest = 0;
   results_.reserve(plan_.stages.size());
-  factors_.reserve(plan_.stages.size());
+  memories_.reserve(plan_.stages.size());
   for (const Stage& stage : plan_.stages) {
     results_.emplace_back(max_rows, stage.outputs);
-    factors_.emplace_back(std::holds_alternative<DropoutStep>(stage.step) ? max_rows : 0, stage.outputs);
+    const bool drops = std::holds_alternative<DropoutStep>(stage.step);
+    const bool measures = std::holds_alternative<BatchNormStep>(stage.step);
+    memories_.push_back(
+        {Matrix<T>(drops ? max_rows : 0, stage.outputs), FeatureStatistics(measures ? stage.outputs : 0)});
     largest = std::max(largest, stage.outputs);
   }
   delta_.resize(max_rows * largest);
@@ -84,22 +102,22 @@ ConstMatrixView<T> Network<T>::StageResult(size_t stage) const {
 template <typename T>
 ConstMatrixView<T> Network<T>::Forward(const Vector<T>& parameters, ConstMatrixView<T> inputs, int64_t batch) {
   const RandomStream random(seed_, RandomPurpose::kDropout, static_cast<uint64_t>(batch));
-  return Pass(parameters, inputs, &random);
+  return Pass(parameters, inputs, &random, nullptr);
 }
 
 template <typename T>
-ConstMatrixView<T> Network<T>::Evaluate(const Vector<T>& parameters, ConstMatrixView<T> inputs) {
-  return Pass(parameters, inputs, nullptr);
+ConstMatrixView<T> Network<T>::Evaluate(const Learnt<T>& learnt, ConstMatrixView<T> inputs) {
+  return Pass(learnt.parameters, inputs, nullptr, &learnt.statistics);
 }
 
 template <typename T>
-ConstMatrixView<T> Network<T>::Pass(const Vector<T>& parameters, ConstMatrixView<T> inputs,
-                                    const RandomStream* random) {
+ConstMatrixView<T> Network<T>::Pass(const Vector<T>& parameters, ConstMatrixView<T> inputs, const RandomStream* random,
+                                    const Vector<T>* statistics) {
   rows_ = inputs.rows();
   const T* x = inputs.data();
   for (size_t i = 0; i < plan_.stages.size(); ++i) {
     const Stage& stage = plan_.stages[i];
-    const StageContext<T> context{parameters, stage.layer, random, {factors_[i].data(), rows_, stage.outputs}};
+    const StageContext<T> context{parameters, stage.layer, random, statistics, memories_[i]};
     const ConstMatrixView<T> stage_inputs(x, rows_, stage.inputs);
     std::visit([&](const auto& step) { StepForward<T>(step, context, stage_inputs, Result(i)); }, stage.step);
     x = results_[i].data();
@@ -125,7 +143,11 @@ void Network<T>::Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs
                            {gradient.data() + norm->gains, stage.outputs},
                            {gradient.data() + norm->biases, stage.outputs}, delta);
     } else if (std::holds_alternative<DropoutStep>(stage.step)) {
-      delta.array() *= ConstMatrixView<T>(factors_[i].data(), rows_, stage.outputs).array();
+      delta.array() *= ConstMatrixView<T>(memories_[i].factors.data(), rows_, stage.outputs).array();
+    } else if (const auto* batch_norm = std::get_if<BatchNormStep>(&stage.step)) {
+      BatchNormBackward<T>(memories_[i].features, {parameters.data() + batch_norm->gains, stage.outputs}, x,
+                           {gradient.data() + batch_norm->gains, stage.outputs},
+                           {gradient.data() + batch_norm->biases, stage.outputs}, delta);
     } else if (const auto* affine = std::get_if<AffineStep>(&stage.step)) {
       AffineParameterGradient<T>(*affine, x, {delta.data(), rows_, stage.outputs}, gradient);
       if (i == 0) return;  // nobody asks for the gradient with respect to the data
@@ -137,8 +159,20 @@ void Network<T>::Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs
 }
 
 template <typename T>
-ConstMatrixView<T> Network<T>::Predict(const Vector<T>& parameters, ConstMatrixView<T> inputs) {
-  const ConstMatrixView<T> outputs = Evaluate(parameters, inputs);
+void Network<T>::UpdateStatistics(Vector<T>& statistics) const {
+  if (plan_.statistics == 0) return;
+  for (size_t i = 0; i < plan_.stages.size(); ++i) {
+    const auto* norm = std::get_if<BatchNormStep>(&plan_.stages[i].step);
+    if (norm == nullptr) continue;
+    const int64_t features = plan_.stages[i].outputs;
+    UpdateRunning<T>(memories_[i].features, {statistics.data() + norm->means, features},
+                     {statistics.data() + norm->variances, features});
+  }
+}
+
+template <typename T>
+ConstMatrixView<T> Network<T>::Predict(const Learnt<T>& learnt, ConstMatrixView<T> inputs) {
+  const ConstMatrixView<T> outputs = Evaluate(learnt, inputs);
   if (plan_.prediction_activation.has_value()) {
     ActivationForward<T>(*plan_.prediction_activation, outputs, Result(plan_.stages.size() - 1));
   }

@@ -5,26 +5,39 @@
 //             backward  dW = xᵀ·dy, db = Σ_rows dy, dx = dy·Wᵀ
 //   activation          see activation.h
 //   layer norm          see layer_norm.h
-//   dropout             see dropout.h; evaluating, y = x
+//   dropout             see dropout.h; outside training y = x
+//   batch norm          see batch_norm.h
 //
-// All parameters are one vector, the state vector: stage by stage, W row-major (of a layer norm: the gains), then b.
+// All parameters are one vector, the state vector: stage by stage, W row-major (of a norm: the gains), then b.
 // The gradient has the same layout.
 //
 //   Network<double> network(MakePlan(spec, loss), rows, seed);
 //   const auto outputs = network.Forward(parameters, inputs, batch);
 //   const double value = LossAndGradient<double>(loss, outputs, targets, network.OutputGradient());
 //   network.Backward(parameters, inputs, gradient);
+//   network.UpdateStatistics(statistics);
 #ifndef PILOTHOUSE_TRAINER_NET_NETWORK_H_
 #define PILOTHOUSE_TRAINER_NET_NETWORK_H_
 
 #include <cstdint>
 #include <vector>
 
+#include "trainer/net/batch_norm.h"
+#include "trainer/net/learnt.h"
 #include "trainer/net/matrix.h"
 #include "trainer/net/network_plan.h"
 #include "trainer/net/random.h"
 
 namespace pilothouse::trainer {
+
+// What a stage keeps of a pass besides its results.
+template <typename T>
+struct StageMemory {
+  // Of dropout, in training: what the elements were multiplied by, shaped as the results.
+  Matrix<T> factors;
+  // Of a batch norm.
+  FeatureStatistics features;
+};
 
 // T is float or double. Holds buffers for the results of all stages, so that nothing is allocated per call; not
 // thread-safe. The parameters belong to the caller.
@@ -37,11 +50,13 @@ class Network {
   // Training: the outputs, of shape [n, plan().outputs], of learning step number `batch` for `inputs` of shape
   // [n, plan().inputs]: logits where the plan has a prediction activation. They lie in this object and stay valid until
   // the next call. The same arguments give the same bits, whatever came before.
-  // REQUIRES: 1 <= n <= max_rows; parameters.size() == plan().parameters; 1 <= batch <= kMaxTarget.
+  // REQUIRES: 1 <= n <= max_rows, and n >= 2 where there are batch norms; parameters.size() == plan().parameters;
+  // 1 <= batch <= kMaxTarget.
   ConstMatrixView<T> Forward(const Vector<T>& parameters, ConstMatrixView<T> inputs, int64_t batch);
 
-  // The same outside training.
-  ConstMatrixView<T> Evaluate(const Vector<T>& parameters, ConstMatrixView<T> inputs);
+  // The same outside training: an example's outputs do not depend on the others. REQUIRES: 1 <= n <= max_rows; the
+  // sizes in `learnt` are those of plan().
+  ConstMatrixView<T> Evaluate(const Learnt<T>& learnt, ConstMatrixView<T> inputs);
 
   // Where the gradient of the loss with respect to the outputs of the last Forward() or Evaluate() is to be put: [n,
   // plan().outputs].
@@ -52,8 +67,12 @@ class Network {
   // parameters.size().
   void Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs, Vector<T>& gradient);
 
+  // Moves the running statistics towards those of the batch. REQUIRES: Forward() was the last pass;
+  // statistics.size() == plan().statistics.
+  void UpdateStatistics(Vector<T>& statistics) const;
+
   // Evaluate(), and the prediction activation where there is one: probabilities.
-  ConstMatrixView<T> Predict(const Vector<T>& parameters, ConstMatrixView<T> inputs);
+  ConstMatrixView<T> Predict(const Learnt<T>& learnt, ConstMatrixView<T> inputs);
 
   // What stage `stage` of the plan gave in the last pass: [n, outputs of the stage], n being 0 before any. Valid
   // until the next call; of a Predict(), the last stage's are the predictions.
@@ -62,8 +81,9 @@ class Network {
   const NetworkPlan& plan() const { return plan_; }
 
  private:
-  // Through all stages; `random` is null outside training.
-  ConstMatrixView<T> Pass(const Vector<T>& parameters, ConstMatrixView<T> inputs, const RandomStream* random);
+  // Through all stages. Of the last two one is null: training draws, and otherwise there are running statistics.
+  ConstMatrixView<T> Pass(const Vector<T>& parameters, ConstMatrixView<T> inputs, const RandomStream* random,
+                          const Vector<T>* statistics);
   // Results of stage i for the current rows.
   MatrixView<T> Result(size_t stage);
 
@@ -72,8 +92,8 @@ class Network {
   int64_t rows_ = 0;
   // results_[i]: [max_rows, stages[i].outputs].
   std::vector<Matrix<T>> results_;
-  // factors_[i]: what dropout multiplied by in the last Forward(), shaped as results_[i]; empty for other stages.
-  std::vector<Matrix<T>> factors_;
+  // memories_[i]: of stage i; empty where it needs none.
+  std::vector<StageMemory<T>> memories_;
   // Gradients with respect to the results of a stage; an affine stage reads the one and writes the other. Each has
   // max_rows times the largest width.
   Vector<T> delta_;

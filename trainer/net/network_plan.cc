@@ -17,12 +17,16 @@ std::optional<Activation> PredictionActivation(LossFunction loss) {
   return std::nullopt;
 }
 
-// What a layer does whose parameters begin at `offset`; nothing for an identity.
-std::optional<Step> StepOf(const Layer& layer, int64_t offset) {
+// What a layer does whose parameters begin at `offset` and whose running statistics, if any, at `statistics`; nothing
+// for an identity.
+std::optional<Step> StepOf(const Layer& layer, int64_t offset, int64_t statistics) {
   if (const auto* affine = std::get_if<AffineLayer>(&layer)) {
     return AffineStep{offset, offset + affine->inputs * affine->outputs};
   }
   if (const auto* norm = std::get_if<LayerNormLayer>(&layer)) return LayerNormStep{offset, offset + norm->features};
+  if (const auto* norm = std::get_if<BatchNormLayer>(&layer)) {
+    return BatchNormStep{offset, offset + norm->features, statistics, statistics + norm->features};
+  }
   if (const auto* map = std::get_if<MapLayer>(&layer)) return MapStep{map->activation};
   if (const auto* dropout = std::get_if<DropoutLayer>(&layer)) return DropoutStep{dropout->rate};
   return std::nullopt;
@@ -44,12 +48,13 @@ NetworkPlan MakePlan(const NetworkSpec& network, LossFunction loss) {
   int64_t offset = 0;
   for (size_t i = 0; i < network.layers.size(); ++i) {
     const Layer& layer = network.layers[i];
-    const std::optional<Step> step = StepOf(layer, offset);
+    const std::optional<Step> step = StepOf(layer, offset, plan.statistics);
     if (!step.has_value()) continue;
     const auto* affine = std::get_if<AffineLayer>(&layer);
     const int64_t outputs = affine == nullptr ? width : affine->outputs;
     plan.stages.push_back({.step = *step, .layer = static_cast<int64_t>(i), .inputs = width, .outputs = outputs});
     offset += ParameterCount(layer);
+    if (std::holds_alternative<BatchNormStep>(*step)) plan.statistics += 2 * outputs;
     width = outputs;
   }
   // The loss takes logits. CheckLossFits has made sure that a last activation is the one that belongs to the loss.

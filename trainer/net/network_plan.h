@@ -35,7 +35,16 @@ struct DropoutStep {
   double rate = 0;
 };
 
-using Step = std::variant<MapStep, AffineStep, LayerNormStep, DropoutStep>;
+// y = g·x̂ + b, see batch_norm.h, with g and b [outputs], in the state vector, and the running means and variances
+// [outputs], in Learnt::statistics.
+struct BatchNormStep {
+  int64_t gains = 0;
+  int64_t biases = 0;
+  int64_t means = 0;
+  int64_t variances = 0;
+};
+
+using Step = std::variant<MapStep, AffineStep, LayerNormStep, DropoutStep, BatchNormStep>;
 
 struct Stage {
   Step step;
@@ -54,6 +63,8 @@ struct NetworkPlan {
   int64_t inputs = 0;
   int64_t outputs = 0;
   int64_t parameters = 0;
+  // Running statistics of batch norms: how many numbers.
+  int64_t statistics = 0;
 };
 
 // How many numbers a stage keeps for each example between forward and backward.

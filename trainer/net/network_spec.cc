@@ -40,11 +40,11 @@ absl::Status CheckAffine(size_t index, const AffineLayer& affine, int64_t& width
   return absl::OkStatus();
 }
 
-absl::Status CheckLayerNorm(size_t index, const LayerNormLayer& norm, int64_t width) {
-  if (norm.features == width) return absl::OkStatus();
-  return RefuseLayer(
-      index, absl::StrCat("normalises ", norm.features, " features, but layer ", index, " before it gives ", width),
-      {{"expected", absl::StrCat(width)}, {"got", absl::StrCat(norm.features)}});
+absl::Status CheckNorm(size_t index, int64_t features, int64_t width) {
+  if (features == width) return absl::OkStatus();
+  return RefuseLayer(index,
+                     absl::StrCat("normalises ", features, " features, but layer ", index, " before it gives ", width),
+                     {{"expected", absl::StrCat(width)}, {"got", absl::StrCat(features)}});
 }
 
 absl::Status CheckDropout(size_t index, const DropoutLayer& dropout) {
@@ -67,8 +67,8 @@ absl::Status CheckLayers(const std::vector<Layer>& layers) {
     if (const auto* affine = std::get_if<AffineLayer>(&layers[i])) {
       if (absl::Status status = CheckAffine(i, *affine, width); !status.ok()) return status;
     }
-    if (const auto* norm = std::get_if<LayerNormLayer>(&layers[i])) {
-      if (absl::Status status = CheckLayerNorm(i, *norm, width); !status.ok()) return status;
+    if (const auto features = NormFeatures(layers[i])) {
+      if (absl::Status status = CheckNorm(i, *features, width); !status.ok()) return status;
     }
     if (const auto* dropout = std::get_if<DropoutLayer>(&layers[i])) {
       if (absl::Status status = CheckDropout(i, *dropout); !status.ok()) return status;
@@ -207,8 +207,13 @@ int64_t ParameterCount(const NetworkSpec& network) {
 
 int64_t ParameterCount(const Layer& layer) {
   if (const auto* affine = std::get_if<AffineLayer>(&layer)) return affine->inputs * affine->outputs + affine->outputs;
-  if (const auto* norm = std::get_if<LayerNormLayer>(&layer)) return 2 * norm->features;
-  return 0;
+  return 2 * NormFeatures(layer).value_or(0);
+}
+
+std::optional<int64_t> NormFeatures(const Layer& layer) {
+  if (const auto* norm = std::get_if<LayerNormLayer>(&layer)) return norm->features;
+  if (const auto* norm = std::get_if<BatchNormLayer>(&layer)) return norm->features;
+  return std::nullopt;
 }
 
 std::string Describe(const Layer& layer) {
@@ -217,6 +222,7 @@ std::string Describe(const Layer& layer) {
   }
   if (const auto* map = std::get_if<MapLayer>(&layer)) return Name(map->activation);
   if (std::holds_alternative<LayerNormLayer>(layer)) return "Layer norm";
+  if (std::holds_alternative<BatchNormLayer>(layer)) return "Batch norm";
   if (const auto* dropout = std::get_if<DropoutLayer>(&layer)) return absl::StrCat("Dropout ", dropout->rate);
   return "Identity";
 }

@@ -72,6 +72,13 @@ struct LayerNormLayer {
   int64_t features = 0;
 };
 
+// Every feature shifted and scaled to mean 0 and variance 1 over the examples of the batch, then y = g·x + b,
+// elementwise, with g and b of shape [features]. Outside training it is shifted and scaled by running statistics of the
+// batches that were learnt from; see batch_norm.h.
+struct BatchNormLayer {
+  int64_t features = 0;
+};
+
 // In training y = x/(1 − rate), but 0 for elements drawn at random with probability `rate`, anew in each batch; y = x
 // otherwise. See dropout.h.
 struct DropoutLayer {
@@ -79,10 +86,10 @@ struct DropoutLayer {
   double rate = 0;
 };
 
-using Layer = std::variant<AffineLayer, IdentityLayer, MapLayer, LayerNormLayer, DropoutLayer>;
+using Layer = std::variant<AffineLayer, IdentityLayer, MapLayer, LayerNormLayer, DropoutLayer, BatchNormLayer>;
 
-// How the parameters of affine layers begin where no initial_state is given. Layer norms begin with gains 1 and biases
-// 0.
+// How the parameters of affine layers begin where no initial_state is given. Layer norms and batch norms begin with
+// gains 1 and biases 0.
 enum class Initializer {
   kScaled,  // kHe before ReLU, leaky ReLU, GELU, SiLU and softplus, whatever is between; kGlorot elsewhere
   kNormal,  // weights and biases standard normal
@@ -100,9 +107,9 @@ struct NetworkSpec {
 };
 
 // Reads widths separated by "x", each but the first followed by the letter of its activation: t tanh, r ReLU, s
-// sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear. An n between width and activation is a layer norm; a
-// d and a rate such as 0.5 after them are dropout. Otherwise NET_INVALID with the 1-based position of the character
-// that is to blame.
+// sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear. Between width and activation an n is a layer norm, a
+// b a batch norm; a d and a rate such as 0.5 after them are dropout. Otherwise NET_INVALID with the 1-based position of
+// the character that is to blame.
 absl::StatusOr<NetworkSpec> ParseShorthand(absl::string_view shorthand);
 
 // OK if there are 1 to kMaxLayers layers, the first is affine, widths and rates lie in range, widths follow from each
@@ -120,7 +127,9 @@ int64_t ParameterCount(const NetworkSpec& network);
 
 // Number of parameters of one layer.
 int64_t ParameterCount(const Layer& layer);
-// "Affine 64→128", "ReLU", "Layer norm", "Dropout 0.5".
+// Features of a layer norm or a batch norm; unset for other layers.
+std::optional<int64_t> NormFeatures(const Layer& layer);
+// "Affine 64→128", "ReLU", "Layer norm", "Batch norm", "Dropout 0.5".
 std::string Describe(const Layer& layer);
 // "cross_entropy".
 std::string Name(LossFunction loss);

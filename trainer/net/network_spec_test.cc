@@ -34,7 +34,12 @@ TEST(Shorthand, StandsForAffineLayersAndTheirActivations) {
   EXPECT_EQ(ParameterCount(*network), 9 + 16 + 25 + 36 + 49 + 64 + 81 + 100);
 }
 
-TEST(Shorthand, PutsLayerNormsBeforeActivations) {
+TEST(Shorthand, PutsNormsBeforeActivations) {
+  const auto batch_norms = ParseShorthand("2x3bsx4bd0.5");
+  ASSERT_TRUE(batch_norms.ok()) << batch_norms.status();
+  EXPECT_EQ(DescribeAll(*batch_norms), "Affine 2→3; Batch norm; sigmoid; Affine 3→4; Batch norm; Dropout 0.5; ");
+  EXPECT_TRUE(ValidateNetwork(*batch_norms).ok());
+  EXPECT_EQ(ParameterCount(*batch_norms), 9 + 6 + 16 + 8);
   const auto network = ParseShorthand("2x3nrx4n");
   ASSERT_TRUE(network.ok()) << network.status();
   EXPECT_EQ(DescribeAll(*network), "Affine 2→3; Layer norm; ReLU; Affine 3→4; Layer norm; ");
@@ -75,6 +80,10 @@ TEST(Shorthand, SaysWhichCharacterIsToBlame) {
       {"2nx1", 2},
       {"2x1rn", 5},
       {"2x1nn", 5},
+      {"2bx1", 2},
+      {"2x1bn", 5},
+      {"2x1nb", 5},
+      {"2x1rb", 5},
       {"2d0.5x1", 2},
       {"2x1d", 5},
       {"2x1dx1", 5},
@@ -131,6 +140,9 @@ TEST(NetworkSpec, RefusesLayersThatDoNotFitAndSaysWhich) {
       {Net({LayerNormLayer{2}, AffineLayer{2, 3}}), "1"},
       {Net({AffineLayer{2, 3}, LayerNormLayer{2}}), "2"},
       {Net({AffineLayer{2, 3}, tanh, LayerNormLayer{0}}), "3"},
+      {Net({BatchNormLayer{2}, AffineLayer{2, 3}}), "1"},
+      {Net({AffineLayer{2, 3}, BatchNormLayer{2}}), "2"},
+      {Net({AffineLayer{2, 3}, softmax, BatchNormLayer{3}}), "2"},
       {Net({DropoutLayer{0.5}, AffineLayer{2, 3}}), "1"},
       {Net({AffineLayer{2, 3}, DropoutLayer{1}}), "2"},
       {Net({AffineLayer{2, 3}, tanh, DropoutLayer{-0.1}}), "3"},
@@ -186,6 +198,7 @@ TEST(NetworkSpec, KnowsWhichLastLayersGoWithWhichLoss) {
       {MapLayer{Activation::kLeakyRelu}, {false, false, true, true, true}},
       {MapLayer{Activation::kSilu}, {false, false, true, true, true}},
       {LayerNormLayer{3}, {true, true, true, true, true}},
+      {BatchNormLayer{3}, {true, true, true, true, true}},
       {DropoutLayer{0.5}, {true, true, true, true, true}},
       {MapLayer{Activation::kSoftplus}, {false, false, true, true, true}},
   };

@@ -34,7 +34,7 @@ TEST(Network, AnAffineLayerMultipliesAndAdds) {
   Network<double> network(MakePlan(Net({AffineLayer{2, 3}}), LossFunction::kHalfMse), 1);
   const Vector<double> state = Vector<double>::LinSpaced(9, 0, 8);
   const Matrix<double> x{{2, 1}};
-  EXPECT_EQ(Matrix<double>(network.Evaluate(state, View(x))), Matrix<double>({{9, 13, 17}}));
+  EXPECT_EQ(Matrix<double>(network.Evaluate({state, {}}, View(x))), Matrix<double>({{9, 13, 17}}));
 }
 
 TEST(Network, WithUnitMatrixAndNoBiasGivesBackWhatItIsGiven) {
@@ -42,7 +42,7 @@ TEST(Network, WithUnitMatrixAndNoBiasGivesBackWhatItIsGiven) {
   const Vector<double> state{{1, 0, 0, 1, 0, 0}};
   const Matrix<double> x{{0, 1}, {2, 3}, {4, 5}, {6, 7}};
   const Matrix<double> ideal = 2 * x;
-  const auto outputs = network.Evaluate(state, View(x));
+  const auto outputs = network.Evaluate({state, {}}, View(x));
   EXPECT_EQ(Matrix<double>(outputs), x);
   EXPECT_EQ(LossAndGradient<double>(LossFunction::kHalfMse, outputs, View(ideal), network.OutputGradient()), 17.5);
 }
@@ -72,7 +72,7 @@ TEST(Network, ComputesEachActivationsFunction) {
   for (const auto& [activation, y] : cases) {
     const NetworkSpec spec = Net({AffineLayer{3, 3}, MapLayer{activation}});
     Network<double> network(MakePlan(spec, LossFunction::kMse), 1);
-    EXPECT_TRUE(network.Evaluate(unit, View(x)).isApprox(y, 1e-14)) << Describe(spec.layers[1]);
+    EXPECT_TRUE(network.Evaluate({unit, {}}, View(x)).isApprox(y, 1e-14)) << Describe(spec.layers[1]);
   }
 }
 
@@ -90,9 +90,10 @@ TEST(Network, GivesProbabilitiesUnderTheCrossEntropiesHoweverTheLastLayerIsWritt
   for (const auto& [loss, last, p] : cases) {
     Network<double> implied(MakePlan(Net({AffineLayer{2, 2}}), loss), 1);
     Network<double> spelt(MakePlan(Net({AffineLayer{2, 2}, MapLayer{last}, IdentityLayer{}}), loss), 1);
-    EXPECT_TRUE(implied.Predict(state, View(x)).isApprox(p, 1e-14));
-    EXPECT_EQ(Matrix<double>(implied.Predict(state, View(x))), Matrix<double>(spelt.Predict(state, View(x))));
-    EXPECT_EQ(Matrix<double>(spelt.Evaluate(state, View(x))), x) << "trained on logits";
+    EXPECT_TRUE(implied.Predict({state, {}}, View(x)).isApprox(p, 1e-14));
+    EXPECT_EQ(Matrix<double>(implied.Predict({state, {}}, View(x))),
+              Matrix<double>(spelt.Predict({state, {}}, View(x))));
+    EXPECT_EQ(Matrix<double>(spelt.Evaluate({state, {}}, View(x))), x) << "trained on logits";
   }
 }
 
@@ -171,20 +172,54 @@ TEST(Network, GradientsAgreeWithFiniteDifferencesThroughDropout) {
   CheckGradient(Net({AffineLayer{3, 4}, MapLayer{Activation::kSigmoid}, DropoutLayer{0.3}}), LossFunction::kHuber);
 }
 
+TEST(Network, GradientsAgreeWithFiniteDifferencesThroughBatchNorms) {
+  CheckGradient(Net({AffineLayer{3, 4}, BatchNormLayer{4}}), LossFunction::kMse);
+  CheckGradient(Net({AffineLayer{3, 6}, BatchNormLayer{6}, MapLayer{Activation::kGelu}, AffineLayer{6, 4}}),
+                LossFunction::kCrossEntropy);
+  CheckGradient(
+      Net({AffineLayer{3, 6}, MapLayer{Activation::kTanh}, BatchNormLayer{6}, DropoutLayer{0.3}, AffineLayer{6, 5},
+           LayerNormLayer{5}, BatchNormLayer{5}, MapLayer{Activation::kSilu}, DropoutLayer{0.2}, AffineLayer{5, 4}}),
+      LossFunction::kHuber);
+}
+
+TEST(Network, UpdatesRunningStatisticsWhenItIsToldAndEvaluatesByThem) {
+  const NetworkSpec spec = Net({AffineLayer{1, 1}, BatchNormLayer{1}, AffineLayer{1, 1}, BatchNormLayer{1}});
+  const NetworkPlan plan = MakePlan(spec, LossFunction::kMse);
+  ASSERT_EQ(plan.statistics, 4);
+  Network<double> network(plan, 4);
+  // Affine layers that give back what they are given, gains 1, biases 0.
+  Learnt<double> learnt{Vector<double>{{1, 0, 1, 0, 1, 0, 1, 0}}, InitialStatistics<double>(plan)};
+  EXPECT_EQ(learnt.statistics, Vector<double>({{0}, {1}, {0}, {1}}));
+  const Matrix<double> x{{1}, {2}, {3}, {6}};
+  network.Forward(learnt.parameters, View(x), kBatch);
+  const Vector<double> before = learnt.statistics;
+  network.UpdateStatistics(learnt.statistics);
+  // Mean 3, variance 14/4, and 14/3 without bias; the second norm gets those of the first's results.
+  const double second = 4.0 / 3 * 3.5 / (3.5 + kBatchNormEpsilon);
+  const Vector<double> expected{{0.3, 0.9 + 0.1 * 14 / 3, 0, 0.9 + 0.1 * second}};
+  EXPECT_TRUE(learnt.statistics.isApprox(expected, 1e-14)) << learnt.statistics;
+  const double scale = 1 / std::sqrt(expected[1] + kBatchNormEpsilon) / std::sqrt(expected[3] + kBatchNormEpsilon);
+  const Matrix<double> y = network.Evaluate(learnt, View(x));
+  EXPECT_TRUE(y.isApprox((x.array() - 0.3).matrix() * scale, 1e-12)) << y;
+  const Matrix<double> alone = x.row(3);
+  EXPECT_EQ(network.Evaluate(learnt, View(alone))(0, 0), y(3, 0));
+  EXPECT_NE(network.Evaluate({learnt.parameters, before}, View(x))(0, 0), y(0, 0));
+}
+
 TEST(Network, DropsInTrainingOnlyAndTheSameInTheSameBatch) {
   const NetworkSpec spec = Net({AffineLayer{1, 400}, DropoutLayer{0.5}, DropoutLayer{0.5}, IdentityLayer{}});
   Network<double> network(MakePlan(spec, LossFunction::kMse), 3, 1);
   Vector<double> state(800);
   state << Vector<double>::LinSpaced(400, 1, 2), Vector<double>::Zero(400);
   const Matrix<double> x = Matrix<double>::Ones(3, 1);
-  const Matrix<double> whole = network.Evaluate(state, View(x));
+  const Matrix<double> whole = network.Evaluate({state, {}}, View(x));
   EXPECT_EQ(whole.row(2).transpose(), state.head(400));
   const Matrix<double> dropped = network.Forward(state, View(x), 1);
   const auto kept = dropped.array() != 0;
   EXPECT_TRUE((dropped.array() == kept.select(4 * whole, 0).array()).all()) << "what is kept was divided by 1/2 twice";
   EXPECT_NEAR(static_cast<double>(kept.count()), 300, 60) << "the two layers dropped the same";
   EXPECT_NE(Matrix<double>(network.Forward(state, View(x), 2)), dropped);
-  EXPECT_EQ(Matrix<double>(network.Evaluate(state, View(x))), whole);
+  EXPECT_EQ(Matrix<double>(network.Evaluate({state, {}}, View(x))), whole);
   EXPECT_EQ(Matrix<double>(network.Forward(state, View(x), 1)), dropped);
   Network<double> other(MakePlan(spec, LossFunction::kMse), 3, 2);
   EXPECT_NE(Matrix<double>(other.Forward(state, View(x), 1)), dropped) << "another seed";
@@ -205,7 +240,7 @@ void ExpectNanSurvives(Activation activation) {
   const Vector<T> state = Vector<T>::Ones(18);
   Matrix<T> x = Matrix<T>::Ones(3, 1);
   x(1, 0) = std::numeric_limits<T>::quiet_NaN();
-  const auto y = network.Evaluate(state, View(x));
+  const auto y = network.Evaluate({state, {}}, View(x));
   for (int i = 0; i < 3; ++i) {
     for (int j = 0; j < 9; ++j) EXPECT_EQ(std::isnan(y(i, j)), i == 1) << Describe(spec.layers[1]) << i << " " << j;
   }
@@ -225,8 +260,8 @@ TEST(Network, FloatAndDoubleAgreeUpToPrecision) {
   const Matrix<double> x = Matrix<double>::NullaryExpr(
       20, 16, [](Eigen::Index i, Eigen::Index j) { return std::sin(static_cast<double>(i * 16 + j)); });
   const Matrix<float> x_narrow = x.cast<float>();
-  const Matrix<double> a = narrow.Evaluate(InitialState<float>(spec, 5), View(x_narrow)).cast<double>();
-  EXPECT_TRUE(wide.Evaluate(InitialState<double>(spec, 5), View(x)).isApprox(a, 1e-5));
+  const Matrix<double> a = narrow.Evaluate({InitialState<float>(spec, 5), {}}, View(x_narrow)).cast<double>();
+  EXPECT_TRUE(wide.Evaluate({InitialState<double>(spec, 5), {}}, View(x)).isApprox(a, 1e-5));
 }
 
 }  // namespace

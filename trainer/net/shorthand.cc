@@ -16,6 +16,7 @@ constexpr std::pair<char, Activation> kActivationLetters[] = {
     {'l', Activation::kLeakyRelu}, {'u', Activation::kSilu}, {'p', Activation::kSoftplus}};
 
 constexpr char kLayerNormLetter = 'n';
+constexpr char kBatchNormLetter = 'b';
 constexpr char kDropoutLetter = 'd';
 
 // Reads from left to right; the cursor is where an error would be found.
@@ -55,13 +56,13 @@ class ShorthandParser {
     absl::StatusOr<int64_t> outputs = ParseWidth();
     if (!outputs.ok()) return outputs;
     layers.push_back(AffineLayer{inputs, *outputs});
-    if (!AtEnd() && text_[cursor_] == kLayerNormLetter) {
-      ++cursor_;
+    if (TakeLetter(kLayerNormLetter)) {
       layers.push_back(LayerNormLayer{*outputs});
+    } else if (TakeLetter(kBatchNormLetter)) {
+      layers.push_back(BatchNormLayer{*outputs});
     }
     if (const std::optional<Activation> activation = ParseActivation()) layers.push_back(MapLayer{*activation});
-    if (!AtEnd() && text_[cursor_] == kDropoutLetter) {
-      ++cursor_;
+    if (TakeLetter(kDropoutLetter)) {
       const absl::StatusOr<double> rate = ParseRate();
       if (!rate.ok()) return rate.status();
       layers.push_back(DropoutLayer{*rate});
@@ -69,7 +70,7 @@ class ShorthandParser {
     if (layers.size() > static_cast<size_t>(kMaxLayers)) {
       cursor_ = start;
       return Refuse(
-          absl::StrCat("a network has at most ", kMaxLayers, " layers, layer norms, activations and dropouts counted"));
+          absl::StrCat("a network has at most ", kMaxLayers, " layers, norms, activations and dropouts counted"));
     }
     return outputs;
   }
@@ -87,6 +88,12 @@ class ShorthandParser {
     return width;
   }
 
+  bool TakeLetter(char letter) {
+    if (AtEnd() || text_[cursor_] != letter) return false;
+    ++cursor_;
+    return true;
+  }
+
   absl::StatusOr<double> ParseRate() {
     const size_t start = cursor_;
     while (!AtEnd() && (absl::ascii_isdigit(text_[cursor_]) || text_[cursor_] == '.')) ++cursor_;
@@ -99,23 +106,21 @@ class ShorthandParser {
 
   // Takes the letter of an activation, if one stands here.
   std::optional<Activation> ParseActivation() {
-    if (AtEnd()) return std::nullopt;
     for (const auto& [letter, activation] : kActivationLetters) {
-      if (text_[cursor_] != letter) continue;
-      ++cursor_;
-      return activation;
+      if (TakeLetter(letter)) return activation;
     }
     return std::nullopt;
   }
 
   absl::Status Refuse(absl::string_view why) const {
     const std::string position = absl::StrCat(cursor_ + 1);
-    return MakeError(v1::ERROR_REASON_NET_INVALID, kField,
-                     absl::StrCat("The network's shorthand is malformed at character ", position, ": ", why,
-                                  ". Write widths separated by x, each but the first followed by n or nothing, then by "
-                                  "t, r, s, g, l, u, p or nothing, then by d and a rate or nothing, as in 64x128rx10 "
-                                  "or 64x128nrd0.5x10."),
-                     {{"position", position}});
+    return MakeError(
+        v1::ERROR_REASON_NET_INVALID, kField,
+        absl::StrCat("The network's shorthand is malformed at character ", position, ": ", why,
+                     ". Write widths separated by x, each but the first followed by n, b or nothing, then by "
+                     "t, r, s, g, l, u, p or nothing, then by d and a rate or nothing, as in 64x128rx10 "
+                     "or 64x128nrd0.5x10."),
+        {{"position", position}});
   }
 
   absl::string_view text_;

@@ -17,8 +17,8 @@
 
 namespace pilothouse::trainer {
 
-// Part of the state vector and of the gradient: "layers.0.weight" of shape [inputs, outputs], or, of a layer norm, its
-// gains [outputs]; "layers.0.bias" of shape [outputs]; the number is the layer's place in the spec, from 0.
+// Part of the state vector and of the gradient: "layers.0.weight" of shape [inputs, outputs], or, of a norm, its gains
+// [outputs]; "layers.0.bias" of shape [outputs]; the number is the layer's place in the spec, from 0.
 struct ParameterBlock {
   std::string name;
   std::vector<int64_t> shape;

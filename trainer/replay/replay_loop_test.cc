@@ -149,7 +149,7 @@ TEST_P(ReplayLoopTest, AForkOfABranchIsIdentical) {
 INSTANTIATE_TEST_SUITE_P(Runs, ReplayLoopTest,
                          testing::Values(Case{"GradientDescent", v1::OPTIMIZER_KIND_GRADIENT_DESCENT, "2x8tx2"},
                                          Case{"Adam", v1::OPTIMIZER_KIND_ADAM, "2x8tx2"},
-                                         Case{"Dropout", v1::OPTIMIZER_KIND_ADAM, "2x8td0.3x2"}),
+                                         Case{"DropoutAndBatchNorm", v1::OPTIMIZER_KIND_ADAM, "2x8btd0.3x2"}),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace

@@ -61,7 +61,7 @@ TEST(ReplayTest, ASteeredRunIsIdentical) {
 
 TEST(ReplayTest, RunsOfEveryKindAreIdentical) {
   for (const v1::Precision precision : {v1::PRECISION_FLOAT32, v1::PRECISION_FLOAT64}) {
-    for (const std::string kind : {"shuffled", "in order", "full batch", "standardised", "dropout"}) {
+    for (const std::string kind : {"shuffled", "in order", "full batch", "standardised", "dropout and batch norm"}) {
       SCOPED_TRACE(absl::StrCat(v1::Precision_Name(precision), ", ", kind));
       v1::RunSpec spec = CircleSpec();
       spec.set_precision(precision);
@@ -69,7 +69,7 @@ TEST(ReplayTest, RunsOfEveryKindAreIdentical) {
       spec.set_full_batch(kind == "full batch");
       if (spec.full_batch()) spec.clear_batch_size();
       spec.mutable_data()->set_standardize(kind == "standardised");
-      if (kind == "dropout") spec.mutable_network()->set_shorthand("2x8td0.3x2");
+      if (kind == "dropout and batch norm") spec.mutable_network()->set_shorthand("2x8btd0.3x2");
       ScriptedRun run(spec);
       Steer(run);
       EXPECT_FALSE(ReplayOf(run).difference.has_value()) << ToText(ReplayOf(run));

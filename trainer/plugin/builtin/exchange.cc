@@ -28,7 +28,8 @@ constexpr size_t kMaxRunIdBytes = 63;
 constexpr double kMaxMargin = 1e6;
 constexpr double kMaxPerturb = 1000;
 constexpr int64_t kMaxMinBatches = int64_t{1} << 53;
-// What a file of parameters may hold besides them: its header, and what standardisation needs.
+// What a file of parameters may hold besides them and the running statistics of batch norms: its header, and what
+// standardisation needs.
 constexpr int64_t kMaxExtraBytes = 4 << 20;
 
 struct Options {
@@ -151,7 +152,8 @@ class Exchange final : public Plugin {
     if (run.batch() - last_exchange_ < options_.min_batches) {
       return absl::StrCat("Waits until batch ", last_exchange_ + options_.min_batches, ": ", compared, ".");
     }
-    const int64_t most = surroundings_.parameters * static_cast<int64_t>(sizeof(double)) + kMaxExtraBytes;
+    // Of running statistics there are no more than of parameters.
+    const int64_t most = 2 * surroundings_.parameters * static_cast<int64_t>(sizeof(double)) + kMaxExtraBytes;
     absl::StatusOr<std::string> file = CopyPublishedState(DirectoryOf(best->run_id), best->run_id, best->state,
                                                           run.directory(), *run.Parameters(), most);
     if (!file.ok()) {
