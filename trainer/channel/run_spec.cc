@@ -74,9 +74,12 @@ absl::StatusOr<std::vector<Layer>> FromMessage(const v1::LayerList& list) {
       case v1::Layer::kDropout:
         layers.push_back(DropoutLayer{message.dropout().rate()});
         break;
+      case v1::Layer::kBatchNorm:
+        layers.push_back(BatchNormLayer{message.batch_norm().features()});
+        break;
       case v1::Layer::KIND_NOT_SET:
         return MakeError(v1::ERROR_REASON_NET_INVALID, field,
-                         "A layer is affine, identity, map, layer_norm or dropout; this one is nothing.");
+                         "A layer is affine, identity, map, layer_norm, dropout or batch_norm; this one is nothing.");
     }
   }
   return layers;

@@ -147,6 +147,13 @@ TEST(PlanRun, KnowsEveryActivationLossAndInitializerOfTheProtocol) {
   }
 }
 
+TEST(PlanRun, TakesBatchNorms) {
+  const auto plan = PlanRun(Merged(R"(network { layers { layers { affine { inputs: 1 outputs: 2 } }
+                                                         layers { batch_norm { features: 2 } } } })"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(std::get<BatchNormLayer>(plan->learner.network.layers[1]).features, 2);
+}
+
 TEST(PlanRun, TakesDropout) {
   const auto plan = PlanRun(Merged(R"(network { layers { layers { affine { inputs: 1 outputs: 2 } }
                                                          layers { dropout { rate: 0.25 } } } })"));
@@ -186,6 +193,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadSpec{"network { layers { layers { affine { inputs: 1 outputs: 1 } } layers { map { } } } }",
                 v1::ERROR_REASON_NET_INVALID, "spec.network.layers.layers[1]"},
         BadSpec{"network { layers { layers { affine { inputs: 1 outputs: 1 } } layers { layer_norm { } } } }",
+                v1::ERROR_REASON_NET_INVALID, "spec.network.layers"},
+        BadSpec{"network { layers { layers { affine { inputs: 1 outputs: 1 } } layers { batch_norm { } } } }",
                 v1::ERROR_REASON_NET_INVALID, "spec.network.layers"},
         BadSpec{"network { layers { layers { affine { inputs: 1 outputs: 1 } } layers { dropout { rate: 1 } } } }",
                 v1::ERROR_REASON_NET_INVALID, "spec.network.layers"},
