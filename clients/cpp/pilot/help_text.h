@@ -36,9 +36,10 @@ pilot COMMAND --help explains a command.)";
 inline constexpr char kStartText[] =
     R"(Start a run
 A run is a network, data and a loss. The network is written as its widths, separated by x, each but the first followed
-by the letter of its activation: t tanh, r ReLU, s sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear; an n
-before that letter is a layer norm, and d0.5 after it drops half of the outputs in training. 64x128rx10 takes 64 inputs,
-has 128 ReLU units and 10 linear outputs. A new run waits at batch 0 unless --batch-to says how far to train.
+by the letter of its activation: t tanh, r ReLU, s sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear.
+Before that letter n is a layer norm and b a batch norm, and d0.5 after it drops half of the outputs in training.
+64x128rx10 takes 64 inputs, has 128 ReLU units and 10 linear outputs. A new run waits at batch 0 unless --batch-to says
+how far to train.
 
 The settings of an optimizer are knobs, which `pilot set` changes while the run trains: momentum (momentum, nesterov),
 beta1 and beta2 (adam, adamw), rho (rmsprop), epsilon (the last four kinds), and of all kinds weight_decay, clip_norm and

@@ -75,6 +75,7 @@ def test_layers_say_what_the_shorthand_cannot(service, house):
         pilothouse.LayerNorm(3),
         pilothouse.Map("leaky_relu"),
         pilothouse.Identity(),
+        pilothouse.BatchNorm(3),
         pilothouse.Dropout(0.25),
         pilothouse.Affine(3, 1),
     ]
@@ -85,12 +86,14 @@ def test_layers_say_what_the_shorthand_cannot(service, house):
         "layer_norm",
         "map",
         "identity",
+        "batch_norm",
         "dropout",
         "affine",
     ]
     assert sent[1].layer_norm.features == 3
     assert sent[2].map.activation == run_pb2.ACTIVATION_LEAKY_RELU
-    assert sent[4].dropout.rate == 0.25
+    assert sent[4].batch_norm.features == 3
+    assert sent[5].dropout.rate == 0.25
 
 
 @pytest.mark.parametrize(

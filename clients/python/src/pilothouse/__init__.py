@@ -117,7 +117,7 @@ from pilothouse.functions import PluginFunction
 from pilothouse.history import History, Losses
 from pilothouse.house import House, connect
 from pilothouse.local import local
-from pilothouse.network import Affine, Dropout, Identity, LayerNorm, Map
+from pilothouse.network import Affine, BatchNorm, Dropout, Identity, LayerNorm, Map
 from pilothouse.optimizer import Optimizer
 from pilothouse.plugins import (
     Histogram,
@@ -139,6 +139,7 @@ __all__ = [
     "ArrayDtypeInvalid",
     "ArrayShapeInvalid",
     "BatchAlreadyPassed",
+    "BatchNorm",
     "BatchOutOfRange",
     "Branch",
     "BranchAlreadyExists",

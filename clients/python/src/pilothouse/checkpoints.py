@@ -61,9 +61,10 @@ class Checkpoint:
         linear.load_state_dict({"weight": layers["layers.0.weight"].T, "bias": layers["layers.0.bias"]})
 
     "layers.N.weight" has the shape [inputs, outputs], so torch's Linear takes its transpose; N counts all layers, so
-    the affine ones of "64x128rx10" are 0 and 2. A layer norm's gains and biases are called the same, and are as torch's
-    LayerNorm has them. Where inputs were standardised, "standardize.mean" and
-    "standardize.deviation" say how. safetensors.numpy reads the same file as arrays.
+    the affine ones of "64x128rx10" are 0 and 2. The gains and biases of norms are called the same, and are as torch's
+    LayerNorm and BatchNorm1d have them; so are a batch norm's "layers.N.running_mean" and "layers.N.running_var". Where
+    inputs were standardised, "standardize.mean" and "standardize.deviation" say how. safetensors.numpy reads the same
+    file as arrays.
     """
 
     batch: int

@@ -139,9 +139,9 @@ class House:
 
         Args:
             net: widths separated by "x", each but the first followed by the letter of its activation (t tanh, r ReLU,
-                s sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear; n before that letter is a layer
-                norm, d0.5 after it is dropout), as in "64x128rx10"; or a list of Affine, Identity, Map, LayerNorm and
-                Dropout.
+                s sigmoid, g GELU, l leaky ReLU, u SiLU, p softplus, none: linear; before that letter n is a layer
+                norm and b a batch norm; d0.5 after it is dropout), as in "64x128rx10"; or a list of Affine, Identity,
+                Map, LayerNorm, BatchNorm and Dropout.
             data: a pair of arrays (X, y): X of shape (examples, inputs), y of shape (examples,) for class labels or a
                 single output, else (examples, outputs); or a pathlib.Path of a local CSV file, which is uploaded; or a
                 str that names a file in the service's folder of data files; or a Dataset.
@@ -152,7 +152,7 @@ class House:
             optimizer: how parameters are updated: Optimizer("adam", beta1=0.95), or the same as text,
                 "adam beta1=0.95". Its settings are knobs. Default: "gradient_descent".
             batch_size: examples per batch, or "full" for all of them in their order. Default: 32, or all where there
-                are fewer.
+                are fewer. With batch norms no batch may be of one example only.
             target_columns: of tables: the columns that are targets, by name or by number from 1, negative numbers from
                 the end. Default: the last.
             standardize: shift and scale every input to mean 0 and standard deviation 1; predict() does the same.

@@ -47,6 +47,18 @@ class LayerNorm:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchNorm:
+    """In training shifts and scales every feature to mean 0 and variance 1 over the batch, then computes y = g·x + b.
+
+    The gains g and the biases b are learnt. `features` is how many outputs the layer before has. Predictions and
+    validations use a running mean and variance of the batches instead, as torch's BatchNorm1d does. Every batch must
+    have two examples or more, the last of an epoch included.
+    """
+
+    features: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dropout:
     """In training sets every element to 0 with probability `rate`, and divides it by 1 − rate otherwise.
 
@@ -58,7 +70,7 @@ class Dropout:
 
 
 #: The shorthand, or 1 to 64 layers in order of computation of which the first is affine.
-Net = str | Sequence[Affine | Identity | Map | LayerNorm | Dropout]
+Net = str | Sequence[Affine | Identity | Map | LayerNorm | BatchNorm | Dropout]
 
 
 def network_spec(net: Net) -> run_pb2.NetworkSpec:
@@ -87,7 +99,10 @@ def _layer(layer: object) -> run_pb2.Layer:
             return run_pb2.Layer(map=run_pb2.MapLayer(activation=number))
         case LayerNorm(features):
             return run_pb2.Layer(layer_norm=run_pb2.LayerNormLayer(features=features))
+        case BatchNorm(features):
+            return run_pb2.Layer(batch_norm=run_pb2.BatchNormLayer(features=features))
         case Dropout(rate):
             return run_pb2.Layer(dropout=run_pb2.DropoutLayer(rate=real(rate, "rate")))
         case _:
-            raise TypeError(f"a layer is Affine, Identity, Map, LayerNorm or Dropout, not {type(layer).__name__}")
+            kinds = "Affine, Identity, Map, LayerNorm, BatchNorm or Dropout"
+            raise TypeError(f"a layer is {kinds}, not {type(layer).__name__}")
