@@ -16,16 +16,22 @@ constexpr char kView[] = "view";
 Json ToJson(const Validation& validation) {
   Json json = {
       {"batch", validation.batch}, {"loss", trainer::ToJson(validation.loss)}, {"examples", validation.examples}};
-  if (validation.accuracy.has_value()) json["accuracy"] = trainer::ToJson(*validation.accuracy);
+  for (const ScoreFacts& score : ScoresOfValidations()) {
+    const std::optional<double>& value = validation.*score.value;
+    if (value.has_value()) json[score.name] = trainer::ToJson(*value);
+  }
   return json;
 }
 
+// Without confusion counts: nobody looks at those of a former validation.
 Validation ValidationFrom(const Json& json) {
   Validation validation;
   validation.batch = json.at("batch").get<int64_t>();
   validation.loss = NumberFrom(json.at("loss"));
   validation.examples = json.at("examples").get<int64_t>();
-  if (json.contains("accuracy")) validation.accuracy = NumberFrom(json.at("accuracy"));
+  for (const ScoreFacts& score : ScoresOfValidations()) {
+    if (json.contains(score.name)) validation.*score.value = NumberFrom(json.at(score.name));
+  }
   return validation;
 }
 

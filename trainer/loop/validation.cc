@@ -8,46 +8,14 @@
 #include "trainer/net/model.h"
 
 namespace pilothouse::trainer {
-namespace {
-
-// The first of the largest outputs is what is predicted. Not right if an output is NaN.
-template <typename T>
-bool PredictsLabel(ConstMatrixView<T> outputs, int64_t row, int64_t label) {
-  const T chosen = outputs(row, label);
-  for (int64_t i = 0; i < outputs.cols(); ++i) {
-    if (i != label && !(i < label ? chosen > outputs(row, i) : chosen >= outputs(row, i))) return false;
-  }
-  return true;
-}
-
-// Outputs are logits: 0 stands for a probability of 0.5.
-template <typename T>
-bool PredictsSides(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, int64_t row) {
-  for (int64_t i = 0; i < outputs.cols(); ++i) {
-    const T output = outputs(row, i);
-    if (!(targets(row, i) >= T{0.5} ? output >= 0 : output < 0)) return false;
-  }
-  return true;
-}
-
-template <typename T>
-int64_t CountRight(LossFunction loss, ConstMatrixView<T> outputs, ConstMatrixView<T> targets) {
-  int64_t right = 0;
-  for (int64_t row = 0; row < outputs.rows(); ++row) {
-    const bool is_right = loss == LossFunction::kCrossEntropy
-                              ? PredictsLabel<T>(outputs, row, static_cast<int64_t>(targets(row, 0)))
-                              : PredictsSides<T>(outputs, targets, row);
-    right += is_right ? 1 : 0;
-  }
-  return right;
-}
-
-}  // namespace
-
 template <typename T>
 Validator<T>::Validator(const NetworkPlan& plan, LossFunction loss, BatchSource<T> blocks, int64_t examples,
                         int64_t block_rows)
-    : loss_(loss), blocks_(std::move(blocks)), examples_(examples), network_(plan, block_rows) {}
+    : loss_(loss),
+      blocks_(std::move(blocks)),
+      examples_(examples),
+      network_(plan, block_rows),
+      scorer_(loss, plan.outputs) {}
 
 template <typename T>
 absl::StatusOr<Validator<T>> Validator<T>::Create(const NetworkPlan& plan, LossFunction loss, Dataset examples) {
@@ -61,22 +29,20 @@ absl::StatusOr<Validator<T>> Validator<T>::Create(const NetworkPlan& plan, LossF
 
 template <typename T>
 Validation Validator<T>::Score(const Learnt<T>& learnt, int64_t batch) {
-  const bool has_accuracy = loss_ == LossFunction::kCrossEntropy || loss_ == LossFunction::kBinaryCrossEntropy;
   double total = 0;
-  int64_t right = 0;
   for (int64_t block = 1; block <= blocks_.batches_per_epoch(); ++block) {
     const ExampleViews<T> examples = blocks_.Batch(block);
     const ConstMatrixView<T> outputs = network_.Evaluate(learnt, examples.inputs);
     // The last block is smaller: the mean of the blocks' means would count its examples more than the others.
     total += LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient()) *
              static_cast<double>(outputs.rows());
-    if (has_accuracy) right += CountRight<T>(loss_, outputs, examples.targets);
+    scorer_.Add(outputs, examples.targets);
   }
   Validation validation;
   validation.batch = batch;
   validation.examples = examples_;
   validation.loss = total / static_cast<double>(examples_);
-  if (has_accuracy) validation.accuracy = static_cast<double>(right) / static_cast<double>(examples_);
+  scorer_.Finish(validation);
   return validation;
 }
 

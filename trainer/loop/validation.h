@@ -7,11 +7,12 @@
 #include "absl/status/statusor.h"
 #include "trainer/data/batch_source.h"
 #include "trainer/data/dataset.h"
+#include "trainer/loop/scorer.h"
 #include "trainer/net/learnt.h"
 #include "trainer/net/network.h"
 #include "trainer/net/network_plan.h"
 #include "trainer/net/network_spec.h"
-#include "trainer/plugin/run_view.h"
+#include "trainer/plugin/validation.h"
 
 namespace pilothouse::trainer {
 
@@ -22,9 +23,7 @@ class Validator {
   // `examples` are as the network takes them. Error: DATA_MALFORMED for a number that T cannot hold.
   static absl::StatusOr<Validator> Create(const NetworkPlan& plan, LossFunction loss, Dataset examples);
 
-  // The loss is the mean over all examples, summed in their order. An example counts as right if its label has the
-  // largest output, for cross_entropy; for binary_cross_entropy, if every output is on the side of 0.5 that its target
-  // is on.
+  // The loss is the mean over all examples, summed in their order.
   Validation Score(const Learnt<T>& learnt, int64_t batch);
 
  private:
@@ -35,6 +34,7 @@ class Validator {
   BatchSource<T> blocks_;
   int64_t examples_;
   Network<T> network_;
+  Scorer<T> scorer_;
 };
 
 }  // namespace pilothouse::trainer

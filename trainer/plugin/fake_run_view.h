@@ -71,6 +71,7 @@ class FakeRunView final : public RunView {
   // What the next validation finds. Unset: nothing is held out.
   std::optional<double> next_validation_loss;
   std::optional<double> next_validation_accuracy;
+  std::vector<int64_t> next_confusion;
   std::optional<Validation> last_validation;
 
   // Goes on to `batch`, which takes `each` for every batch on wall and training time.
@@ -102,6 +103,7 @@ class FakeRunView final : public RunView {
     }
     ++validations_made_;
     last_validation = Validation{current_batch, *next_validation_loss, next_validation_accuracy, 5};
+    last_validation->confusion = next_confusion;
     return *last_validation;
   }
   const std::optional<Validation>& validation() const override { return last_validation; }

@@ -21,8 +21,9 @@ OptionalNumber ValidationLoss(const RunView& run) {
   return run.validation().has_value() ? OptionalNumber(run.validation()->loss) : std::nullopt;
 }
 
-OptionalNumber ValidationAccuracy(const RunView& run) {
-  return run.validation().has_value() ? run.validation()->accuracy : std::nullopt;
+template <OptionalNumber Validation::*score>
+OptionalNumber OfValidation(const RunView& run) {
+  return run.validation().has_value() ? (*run.validation()).*score : std::nullopt;
 }
 
 template <Timeline timeline>
@@ -39,7 +40,11 @@ constexpr View kViews[] = {
     {"wall_time", OnTimeline<Timeline::kWallTime>},
     {"training_time", OnTimeline<Timeline::kTrainingTime>},
     {"validation_loss", ValidationLoss},
-    {"validation_accuracy", ValidationAccuracy},
+    {"validation_accuracy", OfValidation<&Validation::accuracy>},
+    {"validation_balanced_accuracy", OfValidation<&Validation::balanced_accuracy>},
+    {"validation_roc_auc", OfValidation<&Validation::roc_auc>},
+    {"validation_r2", OfValidation<&Validation::r2>},
+    {"validation_mae", OfValidation<&Validation::mae>},
 };
 
 }  // namespace

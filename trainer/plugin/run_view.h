@@ -14,6 +14,7 @@
 #include "trainer/net/model.h"
 #include "trainer/net/number_array.h"
 #include "trainer/plugin/timeline.h"
+#include "trainer/plugin/validation.h"
 
 namespace pilothouse::trainer {
 
@@ -33,17 +34,6 @@ struct Activations {
   // dead.
   bool can_die = false;
   NumberArray values;
-};
-
-// What the network scored on the examples that are held out.
-struct Validation {
-  // The parameters after this batch.
-  int64_t batch = 0;
-  // Mean over all examples held out, whatever they were computed in. May be NaN or infinite.
-  double loss = 0;
-  // Part of the examples whose class was predicted, 0 to 1. Unset where the loss is not a cross-entropy.
-  std::optional<double> accuracy;
-  int64_t examples = 0;
 };
 
 // The run as a plugin sees it. What changes it is asked for by PluginContext::Ask. All calls on the training thread,
@@ -89,7 +79,8 @@ class RunView {
 
 // The names of the single numbers that plugins can look at, besides the knobs' ("eta" is one of them):
 //   batch, target, loss, examples, epoch (may have a fraction), wall_time, training_time (seconds),
-//   validation_loss, validation_accuracy
+//   validation_loss, validation_accuracy, validation_balanced_accuracy, validation_roc_auc, validation_r2,
+//   validation_mae
 const std::vector<std::string>& ViewNames();
 
 }  // namespace pilothouse::trainer

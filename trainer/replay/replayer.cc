@@ -203,7 +203,7 @@ void Replayer::Compare(const v1::Event& event, const v1::PluginReport& report) {
                  {std::string(validation.status().message()), ""});
   }
   for (const v1::NamedValue& value : report.output().values()) {
-    const double replayed = value.name() == "loss" ? validation->loss : validation->accuracy.value_or(value.value());
+    const double replayed = ValueOf(*validation, value.name()).value_or(value.value());
     if (SameBits(value.value(), replayed)) continue;
     return Found(event, "plugin", absl::StrCat(report.plugin(), " ", value.name()), ValueOf(value.value()),
                  ValueOf(replayed));

@@ -36,7 +36,8 @@ after_validation (when any plugin has validated), before_stop, end. start, befor
 schedule.
 
 Settings that name what to look at (metric=…) take: batch, target, loss, examples, epoch, wall_time, training_time
-(seconds), validation_loss, validation_accuracy, or the name of a knob, such as eta.
+(seconds), or the name of a knob, such as eta; and what validations score: validation_loss, validation_accuracy,
+validation_balanced_accuracy, validation_roc_auc (of two classes), validation_r2, validation_mae.
 
 Examples:
   Measure the network on examples held out, every 100 batches, and keep the best parameters:

@@ -6,28 +6,40 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "trainer/plugin/point.h"
+#include "trainer/plugin/validation.h"
 
 namespace pilothouse::trainer {
 namespace {
 
 constexpr int64_t kMaxPatience = 1'000'000;
+constexpr absl::string_view kOfValidation = "validation_";
+
+// To minimise an accuracy by oversight would end a run for getting better.
+bool MoreIsBetter(absl::string_view metric) {
+  if (!absl::ConsumePrefix(&metric, kOfValidation)) return false;
+  const auto scores = ScoresOfValidations();
+  return std::any_of(scores.begin(), scores.end(),
+                     [&](const ScoreFacts& score) { return metric == score.name && score.more_is_better; });
+}
 
 }  // namespace
 
-bool IsOfValidation(absl::string_view view) { return absl::StartsWith(view, "validation_"); }
+bool IsOfValidation(absl::string_view view) { return absl::StartsWith(view, kOfValidation); }
 
 PluginSettingFacts GoalSetting() {
   return {.name = "goal",
-          .description = "minimise or maximise; auto: maximise validation_accuracy, minimise anything else",
+          .description =
+              "minimise or maximise; auto: maximise accuracies, validation_roc_auc and validation_r2, "
+              "minimise anything else",
           .usual = "auto"};
 }
 
 absl::StatusOr<bool> ReadMaximise(const PluginSettings& settings, absl::string_view metric) {
   const absl::StatusOr<std::string> goal = settings.Choice("goal", {"auto", "minimise", "maximise"});
   if (!goal.ok()) return goal.status();
-  // To minimise an accuracy by oversight would end a run for getting better.
-  return *goal == "maximise" || (*goal == "auto" && metric == "validation_accuracy");
+  return *goal == "maximise" || (*goal == "auto" && MoreIsBetter(metric));
 }
 
 absl::StatusOr<Metric> Metric::From(const PluginSettings& settings, const PluginSurroundings& surroundings) {

@@ -4,10 +4,14 @@
 
 #include <cstddef>
 #include <limits>
+#include <map>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "trainer/plugin/builtin/deciding_fixture.h"
 #include "trainer/plugin/builtin/early_stopping.h"
+#include "trainer/plugin/builtin/metric.h"
 #include "trainer/plugin/builtin/reduce_eta.h"
 
 namespace pilothouse::trainer {
@@ -74,6 +78,18 @@ TEST_F(PlateauTest, AccuracyIsMaximisedUnlessOneSaysOtherwise) {
       Make("early-stopping", {{"metric", "validation_accuracy"}, {"patience", "1"}, {"goal", "minimise"}});
   EXPECT_EQ(DoneReason(AfterValidation(*minimising, 1, 0.5)), "");
   EXPECT_NE(DoneReason(AfterValidation(*minimising, 1, 0.6)), "");
+}
+
+TEST_F(PlateauTest, WhichScoresAreMaximisedDependsOnWhatTheyMean) {
+  const auto maximises = [](const std::string& metric) {
+    const PluginSettings settings(std::map<std::string, std::string>{{"goal", "auto"}});
+    return *ReadMaximise(settings, metric);
+  };
+  for (const char* score : {"accuracy", "balanced_accuracy", "roc_auc", "r2"}) {
+    EXPECT_TRUE(maximises(absl::StrCat("validation_", score))) << score;
+    EXPECT_FALSE(maximises(score)) << "there is no such view";
+  }
+  for (const char* metric : {"validation_mae", "validation_loss", "loss"}) EXPECT_FALSE(maximises(metric)) << metric;
 }
 
 TEST_F(PlateauTest, AMetricThatValidationsDoNotHaveIsAFailure) {

@@ -163,6 +163,13 @@ TEST_F(SavingTest, ValidationsAreReported) {
   EXPECT_EQ(called.outputs[0].message, "loss is nan");
 }
 
+TEST_F(SavingTest, ConfusionIsReportedToWhoeverWantsIt) {
+  run_.next_validation_loss = 0.25;
+  run_.next_confusion = {3, 1, 0, 1};
+  EXPECT_EQ(Reported(At(*Make("validate", {{"confusion", "yes"}}), 1), "confusion.0.1"), 1);
+  EXPECT_EQ(Reported(At(*Make("validate"), 2), "confusion.0.1"), std::nullopt);
+}
+
 TEST_F(SavingTest, TheEndIsValidatedUnlessItIsAlready) {
   const auto plugin = Make("validate");
   run_.next_validation_loss = 0.25;

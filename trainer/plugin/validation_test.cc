@@ -1,0 +1,34 @@
+#include "trainer/plugin/validation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pilothouse::trainer {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+
+TEST(Validation, ConfusionIsNamedByClassAndPrediction) {
+  Validation validation;
+  EXPECT_THAT(ConfusionValues(validation), IsEmpty());
+  validation.confusion = {5, 1, 0, 7};
+  EXPECT_THAT(ConfusionValues(validation), ElementsAre(Pair("confusion.0.0", 5), Pair("confusion.0.1", 1),
+                                                       Pair("confusion.1.0", 0), Pair("confusion.1.1", 7)));
+}
+
+TEST(Validation, ItsNumbersAreFoundByName) {
+  Validation validation;
+  validation.loss = 0.5;
+  validation.roc_auc = 0.75;
+  validation.confusion = {5, 1, 0, 7};
+  EXPECT_EQ(ValueOf(validation, "loss"), 0.5);
+  EXPECT_EQ(ValueOf(validation, "roc_auc"), 0.75);
+  EXPECT_EQ(ValueOf(validation, "accuracy"), std::nullopt);
+  EXPECT_EQ(ValueOf(validation, "confusion.0.1"), 1);
+  EXPECT_EQ(ValueOf(validation, "confusion.2.0"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer
