@@ -35,14 +35,18 @@ absl::Status CheckTarget(const v1::TargetChange& target) {
 }  // namespace
 
 absl::StatusOr<v1::Control> ToControl(const v1::SetEtaRequest& request) {
-  if (!std::isfinite(request.eta()) || request.eta() <= 0) {
-    return MakeError(v1::ERROR_REASON_ETA_INVALID, "eta",
-                     absl::StrCat("eta must be finite and above 0; got ", request.eta(), "."),
-                     {{"value", absl::StrCat(request.eta())}});
+  const bool valid = request.follow_schedule() ? request.eta() == 0 : std::isfinite(request.eta()) && request.eta() > 0;
+  if (!valid) {
+    return MakeError(
+        v1::ERROR_REASON_ETA_INVALID, "eta",
+        absl::StrCat("eta must be finite and above 0, or left out where it is to follow its schedule; got ",
+                     request.eta(), "."),
+        {{"value", absl::StrCat(request.eta())}});
   }
   v1::Change change;
   change.mutable_knob()->set_name("eta");
   change.mutable_knob()->set_value(request.eta());
+  change.mutable_knob()->set_follow_schedule(request.follow_schedule());
   return WithOptions(std::move(change), request.options());
 }
 

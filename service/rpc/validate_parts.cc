@@ -86,6 +86,10 @@ absl::Status CheckKnob(const v1::KnobChange& knob, absl::string_view field) {
                      "Name the knob to set; the run's state lists its knobs.",
                      {{"name", Shortened(knob.name(), kMaxKnobNameBytes)}});
   }
+  if (knob.follow_schedule() && knob.name() != "eta") {
+    return MakeError(v1::ERROR_REASON_ETA_SCHEDULE_INVALID, Below(field, "follow_schedule"),
+                     "Of all knobs, only eta has a schedule.", {{"name", knob.name()}});
+  }
   if (std::isfinite(knob.value())) return absl::OkStatus();
   return MakeError(v1::ERROR_REASON_KNOB_OUT_OF_RANGE, Below(field, "value"),
                    absl::StrCat("The value of ", knob.name(), " must be finite; got ", knob.value(), "."),

@@ -80,6 +80,11 @@ TEST(ValidatePast, AForkChecksItsNameItsBatchesItsKnobsAndItsPlugins) {
               for (int i = 0; i < 65; ++i) fork.add_knobs()->set_name("eta");
             }),
             v1::ERROR_REASON_SPEC_INVALID);
+  EXPECT_EQ(ReasonForFork([](auto& fork) {
+              fork.add_knobs()->set_name("loss_every");
+              fork.mutable_knobs(0)->set_follow_schedule(true);
+            }),
+            v1::ERROR_REASON_ETA_SCHEDULE_INVALID);
   EXPECT_EQ(ReasonForFork([](auto& fork) { fork.add_detach_plugins("No!"); }), v1::ERROR_REASON_PLUGIN_INVALID);
   EXPECT_EQ(ReasonForFork([](auto& fork) { fork.add_attach_plugins()->set_name("No!"); }),
             v1::ERROR_REASON_PLUGIN_INVALID);

@@ -31,6 +31,17 @@ TEST(Validate, EtaMustBeFiniteAndAboveZero) {
   EXPECT_EQ(ReasonForEta(1e-300), v1::ERROR_REASON_UNSPECIFIED);
 }
 
+TEST(Validate, EtaFollowsItsScheduleInPlaceOfAValue) {
+  v1::SetEtaRequest request;
+  request.set_follow_schedule(true);
+  const auto control = ToControl(request);
+  ASSERT_TRUE(control.ok()) << control.status();
+  EXPECT_EQ(control->change().knob().name(), "eta");
+  EXPECT_TRUE(control->change().knob().follow_schedule());
+  request.set_eta(0.1);
+  EXPECT_EQ(ReasonOf(ToControl(request).status()), v1::ERROR_REASON_ETA_INVALID);
+}
+
 TEST(Validate, ATargetIsAWholeNumberThatADoubleHolds) {
   EXPECT_EQ(ReasonForTarget(0), v1::ERROR_REASON_UNSPECIFIED);
   EXPECT_EQ(ReasonForTarget(kMaxTarget), v1::ERROR_REASON_UNSPECIFIED);

@@ -15,6 +15,7 @@
 namespace pilothouse::service {
 namespace {
 
+constexpr char kEta[] = "eta";
 constexpr int64_t kAnyEventBytes = int64_t{1} << 30;
 
 absl::Status OutOfRange(const v1::Run& run, int64_t batch, LineRange line) {
@@ -49,6 +50,12 @@ v1::RunSpec SpecOf(const v1::ForkRequest& request, const ForkParent& parent, int
   spec.mutable_network()->clear_initial_state();
   if (request.has_seed()) spec.set_seed(request.seed());
   if (request.has_keep_order()) spec.set_keep_order(request.keep_order());
+  if (!request.eta_schedule().empty()) {
+    spec.set_eta_schedule(request.eta_schedule());
+    for (const v1::KnobChange& knob : request.knobs()) {
+      if (knob.name() == kEta) spec.set_eta(knob.value());
+    }
+  }
   v1::Lineage& lineage = *spec.mutable_parent();
   lineage.set_run_id(parent.run.run_id());
   lineage.set_batch(batch);
@@ -63,6 +70,12 @@ v1::Welcome BeginningOf(const v1::ForkRequest& request, const ForkParent& parent
   fork.set_batch(batch);
   fork.set_branch(request.branch());
   *fork.mutable_knobs() = request.knobs();
+  if (!request.eta_schedule().empty()) {
+    // After all others: eta itself may be among them.
+    v1::KnobChange& eta = *fork.add_knobs();
+    eta.set_name(kEta);
+    eta.set_follow_schedule(true);
+  }
   *fork.mutable_detach_plugins() = request.detach_plugins();
   *fork.mutable_attach_plugins() = request.attach_plugins();
   beginning.set_data_sha256(parent.run.facts().data_sha256());

@@ -210,6 +210,26 @@ TEST_F(ForkRunTest, ItsTrainerIsToldWhereToBeginAndWhatIsDifferent) {
   EXPECT_EQ(run->batch(), 40);
 }
 
+TEST_F(ForkRunTest, AScheduleOfItsOwnBeginsWithTheEtaItIsGivenAndIsFollowed) {
+  StartParent();
+  v1::ForkRequest request = Request();
+  request.add_knobs()->set_name("eta");
+  request.mutable_knobs(0)->set_value(0.25);
+  request.set_eta_schedule("50,0.01");
+  request.set_batch(40);
+  Outcome forked;
+  Ask(request, forked);
+  auto link = Attach("child");
+  const v1::Welcome welcome = link->sent().at(0).welcome();
+  EXPECT_EQ(welcome.spec().eta_schedule(), "50,0.01");
+  EXPECT_EQ(welcome.spec().eta(), 0.25);
+  ASSERT_EQ(welcome.fork().knobs_size(), 2);
+  EXPECT_EQ(welcome.fork().knobs(1).name(), "eta");
+  EXPECT_TRUE(welcome.fork().knobs(1).follow_schedule());
+  ReportIdle("child", *link, 40);
+  EXPECT_TRUE(forked.Wait().ok());
+}
+
 TEST_F(ForkRunTest, AskedAgainItIsTheSameRunAndForSomethingElseItIsRefused) {
   StartParent();
   v1::ForkRequest request = Request();

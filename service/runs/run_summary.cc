@@ -15,7 +15,17 @@ constexpr char kEta[] = "eta";
 void SetKnobs(const google::protobuf::RepeatedPtrField<v1::Knob>& knobs, v1::Run& run) {
   *run.mutable_knobs() = knobs;
   for (const v1::Knob& knob : knobs) {
-    if (knob.name() == kEta) run.set_eta(knob.value());
+    if (knob.name() != kEta) continue;
+    run.set_eta(knob.value());
+    run.set_eta_follows_schedule(knob.follows_schedule());
+  }
+}
+
+// Where eta follows a schedule, nothing else tells of it for long.
+void SetEta(double eta, v1::Run& run) {
+  run.set_eta(eta);
+  for (v1::Knob& knob : *run.mutable_knobs()) {
+    if (knob.name() == kEta) knob.set_value(eta);
   }
 }
 
@@ -66,6 +76,7 @@ void ApplyEvent(const v1::Event& event, v1::Run& run) {
   switch (event.kind_case()) {
     case v1::Event::kLoss:
       run.set_loss(event.loss().value());
+      if (event.loss().has_eta()) SetEta(event.loss().eta(), run);
       break;
     case v1::Event::kStatus:
       ApplyStatus(event, run);

@@ -34,6 +34,7 @@ absl::StatusOr<SavedState> VisitParent(const v1::Welcome& welcome, const RunHist
   if (!plan.ok()) return plan.status();
   LoopOptions visit = options;
   visit.knobs = plan->knobs;
+  visit.eta_schedule = plan->eta_schedule;
   visit.plugins = plan->plugins;
   visit.seed = parent.spec().seed();
   visit.first_batch = parent.first_batch();
@@ -54,10 +55,11 @@ absl::StatusOr<ForkStart> CheckChanges(const v1::ForkPoint& fork, const SavedSta
                                        const LoopOptions& options) {
   ForkStart start;
   for (int i = 0; i < fork.knobs_size(); ++i) {
-    const v1::KnobChange& knob = fork.knobs(i);
-    const absl::Status checked = options.knobs.Check(knob.name(), knob.value(), facts.parameters);
+    const v1::KnobChange& message = fork.knobs(i);
+    const KnobChange knob{message.name(), message.value(), message.follow_schedule()};
+    const absl::Status checked = options.knobs.Check(knob, facts.parameters);
     if (!checked.ok()) return WithFieldPrefix(checked, absl::StrCat("knobs[", i, "]"));
-    start.changes.emplace_back(KnobChange{knob.name(), knob.value()});
+    start.changes.emplace_back(knob);
   }
   const RunTimelines timelines({facts.examples, facts.batch_size}, {},
                                {.batch = options.first_batch, .wall_time = {}, .training_time = {}});

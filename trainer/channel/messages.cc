@@ -86,6 +86,7 @@ struct ChangeWriter {
   void operator()(const KnobChange& change) const {
     message.mutable_knob()->set_name(change.name);
     message.mutable_knob()->set_value(change.value);
+    message.mutable_knob()->set_follow_schedule(change.follow_schedule);
   }
   void operator()(const TargetChange& change) const { *message.mutable_target() = ToMessage(change); }
   void operator()(const StopChange&) const { message.mutable_stop(); }
@@ -188,6 +189,7 @@ void AddKnobs(const Knobs& knobs, google::protobuf::RepeatedPtrField<v1::Knob>& 
     message.set_maximum(knob.maximum);
     message.set_integer(knob.integer);
     message.set_description(knob.description);
+    message.set_follows_schedule(knob.follows_schedule);
   }
 }
 
@@ -220,7 +222,7 @@ absl::StatusOr<Change> FromMessage(const v1::TargetChange& change) {
 absl::StatusOr<Change> FromMessage(const v1::Change& change) {
   switch (change.kind_case()) {
     case v1::Change::kKnob:
-      return KnobChange{change.knob().name(), change.knob().value()};
+      return KnobChange{change.knob().name(), change.knob().value(), change.knob().follow_schedule()};
     case v1::Change::kTarget:
       return FromMessage(change.target());
     case v1::Change::kStop:

@@ -45,7 +45,7 @@ absl::Status RunHost::Build(const v1::Welcome& welcome) {
   run_ = *std::move(built);
   outbox_.set_state_bytes(run_->learner->facts().parameters * run_->bytes_per_parameter);
   outbox_.ContinueAfter(welcome.reports_taken());
-  description_ = ToMessage(run_->learner->facts(), run_->loop.knobs);
+  description_ = ToMessage(run_->learner->facts(), FirstKnobsOf(run_->loop, run_->learner->facts()));
   description_.mutable_facts()->set_data_sha256(run_->data_sha256);
   // Those of a run with a past are known, or told when it has come back.
   if (run_->loop.resume != nullptr) description_.clear_knobs();

@@ -148,4 +148,9 @@ absl::StatusOr<Knobs> PlanKnobs(const v1::RunSpec& spec, int64_t parameters) {
   return planned;
 }
 
+absl::StatusOr<EtaSchedule> PlanEtaSchedule(const v1::RunSpec& spec) {
+  if (spec.eta_schedule().empty()) return EtaSchedule();
+  return EtaSchedule::Parse(spec.eta_schedule());
+}
+
 }  // namespace pilothouse::trainer

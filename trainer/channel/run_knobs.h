@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "pilothouse/v1/run.pb.h"
 #include "trainer/loop/knobs.h"
+#include "trainer/optim/eta_schedule.h"
 
 namespace pilothouse::trainer {
 
@@ -14,6 +15,9 @@ namespace pilothouse::trainer {
 // to the spec. Pure and thread-safe. Errors: ETA_INVALID, INTERVAL_INVALID, CHECKPOINTS_INVALID, STATE_TOO_LARGE,
 // KNOB_OUT_OF_RANGE for a setting of the optimizer, SPEC_INVALID for one that it does not have and for all else.
 absl::StatusOr<Knobs> PlanKnobs(const v1::RunSpec& spec, int64_t parameters);
+
+// What becomes of the eta among them. Error: ETA_SCHEDULE_INVALID, as above.
+absl::StatusOr<EtaSchedule> PlanEtaSchedule(const v1::RunSpec& spec);
 
 }  // namespace pilothouse::trainer
 

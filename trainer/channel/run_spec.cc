@@ -222,6 +222,8 @@ absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
   }
   absl::StatusOr<Knobs> knobs = PlanKnobs(spec, ParameterCount(learner->network));
   if (!knobs.ok()) return knobs.status();
+  absl::StatusOr<EtaSchedule> eta_schedule = PlanEtaSchedule(spec);
+  if (!eta_schedule.ok()) return eta_schedule.status();
   absl::StatusOr<std::vector<PluginSpec>> plugins = PlanPlugins(spec);
   if (!plugins.ok()) return plugins.status();
   const absl::StatusOr<CheckpointRetention> retention = PlanRetention(spec);
@@ -230,6 +232,7 @@ absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
   return RunPlan{.learner = *std::move(learner),
                  .target_columns = {spec.data().target_columns().begin(), spec.data().target_columns().end()},
                  .knobs = *std::move(knobs),
+                 .eta_schedule = *std::move(eta_schedule),
                  .plugins = *std::move(plugins),
                  .retention = *retention};
 }
@@ -257,6 +260,7 @@ LoopOptions OptionsOf(const v1::Welcome& welcome, const RunPlan& plan,
   LoopOptions options;
   options.target = welcome.target();
   options.knobs = plan.knobs;
+  options.eta_schedule = plan.eta_schedule;
   options.run_id = directory.filename().string();
   options.directory = welcome.directory();
   options.runs_directory = directory.parent_path().string();

@@ -13,6 +13,7 @@
 #include "trainer/channel/run_host.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/supervised_learner.h"
+#include "trainer/optim/eta_schedule.h"
 #include "trainer/plugin/change.h"
 #include "trainer/plugin/plugin_kind.h"
 
@@ -22,7 +23,9 @@ namespace pilothouse::trainer {
 struct RunPlan {
   LearnerSpec learner;
   std::vector<std::string> target_columns;
+  // Eta is the one that the schedule begins with.
   Knobs knobs;
+  EtaSchedule eta_schedule;
   std::vector<PluginSpec> plugins;
   CheckpointRetention retention;
 };
@@ -31,7 +34,8 @@ struct RunPlan {
 inline constexpr int kMaxKeepLast = 1000;
 
 // Checks everything that can be checked without the data. Error fields begin with "spec.". Pure and thread-safe.
-// Errors: SPEC_INVALID, NET_INVALID, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID and those of PlanKnobs.
+// Errors: SPEC_INVALID, NET_INVALID, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID and those of PlanKnobs and
+// PlanEtaSchedule.
 absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec);
 
 // Reads the data and builds the network. Errors as of ReadTable, ReadArrays and MakeLearner.

@@ -117,6 +117,16 @@ TEST(PlanRun, SaysWhichSettingsAnOptimizerHas) {
             "The optimizer momentum has no setting \"beta1\". It has: momentum, weight_decay, clip_norm, clip_value.");
 }
 
+TEST(PlanRun, TakesAnEtaScheduleAndSaysWhichEntryOfOneIsWrong) {
+  const absl::StatusOr<RunPlan> plan = PlanRun(Merged("eta: 0.5 eta_schedule: '50,0.01;70,0.005'"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->knobs.update.eta, 0.5);
+  EXPECT_EQ(plan->eta_schedule.text(), "50,0.01;70,0.005");
+  EXPECT_EQ(PlanRun(GoodSpec())->eta_schedule.text(), "constant");
+  const v1::Error error = ToError(PlanRun(Merged("eta_schedule: '50,0.01;70'")).status());
+  EXPECT_EQ(error.message().substr(0, 14), "Entry 2, \"70\",") << error.message();
+}
+
 TEST(PlanRun, KnowsEveryActivationLossAndInitializerOfTheProtocol) {
   const google::protobuf::EnumDescriptor& activations = *v1::Activation_descriptor();
   for (int i = 1; i < activations.value_count(); ++i) {
@@ -222,6 +232,8 @@ INSTANTIATE_TEST_SUITE_P(
                 v1::ERROR_REASON_KNOB_OUT_OF_RANGE, "spec.optimizer.settings[momentum]"},
         BadSpec{"optimizer { settings { key: 'weight_decay' value: nan } }", v1::ERROR_REASON_KNOB_OUT_OF_RANGE,
                 "spec.optimizer.settings[weight_decay]"},
+        BadSpec{"eta_schedule: '50,0.01;70'", v1::ERROR_REASON_ETA_SCHEDULE_INVALID, "spec.eta_schedule"},
+        BadSpec{"eta_schedule: 'cosine'", v1::ERROR_REASON_ETA_SCHEDULE_INVALID, "spec.eta_schedule"},
         BadSpec{"batch_size: 0", v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size"},
         BadSpec{"batch_size: -5", v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size"},
         BadSpec{"batch_size: 4 full_batch: true", v1::ERROR_REASON_SPEC_INVALID, "spec.batch_size"},

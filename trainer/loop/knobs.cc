@@ -61,6 +61,7 @@ std::vector<KnobFacts> Knobs::Facts() const {
     facts.push_back(
         {setting.name, update.*setting.value, setting.minimum, setting.maximum, false, setting.description});
   }
+  for (KnobFacts& knob : facts) knob.follows_schedule = eta_follows_schedule && knob.name == kEta;
   for (KnobFacts& knob : FactsOfLoop(*this)) facts.push_back(std::move(knob));
   return facts;
 }
@@ -84,7 +85,15 @@ absl::Status Knobs::Check(absl::string_view name, double value, int64_t paramete
   return UnknownKnob(name, facts);
 }
 
+absl::Status Knobs::Check(const KnobChange& change, int64_t parameters) const {
+  if (!change.follow_schedule) return Check(change.name, change.value, parameters);
+  if (change.name == kEta) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_ETA_SCHEDULE_INVALID, "follow_schedule", "Of all knobs, only eta has a schedule.",
+                   {{"name", change.name}});
+}
+
 void Knobs::Set(absl::string_view name, double value) {
+  if (name == kEta) eta_follows_schedule = false;
   for (const SettingFacts& setting : SettingsOf(optimizer)) {
     if (name == setting.name) update.*setting.value = value;
   }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "trainer/optim/update_settings.h"
+#include "trainer/plugin/change.h"
 
 namespace pilothouse::trainer {
 
@@ -24,6 +25,7 @@ struct KnobFacts {
   double maximum = 0;
   bool integer = false;
   std::string description;
+  bool follows_schedule = false;
 };
 
 // A value type. The members of `update` that the optimizer has, and the members below it, are the knobs' values; their
@@ -32,6 +34,8 @@ struct Knobs {
   // Is no knob: it stays what the run began with.
   OptimizerKind optimizer = OptimizerKind::kGradientDescent;
   UpdateSettings update = {};
+  // Eta is what the run's schedule says (scheduled_eta.h), and was not set by hand.
+  bool eta_follows_schedule = true;
   // Least time between two reports of a changing loss, in seconds, from 0 to kMaxLossIntervalSeconds.
   double loss_interval = 0.05;
   // Report every n-th loss besides, and every n-th state vector. 0 or less: off.
@@ -54,8 +58,10 @@ struct Knobs {
   // Whether Set would accept the value, in a run with so many parameters. Fails with KNOB_UNKNOWN, ETA_INVALID,
   // KNOB_OUT_OF_RANGE or, for states too large to be reported, STATE_TOO_LARGE.
   absl::Status Check(absl::string_view name, double value, int64_t parameters) const;
+  // The same for a change, which is refused with ETA_SCHEDULE_INVALID if another knob than eta is to follow a schedule.
+  absl::Status Check(const KnobChange& change, int64_t parameters) const;
 
-  // REQUIRES: Check is OK.
+  // An eta that is set does not follow the schedule any more. REQUIRES: Check is OK.
   void Set(absl::string_view name, double value);
 };
 

@@ -28,6 +28,16 @@ PluginSurroundings SurroundingsOf(const LoopOptions& options, const LearnerFacts
   return surroundings;
 }
 
+ScheduledEta ScheduledEtaOf(const LoopOptions& options, const LearnerFacts& facts) {
+  return {options.eta_schedule, options.knobs.update.eta, facts.batches_per_epoch};
+}
+
+Knobs FirstKnobsOf(const LoopOptions& options, const LearnerFacts& facts) {
+  Knobs knobs = options.knobs;
+  ScheduledEtaOf(options, facts).Follow(/*batch=*/0, knobs);
+  return knobs;
+}
+
 absl::Status CheckPlugins(const LoopOptions& options, const LearnerFacts& facts) {
   const RunTimelines beginning({facts.examples, facts.batch_size}, {});
   PluginHost host(KindsOf(options), SurroundingsOf(options, facts), beginning,

@@ -12,6 +12,8 @@
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/learner.h"
 #include "trainer/loop/resume.h"
+#include "trainer/loop/scheduled_eta.h"
+#include "trainer/optim/eta_schedule.h"
 #include "trainer/plugin/change.h"
 #include "trainer/plugin/plugin_kind.h"
 
@@ -19,7 +21,9 @@ namespace pilothouse::trainer {
 
 struct LoopOptions {
   int64_t target = 0;  // to begin with, 0 to kMaxTarget
-  Knobs knobs;         // valid for the learner
+  // Valid for the learner; eta is the one that the schedule begins with.
+  Knobs knobs;
+  EtaSchedule eta_schedule = {};
   std::string run_id;
   // The run's, and the folder of all runs' directories. Parameters are saved below the first: by a stop as
   // checkpoints/batch-000000000050.safetensors.
@@ -46,6 +50,10 @@ struct LoopOptions {
 // The kinds of plugins there are for a run, and what its plugins can know when they are made.
 const PluginKinds& KindsOf(const LoopOptions& options);
 PluginSurroundings SurroundingsOf(const LoopOptions& options, const LearnerFacts& facts);
+
+// The schedule of a run of this learner, and the knobs as they are before its first batch.
+ScheduledEta ScheduledEtaOf(const LoopOptions& options, const LearnerFacts& facts);
+Knobs FirstKnobsOf(const LoopOptions& options, const LearnerFacts& facts);
 
 // Whether the plugins of `options` can be attached to a run of this learner; their errors are those of
 // PluginHost::Attach, and blame "plugins[i]…".

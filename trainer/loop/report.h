@@ -21,6 +21,8 @@ namespace pilothouse::trainer {
 struct LossReport {
   double value = 0;
   bool at_target = false;
+  // What the next batch is trained with, as things stood when it was reported.
+  double eta = 0;
 };
 
 struct StatusReport {

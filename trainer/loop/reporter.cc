@@ -28,7 +28,7 @@ std::string JoinSentences(absl::string_view first, absl::string_view second) {
 
 void Reporter::LossOnce() {
   if (run_.batch == 0 || policy_.LossReported(run_.batch)) return;
-  Emit(LossReport{.value = run_.loss, .at_target = run_.batch == run_.target.batch()});
+  Emit(LossReport{.value = run_.loss, .at_target = run_.batch == run_.target.batch(), .eta = run_.knobs.update.eta});
   // Not the boundary's time: what was reported so much later is stamped so much later, too, and a watcher that leaves
   // out what comes too soon would leave out the next.
   policy_.OnLoss(run_.batch, run_.loss, clock_.Now());

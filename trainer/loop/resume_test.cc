@@ -122,6 +122,7 @@ class ResumeTest : public testing::Test {
     options.seed = 7;
     options.plugin_kinds = kinds_;
     options.knobs = Knobs::UsualOf(optimizer_);
+    options.eta_schedule = *EtaSchedule::Parse(schedule_);
     options.knobs.checkpoint_interval = 0;
     options.knobs.checkpoint_every = checkpoint_every_;
     options.knobs.loss_every = 7;
@@ -218,6 +219,7 @@ class ResumeTest : public testing::Test {
   const std::shared_ptr<const PluginKinds> kinds_ = std::make_shared<const PluginKinds>(BuiltInPluginKinds());
   OptimizerKind optimizer_ = OptimizerKind::kGradientDescent;
   std::string network_ = "2x6tx2";
+  std::string schedule_ = "constant";
   std::vector<PluginSpec> plugins_;
   std::vector<Control> controls_;
   int64_t checkpoint_every_ = 20;
@@ -252,6 +254,27 @@ TEST_F(ResumeTest, ARunThatLearnsOtherwiseThanItPredictsGoesOnAfterEachReport) {
   plugins_ = {Plugin("validate", {}, "each(5)"), Plugin("reduce-eta", {{"patience", "2"}, {"factor", "0.5"}})};
   controls_ = {{"eta", KnobChange{"eta", 0.03}, 33, "ana", ""}, {"stop", StopChange{}, 80, "", ""}};
   GoesOnAfterEachReport();
+}
+
+// Another eta for each batch, set by hand from 28 to 55, and a momentum that remembers all of them.
+TEST_F(ResumeTest, ARunWhoseEtaFollowsAScheduleGoesOnAfterEachReport) {
+  optimizer_ = OptimizerKind::kMomentum;
+  schedule_ = "cosine over=12 warmup=2";
+  controls_ = {{"set", KnobChange{"eta", 0.03}, 28, "ana", ""},
+               {"momentum", KnobChange{"momentum", 0.7}, 40, "", ""},
+               {"follow", KnobChange{"eta", 0, /*follow_schedule=*/true}, 55, "ana", ""},
+               {"stop", StopChange{}, 80, "", ""}};
+  GoesOnAfterEachReport();
+}
+
+TEST_F(ResumeTest, ARunWhoseEtaFollowsAScheduleGoesOnWhereItWasLeft) {
+  optimizer_ = OptimizerKind::kMomentum;
+  schedule_ = "4,0.05;8,0.01";
+  controls_ = {{"set", KnobChange{"eta", 0.03}, 28, "ana", ""},
+               {"follow", KnobChange{"eta", 0, /*follow_schedule=*/true}, 60, "ana", ""},
+               {"stop", StopChange{}, 80, "", ""}};
+  // Of 6 batches is an epoch.
+  GoesOnAfterBeingLeft({1, 23, 24, 25, 28, 29, 48, 60, 61, 79});
 }
 
 TEST_F(ResumeTest, ARunSteeredByPluginsGoesOnAfterEachReport) {

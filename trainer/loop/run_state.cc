@@ -16,6 +16,7 @@ using std::chrono::nanoseconds;
 
 constexpr char kBatch[] = "batch";
 constexpr char kLoop[] = "loop";
+constexpr char kEtaFollows[] = "eta_follows_schedule";
 
 Json KnobsToJson(const Knobs& knobs) {
   Json json = Json::object();
@@ -23,10 +24,12 @@ Json KnobsToJson(const Knobs& knobs) {
   return json;
 }
 
-// A knob that the checkpoint does not know keeps its usual value.
-Knobs KnobsFrom(const Json& json, OptimizerKind optimizer) {
+// A knob that the checkpoint does not know keeps its usual value. Where it does not know of schedules, the run's was
+// constant, and eta either was what it said or had been set.
+Knobs KnobsFrom(const Json& json, OptimizerKind optimizer, double initial_eta) {
   Knobs knobs = Knobs::UsualOf(optimizer);
-  for (const auto& [name, value] : json.items()) knobs.Set(name, value.get<double>());
+  for (const auto& [name, value] : json.at("knobs").items()) knobs.Set(name, value.get<double>());
+  knobs.eta_follows_schedule = json.value(kEtaFollows, knobs.update.eta == initial_eta);
   return knobs;
 }
 
@@ -56,6 +59,7 @@ void RunState::Save(SavedState& state) const {
   const Json json = {{"batch", batch},
                      {"loss", ToJson(loss)},
                      {"knobs", KnobsToJson(knobs)},
+                     {kEtaFollows, knobs.eta_follows_schedule},
                      {"target", TargetToJson(target.Save())},
                      {"timelines", TimelinesToJson(timelines.Save())},
                      {"time_us", since_1970.count()}};
@@ -66,7 +70,7 @@ absl::Status RunState::Restore(const SavedState& state) {
   return ReadText(state, kLoop, [this](const Json& json) {
     const auto saved_batch = json.at("batch").get<int64_t>();
     const double saved_loss = NumberFrom(json.at("loss"));
-    const Knobs saved_knobs = KnobsFrom(json.at("knobs"), knobs.optimizer);
+    const Knobs saved_knobs = KnobsFrom(json, knobs.optimizer, scheduled_eta.initial_eta());
     const Target saved_target(TargetFrom(json.at("target")));
     const Json& times = json.at("timelines");
     const RunTimelines::Saved saved_times{.batch = saved_batch,
@@ -76,6 +80,7 @@ absl::Status RunState::Restore(const SavedState& state) {
     batch = saved_batch;
     loss = saved_loss;
     knobs = saved_knobs;
+    scheduled_eta.Changed(batch, knobs);
     target = saved_target;
     timelines = RunTimelines(sizes, now, saved_times);
   });

@@ -30,8 +30,8 @@ TrainingLoop::TrainingLoop(LoopOptions options, Learner& learner, Mailbox& mailb
       learner_(learner),
       mailbox_(mailbox),
       clock_(clock),
-      state_(options_.knobs, FirstTarget(options_), {learner.facts().examples, learner.facts().batch_size},
-             clock.Now()),
+      state_(options_.knobs, ScheduledEtaOf(options_, learner.facts()), FirstTarget(options_),
+             {learner.facts().examples, learner.facts().batch_size}, clock.Now()),
       reporter_(state_, sink, clock),
       view_(options_.run_id, options_.directory, state_, learner),
       plugins_(KindsOf(options_), SurroundingsOf(options_, learner.facts()), state_.timelines,
@@ -110,13 +110,14 @@ void TrainingLoop::Train() {
   view_.Forget();
   const int64_t first = state_.batch;
   const int64_t due = std::min({Limit(), plugins_.next_due_batch(), state_.batch + pacer_.batches()});
-  const UpdateSettings settings = state_.knobs.update;
+  UpdateSettings settings = state_.knobs.update;
   // Whoever writes while the run comes back to where it was is answered when it is there.
   const bool deaf = catch_up_.has_value();
   bool finite = true;
   do {
     state_.loss = learner_.Step(++state_.batch, settings);
     finite = std::isfinite(state_.loss);
+    if (state_.batch >= state_.scheduled_eta.through()) settings.eta = state_.FollowSchedule();
   } while (state_.batch < due && finite && (deaf || mailbox_.empty()));
   if (!finite) state_.target.Diverge();
   trained_ = true;

@@ -78,7 +78,7 @@ absl::Status TrainingLoop::Accept(const Control& control) {
 
 absl::Status TrainingLoop::Check(const Change& change) const {
   if (const auto* knob = std::get_if<KnobChange>(&change)) {
-    return state_.knobs.Check(knob->name, knob->value, learner_.facts().parameters);
+    return state_.knobs.Check(*knob, learner_.facts().parameters);
   }
   if (const auto* target = std::get_if<TargetChange>(&change)) return CheckTargetChange(*target);
   if (const auto* attach = std::get_if<AttachPluginChange>(&change)) {
@@ -107,7 +107,7 @@ absl::Status TrainingLoop::Apply(const Control& control) {
 
 absl::Status TrainingLoop::Apply(const Control& control, const KnobChange& change) {
   const double previous = state_.knobs.Get(change.name);
-  state_.knobs.Set(change.name, change.value);
+  state_.Set(change);
   reporter_.Applied({control, state_.knobs.Get(change.name), previous, ""});
   return absl::OkStatus();
 }

@@ -209,7 +209,7 @@ TEST_F(LoopTest, ReadsTheClockSeldomWhereBatchesAreFast) {
 }
 
 TEST_F(LoopTest, TheNextLossIsDueAfterTheMomentThatThisOneIsStampedWith) {
-  RunState run({}, /*first_target=*/100, {4, 4}, clock.Now());
+  RunState run({}, ScheduledEta({}, 0.1, 1), /*first_target=*/100, {4, 4}, clock.Now());
   run.batch = 5;
   run.loss = 0.5;
   Reporter reporter(run, sink, clock);

@@ -62,6 +62,9 @@ class EtaSchedule {
   using Form = std::variant<Constant, Steps, Exponential, Cosine, OneCycle>;
   enum class Unit { kEpochs, kBatches };
 
+  // Constant.
+  EtaSchedule() = default;
+
   // Reads what is described above. ETA_SCHEDULE_INVALID, blaming "eta_schedule", says which entry or setting cannot be
   // read. Steps need not be given in their order.
   static absl::StatusOr<EtaSchedule> Parse(absl::string_view text);
@@ -81,7 +84,7 @@ class EtaSchedule {
  private:
   EtaSchedule(std::string text, Form form, Unit unit) : text_(std::move(text)), form_(std::move(form)), unit_(unit) {}
 
-  std::string text_;
+  std::string text_ = "constant";
   Form form_;
   Unit unit_ = Unit::kEpochs;
 };

@@ -58,6 +58,18 @@ TEST(EtaSchedule, SaysForHowLongAStepHolds) {
   EXPECT_EQ(schedule.At(701, kInitial, 10).through, kForeverBatch);
 }
 
+TEST(EtaSchedule, AnEpochEndsWithItsLastBatchHoweverManyThereAre) {
+  for (int64_t epoch = 1; epoch <= 100; ++epoch) {
+    const EtaSchedule schedule = Read(std::to_string(epoch) + ",0.01");
+    for (int64_t batches_per_epoch = 1; batches_per_epoch <= 100; ++batches_per_epoch) {
+      const int64_t last = epoch * batches_per_epoch;
+      ASSERT_EQ(schedule.At(1, kInitial, batches_per_epoch).through, last);
+      ASSERT_EQ(schedule.At(last, kInitial, batches_per_epoch).eta, kInitial);
+      ASSERT_EQ(schedule.At(last + 1, kInitial, batches_per_epoch).eta, 0.01);
+    }
+  }
+}
+
 // Whatever it says holds must hold: asking at every batch gives the same.
 TEST(EtaSchedule, WhatHoldsForAWhileIsWhatEveryBatchOfItWouldGet) {
   for (const char* text : {"3,0.01;7,0.005", "2.55,0.3;2.56,0.2", "constant", "exponential factor=0.5 every=2",

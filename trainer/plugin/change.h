@@ -17,6 +17,8 @@ namespace pilothouse::trainer {
 struct KnobChange {
   std::string name;
   double value = 0;
+  // Only of eta: it is what the run's schedule says again, whatever `value` is.
+  bool follow_schedule = false;
 };
 
 struct TargetChange {

@@ -78,6 +78,15 @@ const RunHistory::KnownCheckpoint* BaseOf(const RunHistory& history) {
   return base == all.end() ? nullptr : &*base;
 }
 
+LearningPosition BeginningOf(const RunPlan& plan, const LearnerFacts& facts) {
+  LearningPosition begin{.batch = 0,
+                         .knobs = plan.knobs,
+                         .scheduled_eta = {plan.eta_schedule, plan.knobs.update.eta, facts.batches_per_epoch},
+                         .loss = std::nullopt};
+  begin.scheduled_eta.Follow(begin.batch, begin.knobs);
+  return begin;
+}
+
 absl::Status BeginFork(const std::string& directory, const RunHistory& history, Learner& learner,
                        LearningPosition& begin, std::string& file) {
   const RunHistory::KnownCheckpoint* base = BaseOf(history);
@@ -90,9 +99,9 @@ absl::Status BeginFork(const std::string& directory, const RunHistory& history, 
   const absl::StatusOr<SavedState> saved = ReadCheckpoint(absl::StrCat(directory, "/", file), base->report.sha256());
   if (!saved.ok()) return saved.status();
   // The spec says what the run this one was forked from began with; where it was then, only the checkpoint does.
-  RunState state(begin.knobs, /*first_target=*/0, BatchSizes(), TimePoint());
+  RunState state(begin.knobs, begin.scheduled_eta, /*first_target=*/0, BatchSizes(), TimePoint());
   if (absl::Status restored = state.Restore(*saved); !restored.ok()) return restored;
-  begin = {.batch = state.batch, .knobs = state.knobs, .loss = state.loss};
+  begin = {.batch = state.batch, .knobs = state.knobs, .scheduled_eta = state.scheduled_eta, .loss = state.loss};
   return learner.Restore(*saved);
 }
 
@@ -110,7 +119,7 @@ absl::StatusOr<ReplayResult> Replay(const ReplayOptions& options) {
   const absl::StatusOr<std::unique_ptr<Learner>> learner =
       LearnerOf(options, *plan, history->spec().data(), history->data_sha256());
   if (!learner.ok()) return learner.status();
-  LearningPosition begin{.batch = 0, .knobs = plan->knobs, .loss = std::nullopt};
+  LearningPosition begin = BeginningOf(*plan, (*learner)->facts());
   std::string base;
   if (history->spec().has_parent()) {
     absl::Status begun = BeginFork(options.directory, *history, **learner, begin, base);

@@ -27,30 +27,34 @@ void AddPlugin(v1::RunSpec& spec, const std::string& kind, const std::string& sc
   plugin.set_schedule(schedule);
 }
 
-struct Case {
+// How a run learns. Eta is changed by a plugin, or, if there is one, by a schedule.
+struct Way {
   std::string name;
-  v1::OptimizerKind optimizer;
-  std::string network;
+  v1::OptimizerKind optimizer = v1::OPTIMIZER_KIND_GRADIENT_DESCENT;
+  std::string network = "2x8tx2";
+  std::string eta_schedule = "";
 };
 
 // Everything is reported, checkpoints are made, plugins measure and steer.
-v1::RunSpec BusySpec(const Case& test) {
+v1::RunSpec BusySpec(const Way& way) {
   v1::RunSpec spec = CircleSpec();
-  spec.mutable_network()->set_shorthand(test.network);
-  spec.mutable_optimizer()->set_kind(test.optimizer);
-  spec.set_eta(test.optimizer == v1::OPTIMIZER_KIND_ADAM ? 0.02 : 0.5);
+  spec.mutable_network()->set_shorthand(way.network);
+  spec.mutable_optimizer()->set_kind(way.optimizer);
+  spec.set_eta_schedule(way.eta_schedule);
+  spec.set_eta(way.optimizer == v1::OPTIMIZER_KIND_ADAM ? 0.02 : 0.5);
   spec.mutable_report()->set_loss_every(1);
   spec.mutable_report()->set_state_every(10);
   spec.mutable_checkpoints()->set_every(16);
   spec.mutable_checkpoints()->mutable_interval()->set_seconds(0);
   AddPlugin(spec, "validate", "each(7)");
+  if (!way.eta_schedule.empty()) return spec;
   AddPlugin(spec, "eta-schedule", "");
   (*spec.mutable_plugins(1)->mutable_settings())["factor"] = "0.9";
   (*spec.mutable_plugins(1)->mutable_settings())["every"] = "11 batches";
   return spec;
 }
 
-class ReplayLoopTest : public testing::TestWithParam<Case> {
+class ReplayLoopTest : public testing::TestWithParam<Way> {
  protected:
   ReplayLoopTest() { std::ofstream(table_) << CircleTable(); }
   ~ReplayLoopTest() override { std::filesystem::remove(table_); }
@@ -65,6 +69,7 @@ class ReplayLoopTest : public testing::TestWithParam<Case> {
         run.Ask("eta", KnobChange{"eta", 0.03});
         run.Ask("decay", KnobChange{"weight_decay", 0.01});
         if (GetParam().optimizer == v1::OPTIMIZER_KIND_ADAM) run.Ask("beta1", KnobChange{"beta1", 0.7});
+        if (!GetParam().eta_schedule.empty()) run.Ask("follow", KnobChange{"eta", 0, /*follow_schedule=*/true}, 70);
         run.Ask("on", TargetChange{TargetChange::Kind::kBatch, 100});
       }
       if (event.batch() == 100) run.Ask("stop", StopChange{});
@@ -146,10 +151,45 @@ TEST_P(ReplayLoopTest, AForkOfABranchIsIdentical) {
   EXPECT_THAT(ToText(*result), HasSubstr("begins at batch 45 of run parent, with checkpoints/"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Runs, ReplayLoopTest,
-                         testing::Values(Case{"GradientDescent", v1::OPTIMIZER_KIND_GRADIENT_DESCENT, "2x8tx2"},
-                                         Case{"Adam", v1::OPTIMIZER_KIND_ADAM, "2x8tx2"},
-                                         Case{"DropoutAndBatchNorm", v1::OPTIMIZER_KIND_ADAM, "2x8btd0.3x2"}),
+// Follows another schedule than the run it comes from.
+TEST_P(ReplayLoopTest, AForkWithAScheduleOfItsOwnIsIdentical) {
+  LivingRun parent(BusySpec(GetParam()), table_);
+  Steer(parent);
+  parent.Live();
+  v1::RunSpec spec = BusySpec(GetParam());
+  spec.set_eta_schedule("10,0.2;14,0.4");
+  spec.set_eta(0.01);
+  spec.mutable_parent()->set_run_id("parent");
+  spec.mutable_parent()->set_batch(40);
+  LivingRun fork(spec, table_);
+  v1::ForkPoint& point = *fork.welcome().mutable_fork();
+  point.set_directory(parent.journal().directory());
+  point.set_batch(40);
+  v1::KnobChange& eta = *point.add_knobs();
+  eta.set_name("eta");
+  eta.set_follow_schedule(true);
+  fork.welcome().set_target(80);
+  fork.on_event = [&fork](const v1::Event& event) {
+    if (event.has_status() && event.status().status() == v1::RUN_STATUS_IDLE) fork.Ask("stop", StopChange{});
+  };
+  fork.Live();
+  EXPECT_EQ(fork.last().status, RunStatus::kStopped) << fork.last().message;
+  // Of 5 batches is an epoch.
+  for (const v1::Event& event : fork.events()) {
+    if (!event.has_loss()) continue;
+    EXPECT_EQ(event.loss().eta(), event.batch() < 50 ? 0.01 : event.batch() < 70 ? 0.2 : 0.4) << event.batch();
+  }
+  const absl::StatusOr<ReplayResult> result = fork.Replay();
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_FALSE(result->difference.has_value()) << ToText(*result);
+  EXPECT_EQ(result->losses, 40);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, ReplayLoopTest,
+                         testing::Values(Way{"GradientDescent"}, Way{"Adam", v1::OPTIMIZER_KIND_ADAM},
+                                         Way{"MomentumByASchedule", v1::OPTIMIZER_KIND_MOMENTUM, "2x8tx2",
+                                             "cosine over=18 warmup=2 final=0.01"},
+                                         Way{"DropoutAndBatchNorm", v1::OPTIMIZER_KIND_ADAM, "2x8btd0.3x2"}),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace

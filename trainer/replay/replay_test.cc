@@ -99,6 +99,34 @@ TEST(ReplayTest, RunsOfEveryOptimizerAreIdenticalAndTheirSettingsCount) {
   }
 }
 
+// Of 5 batches is an epoch.
+TEST(ReplayTest, ARunWhoseEtaFollowedAScheduleIsIdenticalAndTheScheduleCounts) {
+  for (const std::string schedule : {"cosine over=8 warmup=1", "2,0.1;5,0.3", "one-cycle over=35 unit=batches"}) {
+    SCOPED_TRACE(schedule);
+    v1::RunSpec spec = CircleSpec();
+    spec.mutable_optimizer()->set_kind(v1::OPTIMIZER_KIND_MOMENTUM);
+    spec.set_eta_schedule(schedule);
+    ScriptedRun run(spec);
+    run.TrainTo(8);
+    run.Eta(0.25);
+    run.TrainTo(13);
+    run.FollowSchedule();
+    run.TrainTo(20);
+    run.Tell(run.CheckpointNow());
+    run.TrainTo(28);
+    run.Rewind(11, "first");
+    run.TrainTo(13);
+    run.FollowSchedule();
+    run.TrainTo(30);
+    const ReplayResult result = ReplayOf(run);
+    EXPECT_FALSE(result.difference.has_value()) << ToText(result);
+    EXPECT_EQ(result.losses, 28 + 19);
+    run.journal().run().mutable_spec()->set_eta_schedule("cosine over=9");
+    run.journal().Store();
+    EXPECT_TRUE(ReplayOf(run).difference.has_value());
+  }
+}
+
 TEST(ReplayTest, ARunThatDivergedIsIdentical) {
   v1::RunSpec spec = CircleSpec();
   spec.mutable_network()->set_shorthand("2x8x1");

@@ -108,6 +108,7 @@ void Replayer::Advance(int64_t batch) {
     double loss = 0;
     do {
       loss = learner_.Step(++trained, now_.knobs.update);
+      if (trained >= now_.scheduled_eta.through()) now_.scheduled_eta.Follow(trained, now_.knobs);
     } while (trained < stop);
     result_.batches += trained - now_.batch;
     now_.batch = trained;
@@ -146,9 +147,15 @@ absl::Status Replayer::TakeControl(const v1::Event& event) {
   if (!ChangesLearning(control.change())) return absl::OkStatus();
   BeforeLeaving();
   ++changes_;
-  if (control.change().has_knob()) now_.knobs.Set(control.change().knob().name(), control.value());
+  if (control.change().has_knob()) SetKnob(control.change().knob(), control.value());
   if (control.change().has_parameters() && !differs()) ApplyParameters(event);
   return absl::OkStatus();
+}
+
+void Replayer::SetKnob(const v1::KnobChange& change, double value) {
+  if (change.follow_schedule()) return now_.scheduled_eta.Follow(now_.batch, now_.knobs);
+  now_.knobs.Set(change.name(), value);
+  now_.scheduled_eta.Changed(now_.batch, now_.knobs);
 }
 
 void Replayer::ApplyParameters(const v1::Event& event) {

@@ -14,6 +14,7 @@
 #include "trainer/checkpoint/saved_state.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/learner.h"
+#include "trainer/loop/scheduled_eta.h"
 #include "trainer/replay/replay_plan.h"
 #include "trainer/replay/replay_result.h"
 
@@ -23,6 +24,7 @@ namespace pilothouse::trainer {
 struct LearningPosition {
   int64_t batch = 0;
   Knobs knobs;
+  ScheduledEta scheduled_eta;
   // Of `batch`. Unset: not known.
   std::optional<double> loss;
 };
@@ -55,6 +57,7 @@ class Replayer {
   void CompareCheckpoint(const RunHistory::KnownCheckpoint& known);
 
   absl::Status TakeControl(const v1::Event& event);
+  void SetKnob(const v1::KnobChange& change, double value);
   void ApplyParameters(const v1::Event& event);
   absl::Status TakeBack();
   void Compare(const v1::Event& event, const v1::LossReport& loss);

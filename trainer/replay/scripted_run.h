@@ -23,6 +23,7 @@
 #include "trainer/checkpoint/saved_state.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/learner.h"
+#include "trainer/loop/scheduled_eta.h"
 #include "trainer/replay/replay.h"
 
 namespace pilothouse::trainer {
@@ -68,6 +69,8 @@ class ScriptedRun {
     EXPECT_TRUE(learner.ok()) << learner.status();
     learner_ = *std::move(learner);
     knobs_ = plan->knobs;
+    scheduled_eta_ = ScheduledEta(plan->eta_schedule, plan->knobs.update.eta, learner_->facts().batches_per_epoch);
+    scheduled_eta_.Follow(/*batch=*/0, knobs_);
   }
 
   JournalFixture& journal() { return journal_; }
@@ -81,6 +84,8 @@ class ScriptedRun {
     while (batch_ < batch) {
       left_[batch_] = {SavedStateOf(*learner_), knobs_};
       const double loss = learner_->Step(++batch_, knobs_.update);
+      // After each batch, so as not to be told when.
+      if (knobs_.eta_follows_schedule) scheduled_eta_.Follow(batch_, knobs_);
       v1::Event event = EventNow();
       event.mutable_loss()->set_value(loss);
       sequence = journal_.Add(event);
@@ -88,6 +93,15 @@ class ScriptedRun {
     return sequence;
   }
   uint64_t Eta(double eta) { return Knob("eta", eta); }
+  uint64_t FollowSchedule() {
+    v1::Event event = ControlNow();
+    v1::KnobChange& knob = *event.mutable_control()->mutable_change()->mutable_knob();
+    knob.set_name("eta");
+    knob.set_follow_schedule(true);
+    scheduled_eta_.Follow(batch_, knobs_);
+    event.mutable_control()->set_value(knobs_.update.eta);
+    return journal_.Add(event);
+  }
   uint64_t Knob(const std::string& name, double value) {
     v1::Event event = ControlNow();
     v1::KnobChange& knob = *event.mutable_control()->mutable_change()->mutable_knob();
@@ -188,6 +202,7 @@ class ScriptedRun {
   std::unique_ptr<Learner> learner_;
   int64_t batch_ = 0;
   Knobs knobs_;
+  ScheduledEta scheduled_eta_{{}, 0.1, 1};
   int64_t controls_ = 0;
   int64_t line_ = 0;
   std::map<int64_t, Left> left_;

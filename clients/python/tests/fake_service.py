@@ -17,7 +17,7 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2, run_pb2, tensor_pb2
+from pilothouse.v1 import control_pb2, dataset_pb2, event_pb2, plugin_pb2, run_pb2, tensor_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 from pilothouse.v1 import training_control_pb2_grpc as pb_grpc
 
@@ -279,7 +279,7 @@ class FakeService(pb_grpc.TrainingControlServicer):
     def UploadDataset(self, request_iterator, context):
         messages = list(request_iterator)
         total = sum(len(message.chunk.data) for message in messages)
-        usual = pb.UploadDatasetResponse(dataset_id="d-1", total_bytes=total, existed=False)
+        usual = dataset_pb2.UploadDatasetResponse(dataset_id="d-1", total_bytes=total, existed=False)
         return self._answer("UploadDataset", messages, context, usual)
 
     def Predict(self, request, context):

@@ -8,7 +8,7 @@ import pytest
 from fake_service import run_message, unavailable
 
 import pilothouse
-from pilothouse.v1 import run_pb2
+from pilothouse.v1 import dataset_pb2, run_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 
 X = np.arange(8, dtype=np.float64).reshape(4, 2)
@@ -164,15 +164,15 @@ def test_arrays_arrive_as_npy_files_in_chunks(service, house):
     inputs = np.asfortranarray(np.arange(600_000, dtype=np.float64).reshape(-1, 3))  # 4.8 MB, and not in C order
     dataset = house.upload((inputs, np.arange(200_000)))
     header, *chunks = service.requests["UploadDataset"][0]
-    assert header.header.format == pb.DATASET_FORMAT_ARRAYS
-    parts = dict.fromkeys((pb.DATASET_PART_INPUTS, pb.DATASET_PART_TARGETS), b"")
+    assert header.header.format == dataset_pb2.DATASET_FORMAT_ARRAYS
+    parts = dict.fromkeys((dataset_pb2.DATASET_PART_INPUTS, dataset_pb2.DATASET_PART_TARGETS), b"")
     for message in chunks:
         assert len(message.chunk.data) <= 1 << 20
         parts[message.chunk.part] += message.chunk.data
     assert header.header.total_bytes == sum(map(len, parts.values())) == dataset.total_bytes
     assert [chunk.chunk.part for chunk in chunks] == sorted(chunk.chunk.part for chunk in chunks)
-    np.testing.assert_array_equal(np.load(io.BytesIO(parts[pb.DATASET_PART_INPUTS])), inputs)
-    np.testing.assert_array_equal(np.load(io.BytesIO(parts[pb.DATASET_PART_TARGETS])), np.arange(200_000))
+    np.testing.assert_array_equal(np.load(io.BytesIO(parts[dataset_pb2.DATASET_PART_INPUTS])), inputs)
+    np.testing.assert_array_equal(np.load(io.BytesIO(parts[dataset_pb2.DATASET_PART_TARGETS])), np.arange(200_000))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from service_testing import PATIENCE, XOR_INPUTS, XOR_STATE, XOR_TARGETS, start_xor
 
 import pilothouse
-from pilothouse.v1 import training_control_pb2 as pb
+from pilothouse.v1 import dataset_pb2
 from pilothouse.v1 import training_control_pb2_grpc as pb_grpc
 
 #: Types of elements that are no real numbers.
@@ -92,13 +92,18 @@ def npy(array: np.ndarray) -> bytes:
 
 def upload_by_hand(house: pilothouse.House, inputs: bytes, targets: bytes) -> pilothouse.Dataset:
     """Sends bytes that House.upload would never send. The service keeps them; who reads them is the trainer."""
-    parts = [(pb.DATASET_PART_INPUTS, inputs), (pb.DATASET_PART_TARGETS, targets)]
+    parts = [(dataset_pb2.DATASET_PART_INPUTS, inputs), (dataset_pb2.DATASET_PART_TARGETS, targets)]
     with grpc.insecure_channel(house.address) as channel:
         answer = pb_grpc.TrainingControlStub(channel).UploadDataset(
             iter(
                 [
-                    pb.UploadDatasetRequest(header=pb.DatasetHeader(format=pb.DATASET_FORMAT_ARRAYS)),
-                    *(pb.UploadDatasetRequest(chunk=pb.DatasetChunk(part=part, data=data)) for part, data in parts),
+                    dataset_pb2.UploadDatasetRequest(
+                        header=dataset_pb2.DatasetHeader(format=dataset_pb2.DATASET_FORMAT_ARRAYS)
+                    ),
+                    *(
+                        dataset_pb2.UploadDatasetRequest(chunk=dataset_pb2.DatasetChunk(part=part, data=data))
+                        for part, data in parts
+                    ),
                 ]
             ),
             timeout=PATIENCE,

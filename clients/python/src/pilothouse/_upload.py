@@ -14,7 +14,7 @@ from pilothouse._connection import Connection
 from pilothouse._convert import as_floats
 from pilothouse.errors import ArrayShapeInvalid, DataMalformed
 from pilothouse.types import Dataset
-from pilothouse.v1 import training_control_pb2 as pb
+from pilothouse.v1 import dataset_pb2
 
 #: Largest chunk the service takes. Bytes.
 CHUNK_BYTES = 1 << 20
@@ -38,7 +38,7 @@ def upload(connection: Connection, data: tuple[ArrayLike, ArrayLike] | Path, tim
             f"service, or a Dataset; not {type(data).__name__}"
         )
     inputs, targets = check_arrays(*data)
-    parts = [(pb.DATASET_PART_INPUTS, inputs), (pb.DATASET_PART_TARGETS, targets)]
+    parts = [(dataset_pb2.DATASET_PART_INPUTS, inputs), (dataset_pb2.DATASET_PART_TARGETS, targets)]
     headers = [_npy_header(array) for _, array in parts]
     total = sum(len(header) + array.nbytes for header, (_, array) in zip(headers, parts, strict=True))
 
@@ -49,7 +49,7 @@ def upload(connection: Connection, data: tuple[ArrayLike, ArrayLike] | Path, tim
             for begin in range(0, len(flat), CHUNK_BYTES):
                 yield part, flat[begin : begin + CHUNK_BYTES]
 
-    header = pb.DatasetHeader(format=pb.DATASET_FORMAT_ARRAYS, total_bytes=total)
+    header = dataset_pb2.DatasetHeader(format=dataset_pb2.DATASET_FORMAT_ARRAYS, total_bytes=total)
     return _send(connection, header, pieces, timeout)
 
 
@@ -64,17 +64,17 @@ def _upload_file(connection: Connection, path: Path, timeout: float | None) -> D
     def pieces() -> Iterator[Part]:
         with path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
-                yield pb.DATASET_PART_TABLE, chunk
+                yield dataset_pb2.DATASET_PART_TABLE, chunk
 
-    header = pb.DatasetHeader(format=pb.DATASET_FORMAT_CSV, total_bytes=size)
+    header = dataset_pb2.DatasetHeader(format=dataset_pb2.DATASET_FORMAT_CSV, total_bytes=size)
     return _send(connection, header, pieces, timeout)
 
 
-def _send(connection: Connection, header: pb.DatasetHeader, pieces: Any, timeout: float | None) -> Dataset:
-    def requests() -> Iterator[pb.UploadDatasetRequest]:
-        yield pb.UploadDatasetRequest(header=header)
+def _send(connection: Connection, header: dataset_pb2.DatasetHeader, pieces: Any, timeout: float | None) -> Dataset:
+    def requests() -> Iterator[dataset_pb2.UploadDatasetRequest]:
+        yield dataset_pb2.UploadDatasetRequest(header=header)
         for part, data in pieces():
-            yield pb.UploadDatasetRequest(chunk=pb.DatasetChunk(part=part, data=bytes(data)))
+            yield dataset_pb2.UploadDatasetRequest(chunk=dataset_pb2.DatasetChunk(part=part, data=bytes(data)))
 
     # Harmless to repeat: the same content is stored once.
     answer = connection.call(lambda left: connection.stub.UploadDataset(requests(), timeout=left), timeout)
