@@ -72,6 +72,8 @@ struct StartArguments {
   bool standardize = false;
   v1::LossFunction loss = v1::LOSS_FUNCTION_UNSPECIFIED;
   std::optional<double> eta;
+  // As in RunSpec. Empty: constant.
+  std::string eta_schedule;
   std::optional<v1::OptimizerSpec> optimizer;
   // "full" or a number of examples.
   std::optional<int64_t> batch_size;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -69,6 +70,16 @@ TEST(StartArguments, TakeAnOptimizerWithItsSettings) {
   EXPECT_FALSE(BuildStartRequest(without.start, "").spec().has_optimizer());
 }
 
+TEST(StartArguments, TakeAnEtaScheduleAsItIs) {
+  const Arguments plain = Parse("start --net 2x1 --dataset x --loss mse --eta-schedule 50,0.01;70,0.005");
+  EXPECT_EQ(BuildStartRequest(plain.start, "").spec().eta_schedule(), "50,0.01;70,0.005");
+  const auto worded = ParseCommandLine(
+      {"start", "--net", "2x1", "--dataset", "x", "--loss", "mse", "--eta-schedule", "cosine over=9 unit=batches"});
+  ASSERT_TRUE(std::holds_alternative<Arguments>(worded));
+  EXPECT_EQ(BuildStartRequest(std::get<Arguments>(worded).start, "").spec().eta_schedule(),
+            "cosine over=9 unit=batches");
+}
+
 TEST(StartArguments, RefuseWhatIsNoOptimizer) {
   const std::pair<const char*, const char*> wrong[] = {{"", "one of gradient-descent, momentum"},
                                                        {"adammm", "one of gradient-descent, momentum"},
@@ -115,6 +126,15 @@ TEST(StartArguments, AreRefusedWhereTheyMakeNoSense) {
   EXPECT_TRUE(absl::StrContains(Refusal(begin + "mse --loss-interval -1s"), "time"));
   EXPECT_TRUE(absl::StrContains(Refusal(begin + "mse --initial-state 1,x"), "commas"));
   EXPECT_TRUE(absl::StrContains(Refusal(begin + "mse --seed -1"), "whole number"));
+}
+
+TEST(ChangeArguments, LetEtaFollowItsSchedule) {
+  const Arguments given = Parse("set-eta digits schedule --at-batch 7");
+  EXPECT_EQ(given.run, "digits");
+  EXPECT_EQ(given.change.change.knob().name(), "eta");
+  EXPECT_TRUE(given.change.change.knob().follow_schedule());
+  EXPECT_FALSE(Parse("set-eta 0.1").change.change.knob().follow_schedule());
+  EXPECT_TRUE(absl::StrContains(Refusal("set-eta digits scheduled"), "or schedule"));
 }
 
 TEST(ChangeArguments, TakeTheRunOrLeaveItOut) {

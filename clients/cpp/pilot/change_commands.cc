@@ -16,6 +16,7 @@ absl::StatusOr<v1::Receipt> Ask(const Client& client, Command command, const std
   const v1::KnobChange& knob = given.change.knob();
   switch (command) {
     case Command::kSetEta:
+      if (knob.follow_schedule()) return client.FollowEtaSchedule(run_id, given.options);
       return client.SetEta(run_id, knob.value(), given.options);
     case Command::kSet:
       return client.SetKnob(run_id, knob.name(), knob.value(), given.options);

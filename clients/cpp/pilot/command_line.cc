@@ -46,7 +46,8 @@ std::string WhatIsWrongWithExport(const ExportArguments& given) {
 // What options alone cannot express.
 std::string WhatIsWrong(const Arguments& arguments) {
   const bool no_change = arguments.change.change.kind_case() == v1::Change::KIND_NOT_SET;
-  if (arguments.command == Command::kSetEta && no_change) return "set-eta needs the new eta. See pilot set-eta --help.";
+  if (arguments.command == Command::kSetEta && no_change)
+    return "set-eta needs the new eta, or the word schedule. See pilot set-eta --help.";
   if (arguments.command == Command::kSet && no_change)
     return "set needs a knob and its new value. See pilot set --help.";
   if (arguments.command == Command::kBatchTo && no_change) {

@@ -76,6 +76,7 @@ constexpr const char* kKnobs[] = {"eta",
 const std::map<std::string, std::vector<std::string>>& OptionValues() {
   static const auto& values = *new std::map<std::string, std::vector<std::string>>{
       {"--optimizer", {"gradient-descent", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad"}},
+      {"--eta-schedule", {"constant", "cosine", "exponential", "one-cycle"}},
       {"--loss", {"cross-entropy", "binary-cross-entropy", "mse", "half-mse", "huber"}},
       {"--precision", {"float32", "float64"}},
       {"--initializer", {"scaled", "normal", "glorot", "he", "zeros"}},
@@ -174,6 +175,7 @@ std::vector<std::string> Complete(const std::vector<std::string>& words,
   if (before.command == "set" && before.positionals <= 1) {
     candidates.insert(candidates.end(), std::begin(kKnobs), std::end(kKnobs));
   }
+  if (before.command == "set-eta" && before.positionals <= 1) candidates.push_back("schedule");
   return Beginning(typed, candidates);
 }
 

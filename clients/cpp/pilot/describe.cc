@@ -50,6 +50,14 @@ std::string OptimizerWord(v1::OptimizerKind kind) {
   return absl::AsciiStrToLower(absl::StripPrefix(name, "OPTIMIZER_KIND_"));
 }
 
+std::string EtaText(const v1::Run& run) {
+  const std::string& schedule = run.spec().eta_schedule();
+  const bool changes = !schedule.empty() && schedule != "constant";
+  return absl::StrCat(FormatNumber(run.eta()), !changes                     ? ""
+                                               : run.eta_follows_schedule() ? " (schedule)"
+                                                                            : " (by hand)");
+}
+
 std::string IdleReasonText(v1::IdleReason reason) {
   switch (reason) {
     case v1::IDLE_REASON_TARGET_REACHED:
@@ -73,7 +81,7 @@ std::string ControlText(const v1::ControlReport& control) {
   if (change.has_stop()) return "stop";
   if (change.has_knob()) {
     return absl::StrCat(Printable(change.knob().name()), " ", FormatNumber(control.previous_value()), " → ",
-                        FormatNumber(control.value()));
+                        FormatNumber(control.value()), change.knob().follow_schedule() ? " (schedule)" : "");
   }
   if (change.has_checkpoint() || change.has_rewind()) return LineageControlText(control);
   if (!change.has_target()) return PluginControlText(control);
@@ -108,6 +116,9 @@ std::string EventLine(const v1::Event& event) {
 std::string ReceiptLine(const v1::Change& change, const v1::Receipt& receipt) {
   const std::string from =
       absl::StrCat(" from batch ", receipt.applied_batch(), " on (receipt ", receipt.control_id(), ")");
+  if (change.knob().follow_schedule()) {
+    return absl::StrCat("eta follows its schedule, and is ", FormatNumber(receipt.value()), ",", from);
+  }
   if (change.has_knob()) {
     return absl::StrCat(Printable(change.knob().name()), " is ", FormatNumber(receipt.value()), from);
   }
@@ -148,13 +159,14 @@ std::string RunPage(const v1::Run& run, absl::Time now) {
       {"status", StatusText(run.status(), run.idle_reason())},
       {"batch", absl::StrCat(FormatCount(run.batch()), " of ", FormatCount(run.target()))},
       {"loss", FormatLoss(run.loss())},
-      {"eta", FormatNumber(run.eta())},
+      {"eta", EtaText(run)},
       {"started", FormatDateTime(run.create_time())},
   };
   if (!run.status_message().empty()) {
     rows.insert(rows.begin() + 2, {"", PrintableLines(run.status_message(), " | ")});
   }
   if (run.has_spec()) rows.push_back({"optimizer", OptimizerWord(run.spec().optimizer().kind())});
+  if (!run.spec().eta_schedule().empty()) rows.push_back({"schedule", Printable(run.spec().eta_schedule())});
   if (run.has_end_time()) rows.push_back({"ended", FormatDateTime(run.end_time())});
   const v1::RunFacts& facts = run.facts();
   if (facts.parameters() > 0) {

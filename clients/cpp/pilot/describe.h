@@ -17,16 +17,19 @@ namespace pilothouse::client {
 std::string StatusWord(v1::RunStatus status);
 // "adam", "gradient_descent"; what nothing says is gradient descent.
 std::string OptimizerWord(v1::OptimizerKind kind);
+// "0.01"; of a run that is known to have a schedule: "0.01 (schedule)" or "0.01 (by hand)".
+std::string EtaText(const v1::Run& run);
 // "target reached"; empty for a run that is not idle.
 std::string IdleReasonText(v1::IdleReason reason);
 // "IDLE (target reached)".
 std::string StatusText(v1::RunStatus status, v1::IdleReason reason);
-// "eta 0.1 → 0.01", "target 1,000 → 5,000", "pause", "resume to 5,000", "stop", "attach validate, each(100)".
+// "eta 0.1 → 0.01", "eta 0.1 → 0.01 (schedule)", "target 1,000 → 5,000", "pause", "resume to 5,000", "stop", "attach
+// validate, each(100)".
 std::string ControlText(const v1::ControlReport& control);
 // One line for people and for grep: "12:03:41  batch 1200  loss 0.04213". Without a line's end.
 std::string EventLine(const v1::Event& event);
 
-// "eta is 0.01 from batch 1234 on (receipt 57)".
+// "eta is 0.01 from batch 1234 on (receipt 57)", "eta follows its schedule, and is 0.01, from …".
 std::string ReceiptLine(const v1::Change& change, const v1::Receipt& receipt);
 std::string StopLine(const std::string& run_id, const v1::StopResponse& response);
 

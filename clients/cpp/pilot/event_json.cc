@@ -42,6 +42,7 @@ Json EventAsJson(const v1::Event& event) {
     json["type"] = "loss";
     json["value"] = JsonNumber(event.loss().value());
     json["at_target"] = event.loss().at_target();
+    json["eta"] = event.loss().has_eta() ? JsonNumber(event.loss().eta()) : Json();
   } else if (event.has_status()) {
     json["type"] = "status";
     json["status"] = StatusWord(event.status().status());

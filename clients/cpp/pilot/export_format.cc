@@ -17,7 +17,7 @@
 namespace pilothouse::client {
 namespace {
 
-constexpr char kCsvHeader[] = "sequence,batch,time,kind,name,value,previous_value,origin,details\n";
+constexpr char kCsvHeader[] = "sequence,batch,time,kind,name,value,previous_value,eta,origin,details\n";
 
 // RFC 4180.
 std::string Quoted(const std::string& text) {
@@ -42,7 +42,7 @@ struct Columns {
   std::string previous_value;
 };
 
-Columns TakeColumns(const v1::Event& event, Json& json) {
+Columns TakeColumns(const v1::Event& event, const std::string& eta, Json& json) {
   switch (event.kind_case()) {
     case v1::Event::kStatus:
       return {Take(json, "status"), "", ""};
@@ -52,7 +52,7 @@ Columns TakeColumns(const v1::Event& event, Json& json) {
               Take(json, "previous_value")};
     }
     case v1::Event::kState:
-      return {"", Take(json, "eta"), ""};
+      return {"", eta, ""};
     case v1::Event::kPlugin: {
       // All values stay among the details: they have names there.
       const auto& values = event.plugin().output().values();
@@ -84,7 +84,8 @@ std::string CsvLine(const v1::Event& event) {
   const std::string sequence = Take(json, "sequence");
   const std::string batch = Take(json, "batch");
   const std::string time = Take(json, "time");
-  const Columns columns = TakeColumns(event, json);
+  const std::string eta = Take(json, "eta");
+  const Columns columns = TakeColumns(event, eta, json);
   const std::string origin = Take(json, "origin");
   DropWhatSaysNothing(json);
   const std::vector<std::string> cells = {sequence,
@@ -94,6 +95,7 @@ std::string CsvLine(const v1::Event& event) {
                                           columns.name,
                                           columns.value,
                                           columns.previous_value,
+                                          eta,
                                           origin,
                                           json.empty() ? "" : Dump(json)};
   return absl::StrCat(

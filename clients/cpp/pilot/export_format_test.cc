@@ -49,29 +49,34 @@ v1::Event Eta(int64_t batch, double value, const std::string& note) {
 }
 
 TEST(Csv, HasARowForEachEvent) {
-  EXPECT_EQ(ExportHeader(ExportFormat::kCsv), "sequence,batch,time,kind,name,value,previous_value,origin,details\n");
-  EXPECT_EQ(ExportLine(ExportFormat::kCsv, Loss(7, 0.1)), "3,7,2026-01-01T00:00:00Z,loss,,0.1,,,\n");
-  EXPECT_EQ(ExportLine(ExportFormat::kCsv, Loss(7, -INFINITY)), "3,7,2026-01-01T00:00:00Z,loss,,-Infinity,,,\n");
+  EXPECT_EQ(ExportHeader(ExportFormat::kCsv),
+            "sequence,batch,time,kind,name,value,previous_value,eta,origin,details\n");
+  EXPECT_EQ(ExportLine(ExportFormat::kCsv, Loss(7, 0.1)), "3,7,2026-01-01T00:00:00Z,loss,,0.1,,,,\n");
+  EXPECT_EQ(ExportLine(ExportFormat::kCsv, Loss(7, -INFINITY)), "3,7,2026-01-01T00:00:00Z,loss,,-Infinity,,,,\n");
   EXPECT_EQ(ExportLine(ExportFormat::kCsv, State(7, 0.25)),
-            "4,7,2026-01-01T00:00:00Z,state,,0.5,,,\"{\"\"state\"\":[0.1,\"\"NaN\"\"],\"\"loss\"\":0.25}\"\n");
+            "4,7,2026-01-01T00:00:00Z,state,,0.5,,0.5,,\"{\"\"state\"\":[0.1,\"\"NaN\"\"],\"\"loss\"\":0.25}\"\n");
+  v1::Event with_eta = Loss(7, 0.1);
+  with_eta.mutable_loss()->set_eta(0.25);
+  EXPECT_EQ(ExportLine(ExportFormat::kCsv, with_eta), "3,7,2026-01-01T00:00:00Z,loss,,0.1,,0.25,,\n");
   v1::Event status = NewEvent(6, 9);
   status.mutable_status()->set_status(v1::RUN_STATUS_LOST);
   status.mutable_status()->set_message("killed");
-  EXPECT_EQ(ExportLine(ExportFormat::kCsv, status),
-            "6,9,2026-01-01T00:00:00Z,status,LOST,,,,\"{\"\"message\"\":\"\"killed\"\",\"\"target\"\":0,\"\"loss\"\":0."
-            "0}\"\n");
+  EXPECT_EQ(
+      ExportLine(ExportFormat::kCsv, status),
+      "6,9,2026-01-01T00:00:00Z,status,LOST,,,,,\"{\"\"message\"\":\"\"killed\"\",\"\"target\"\":0,\"\"loss\"\":0."
+      "0}\"\n");
 }
 
 TEST(Csv, QuotesAsTheStandardSays) {
   const std::string line = ExportLine(ExportFormat::kCsv, Eta(7, 0.01, "a,b\n\"c\""));
-  EXPECT_TRUE(absl::StartsWith(line, "5,7,2026-01-01T00:00:00Z,control,eta,0.01,0.1,ana@lab/pilot,\"{")) << line;
+  EXPECT_TRUE(absl::StartsWith(line, "5,7,2026-01-01T00:00:00Z,control,eta,0.01,0.1,,ana@lab/pilot,\"{")) << line;
   EXPECT_TRUE(absl::StrContains(line, R"(""note"":""a,b\n\""c\"""")")) << line;
   v1::Event rewind = Eta(7, 4000, "");
   rewind.mutable_control()->mutable_change()->mutable_rewind()->set_batch(4000);
   rewind.mutable_control()->set_branch("rewind-1");
   rewind.mutable_control()->set_origin("a,\"b\"");
   EXPECT_EQ(ExportLine(ExportFormat::kCsv, rewind),
-            "5,7,2026-01-01T00:00:00Z,control,rewind,4000.0,0.1,\"a,\"\"b\"\"\","
+            "5,7,2026-01-01T00:00:00Z,control,rewind,4000.0,0.1,,\"a,\"\"b\"\"\","
             "\"{\"\"control\"\":\"\"rewind\"\",\"\"branch\"\":\"\"rewind-1\"\"}\"\n");
 }
 
@@ -82,19 +87,22 @@ TEST(Csv, NamesPluginsAndCheckpoints) {
   loss.set_name("validation_loss");
   loss.set_value(0.5);
   EXPECT_EQ(ExportLine(ExportFormat::kCsv, plugin),
-            "6,9,2026-01-01T00:00:00Z,plugin,validate,0.5,,,\"{\"\"values\"\":{\"\"validation_loss\"\":0.5}}\"\n");
+            "6,9,2026-01-01T00:00:00Z,plugin,validate,0.5,,,,\"{\"\"values\"\":{\"\"validation_loss\"\":0.5}}\"\n");
   v1::Event checkpoint = NewEvent(7, 9);
   checkpoint.mutable_checkpoint()->set_batch(8);
   checkpoint.mutable_checkpoint()->set_file("checkpoints/b");
   EXPECT_TRUE(absl::StartsWith(ExportLine(ExportFormat::kCsv, checkpoint),
-                               "7,9,2026-01-01T00:00:00Z,checkpoint,checkpoints/b,8,,,"));
+                               "7,9,2026-01-01T00:00:00Z,checkpoint,checkpoints/b,8,,,,"));
 }
 
 TEST(JsonLines, AreThoseOfAWatch) {
   EXPECT_EQ(ExportHeader(ExportFormat::kJsonLines), "");
   const std::string line = ExportLine(ExportFormat::kJsonLines, Loss(7, NAN));
   EXPECT_EQ(Json::parse(line), Json::parse(R"({"type": "loss", "sequence": 3, "batch": 7, "value": "NaN",
-                                               "time": "2026-01-01T00:00:00Z", "at_target": false})"));
+                                               "time": "2026-01-01T00:00:00Z", "at_target": false, "eta": null})"));
+  v1::Event with_eta = Loss(7, 0.5);
+  with_eta.mutable_loss()->set_eta(0.25);
+  EXPECT_EQ(Json::parse(ExportLine(ExportFormat::kJsonLines, with_eta))["eta"], 0.25);
   EXPECT_EQ(line.back(), '\n');
 }
 

@@ -191,6 +191,9 @@ void Grammar::AddStartTraining(CLI::App* start) {
       ->required();
   group(AddValue(start, "--eta", ParseEta, &given.eta, "NUMBER",
                  "Learning rate (default 0.1; 0.001 for adam, adamw and rmsprop, 0.01 for adagrad)"));
+  group(AddText(start, "--eta-schedule", &given.eta_schedule, "SCHEDULE",
+                "How eta changes by epoch: '50,0.01;70,0.005', 'cosine over=100 [warmup=5]', 'one-cycle over=100' or "
+                "'exponential factor=0.95' (default: constant)"));
   group(AddValue(start, "--optimizer", ParseOptimizer, &given.optimizer, "SPEC",
                  "How parameters are updated: 'KIND [name=value …]', KIND being gradient-descent (default), momentum, "
                  "nesterov, adam, adamw, rmsprop or adagrad"));
@@ -257,13 +260,12 @@ void Grammar::AddLooking() {
 void Grammar::AddSteering() {
   const char group[] = "Steering";
   v1::Change& change = arguments_.change.change;
-  CLI::App* const set_eta =
-      AddCommand("set-eta", Command::kSetEta, group, kSetEtaText, "pilot set-eta [RUN] VALUE [OPTIONS]", kSetEtaFooter);
+  CLI::App* const set_eta = AddCommand("set-eta", Command::kSetEta, group, kSetEtaText,
+                                       "pilot set-eta [RUN] VALUE|schedule [OPTIONS]", kSetEtaFooter);
   AddWords(set_eta, 1, [&change](const std::vector<std::string>& words) {
-    const absl::StatusOr<double> eta = ParseEta(words[0]);
+    const absl::StatusOr<v1::KnobChange> eta = ParseEtaChange(words[0]);
     if (!eta.ok()) Refuse("eta", eta.status());
-    change.mutable_knob()->set_name("eta");
-    change.mutable_knob()->set_value(*eta);
+    *change.mutable_knob() = *eta;
   });
   CLI::App* const set =
       AddCommand("set", Command::kSet, group, kSetText, "pilot set [RUN] KNOB VALUE [OPTIONS]", kSetFooter);

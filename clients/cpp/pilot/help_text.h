@@ -43,7 +43,11 @@ how far to train.
 
 The settings of an optimizer are knobs, which `pilot set` changes while the run trains: momentum (momentum, nesterov),
 beta1 and beta2 (adam, adamw), rho (rmsprop), epsilon (the last four kinds), and of all kinds weight_decay, clip_norm and
-clip_value, where 0 is off.)";
+clip_value, where 0 is off.
+
+An eta schedule lists epochs and the eta from there on, such as '50,0.01;70,0.005', or names a curve that begins with --eta:
+'exponential factor=F [every=1]', 'cosine over=EPOCHS [warmup=0] [final=eta/1000]' or 'one-cycle over=EPOCHS [rise=0.3]
+[start=25] [end=10000]'. Any of them followed by unit=batches counts batches. `pilot set-eta` overrides it.)";
 
 inline constexpr char kStartUsage[] = "pilot start --net NET --loss LOSS (--data FILE | --inputs X --targets Y | …)";
 
@@ -59,6 +63,9 @@ inline constexpr char kStartFooter[] = R"(Examples:
 
   Let Adam find the way, with a little weight decay and no gradient longer than 1:
     pilot start --net 64x128rx10 --data digits.csv --loss cross-entropy --optimizer 'adam weight_decay=0.001 clip_norm=1'
+
+  Warm up for 5 epochs and let eta fall as half a cosine until epoch 100:
+    pilot start --net 64x128rx10 --data digits.csv --loss cross-entropy --eta 0.5 --eta-schedule 'cosine over=100 warmup=5'
 
   Hold a fifth of the examples out, validate on them every 100 batches, and end when that gets no better:
     pilot start --net 64x128rx10 --data digits.csv --loss cross-entropy --batch-to 50000 --validation 20% \
@@ -92,7 +99,7 @@ inline constexpr char kWatchFooter[] = R"(Examples:
 JSON lines have a "type", and by type these fields (times are RFC 3339; NaN and infinite numbers are the strings "NaN",
 "Infinity" and "-Infinity", which JSON has no numbers for):
   snapshot    run: {run_id, status, idle_reason, status_message, batch, target, resume_target, loss, eta, knobs, …}
-  loss        sequence, batch, time, value, at_target
+  loss        sequence, batch, time, value, at_target, eta (for the next batch; null in journals of older trainers)
   status      sequence, batch, time, status, idle_reason, message, target, loss
   control     sequence, batch, time, control, name, value, previous_value, origin, note, request_id, at_batch
               (control: knob, target, stop, attach_plugin with spec, detach_plugin, reschedule_plugin with schedule and
@@ -110,10 +117,12 @@ JSON lines have a "type", and by type these fields (times are RFC 3339; NaN and 
 
 inline constexpr char kSetEtaText[] =
     R"(Change the learning rate
-Takes effect between two batches; the receipt says at which batch, and is given only after the change is on disk.)";
+Takes effect between two batches; the receipt says at which batch, and is given only after the change is on disk. An eta
+that was set stays, whatever the run's schedule says; the word schedule in place of VALUE lets eta follow it again.)";
 
 inline constexpr char kSetEtaFooter[] = R"(Examples:
   pilot set-eta digits 0.01
+  pilot set-eta digits schedule
   pilot set-eta 0.001 --at-batch 4000 --note "fine tuning")";
 
 inline constexpr char kSetText[] =

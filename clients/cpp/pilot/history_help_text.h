@@ -22,10 +22,11 @@ Page by page, however long the run is. The file is written as FILE.tmp and gets 
 standard output. RUN may be an unambiguous beginning of a run's id.)";
 
 inline constexpr char kExportFooter[] = R"(Formats:
-  csv          a row for each event: sequence, batch, time, kind, name, value, previous_value, origin, details
-               loss: value. status: name. control: name is that of the knob, the plugin or the control; value and
-               previous_value are as they were then. state: value is eta. plugin: name; value is its first one.
-               checkpoint: name is the file; value its batch. details: all else, as JSON
+  csv          a row for each event: sequence, batch, time, kind, name, value, previous_value, eta, origin, details
+               loss: value, and eta for the next batch. status: name. control: name is that of the knob, the plugin or the
+               control; value and previous_value are as they were then. state: value is eta, which the column eta holds
+               too. plugin: name; value is its first one. checkpoint: name is the file; value its batch. details: all
+               else, as JSON
   jsonl        an object for each event, one a line, as pilot watch --json prints them; where no batch was trained yet,
                its loss is null
   jsons        the observatory's log: {"loss": [batch, value]}, {"eta": [batch, value], "sv": [batch, [numbers]]} and

@@ -65,12 +65,12 @@ TEST_F(HistoryProgram, ExportsEveryFormat) {
   const Result csv = Run("export digits " + folder_.Path("out.csv"));
   EXPECT_EQ(csv.output, "wrote 5 events of digits to " + folder_.Path("out.csv") + "\n") << csv.errors;
   EXPECT_EQ(Read("out.csv"),
-            "sequence,batch,time,kind,name,value,previous_value,origin,details\n"
-            "1,0,2026-01-01T00:00:01Z,state,,0.1,,,\"{\"\"state\"\":[0.5,\"\"NaN\"\"],\"\"asked\"\":true}\"\n"
-            "2,1,2026-01-01T00:00:02Z,loss,,1.0,,,\n"
-            "3,2,2026-01-01T00:00:03Z,loss,,0.5,,,\n"
-            "4,3,2026-01-01T00:00:04Z,loss,,0.3333333333333333,,,\n"
-            "5,3,2026-01-01T00:00:05Z,status,STOPPED,,,,\"{\"\"message\"\":\"\"done, \\\"\"really\\\"\"\"\","
+            "sequence,batch,time,kind,name,value,previous_value,eta,origin,details\n"
+            "1,0,2026-01-01T00:00:01Z,state,,0.1,,0.1,,\"{\"\"state\"\":[0.5,\"\"NaN\"\"],\"\"asked\"\":true}\"\n"
+            "2,1,2026-01-01T00:00:02Z,loss,,1.0,,,,\n"
+            "3,2,2026-01-01T00:00:03Z,loss,,0.5,,,,\n"
+            "4,3,2026-01-01T00:00:04Z,loss,,0.3333333333333333,,,,\n"
+            "5,3,2026-01-01T00:00:05Z,status,STOPPED,,,,,\"{\"\"message\"\":\"\"done, \\\"\"really\\\"\"\"\","
             "\"\"target\"\":0,\"\"loss\"\":0.3333333333333333}\"\n");
   EXPECT_FALSE(std::filesystem::exists(folder_.Path("out.csv.tmp")));
   EXPECT_EQ(Run("export digits - --format jsons").output,

@@ -90,6 +90,7 @@ TEST(ForkArguments, BecomeARequest) {
   EXPECT_EQ(request.target(), 8000);
   EXPECT_FALSE(request.has_more());
   EXPECT_TRUE(Parse("fork --keep-order").fork.request.keep_order());
+  EXPECT_EQ(Parse("fork --eta-schedule 50,0.01").fork.request.eta_schedule(), "50,0.01");
   const v1::ForkRequest more = Parse("fork digits --batch-to +10").fork.request;
   EXPECT_EQ(more.more(), 10);
   EXPECT_FALSE(more.has_target());

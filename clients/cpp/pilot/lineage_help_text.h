@@ -34,7 +34,7 @@ inline constexpr char kRewindFooter[] = R"(Examples:
 inline constexpr char kForkText[] =
     R"(Start a new run from any batch of another
 The new run begins as the other was after that batch, with what is said here changed. The other run is not touched and
-may train on; it may also have ended.)";
+may train on; it may also have ended. Eta follows the schedule if it does so there and --eta does not set it.)";
 
 inline constexpr char kForkFooter[] = R"(Examples:
   Try a lower learning rate from batch 4,000 on, beside the run itself:

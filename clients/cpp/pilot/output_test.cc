@@ -111,6 +111,13 @@ TEST(Sentences, SayWhatAReceiptMeans) {
   v1::Change change;
   change.mutable_knob()->set_name("eta");
   EXPECT_EQ(ReceiptLine(change, receipt), "eta is 0.01 from batch 1234 on (receipt 57)");
+  change.mutable_knob()->set_follow_schedule(true);
+  EXPECT_EQ(ReceiptLine(change, receipt), "eta follows its schedule, and is 0.01, from batch 1234 on (receipt 57)");
+  v1::ControlReport control;
+  *control.mutable_change() = change;
+  control.set_previous_value(0.1);
+  control.set_value(0.01);
+  EXPECT_EQ(ControlText(control), "eta 0.1 → 0.01 (schedule)");
   receipt.set_value(5000);
   change.mutable_target()->set_batch(5000);
   EXPECT_EQ(ReceiptLine(change, receipt), "target is 5000 from batch 1234 on (receipt 57)");

@@ -135,8 +135,7 @@ void AddProgress(const RunView& view, const PanelStyle& style, Page& page) {
     pieces.push_back({absl::StrCat("checkpoint at ", FormatCount(run.checkpoint_batch())), kDim});
   }
   page.Flow(pieces);
-  page.Flow({{absl::StrCat("loss ", FormatLoss(run.loss())), kBold},
-             {absl::StrCat("eta ", FormatNumber(run.eta())), kPlain}});
+  page.Flow({{absl::StrCat("loss ", FormatLoss(run.loss())), kBold}, {absl::StrCat("eta ", EtaText(run)), kPlain}});
 }
 
 void AddReports(const RunView& view, int count, Page& page) {

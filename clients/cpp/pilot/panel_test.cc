@@ -249,6 +249,28 @@ TEST_F(PanelTest, GoesBackWithARewind) {
   EXPECT_TRUE(absl::StrContains(Panel(), "eta 0.1")) << Panel();
 }
 
+TEST(RunView, KnowsTheEtaThatASchedulesRunReportsWithItsLosses) {
+  RunView view;
+  WatchItem item;
+  v1::Run& run = *item.message.mutable_snapshot();
+  run.set_eta(0.1);
+  run.set_eta_follows_schedule(true);
+  run.mutable_spec()->set_eta_schedule("50,0.01");
+  v1::Event& loss = *item.message.add_events();
+  loss.set_sequence(1);
+  loss.mutable_loss()->set_eta(0.05);
+  view.Apply(item, kNow);
+  EXPECT_EQ(view.run().eta(), 0.05);
+  EXPECT_TRUE(absl::StrContains(absl::StrJoin(RenderPanel(view, kNow, {}), "\n"), "eta 0.05 (schedule)"));
+  item.message.clear_snapshot();
+  loss.set_sequence(2);
+  v1::ControlReport& control = *loss.mutable_control();
+  control.mutable_change()->mutable_knob()->set_name("eta");
+  control.set_value(0.5);
+  view.Apply(item, kNow);
+  EXPECT_TRUE(absl::StrContains(absl::StrJoin(RenderPanel(view, kNow, {}), "\n"), "eta 0.5 (by hand)"));
+}
+
 TEST(Panel, SaysThatItIsConnecting) { EXPECT_EQ(absl::StrJoin(RenderPanel(RunView(), kNow, {}), "\n"), "connecting"); }
 
 TEST(RunView, TakesEventsBeforeTheSnapshotAsHistory) {

@@ -291,6 +291,23 @@ TEST(RunPage, TellsTheOptimizerOfARunThatIsKnownWhole) {
   EXPECT_EQ(ParsedJson::parse(RunJson(run))["optimizer"], "adamw");
 }
 
+TEST(RunPage, TellsWhetherEtaFollowsItsSchedule) {
+  v1::Run run;
+  run.set_eta(0.01);
+  run.mutable_spec();
+  EXPECT_TRUE(absl::StrContains(RunPage(run, absl::UnixEpoch()), "eta        0.01\n"))
+      << RunPage(run, absl::UnixEpoch());
+  run.mutable_spec()->set_eta_schedule("50,0.01");
+  run.set_eta_follows_schedule(true);
+  const std::string page = RunPage(run, absl::UnixEpoch());
+  EXPECT_TRUE(absl::StrContains(page, "eta        0.01 (schedule)\n")) << page;
+  EXPECT_TRUE(absl::StrContains(page, "schedule   50,0.01\n")) << page;
+  EXPECT_EQ(ParsedJson::parse(RunJson(run))["eta_schedule"], "50,0.01");
+  EXPECT_EQ(ParsedJson::parse(RunJson(run))["eta_follows_schedule"], true);
+  run.set_eta_follows_schedule(false);
+  EXPECT_TRUE(absl::StrContains(RunPage(run, absl::UnixEpoch()), "eta        0.01 (by hand)\n"));
+}
+
 TEST(Errors, PointIntoASchedule) {
   const auto text = [](const std::string& schedule, const std::string& position) {
     return ErrorText(MakeError(v1::ERROR_REASON_SCHEDULE_INVALID, "plugin.schedule", "No.",

@@ -220,6 +220,7 @@ TEST_F(Program, CompletesInBash) {
     return bash.output();
   };
   EXPECT_EQ(complete("pilot set", 1), "set-eta\nset\n");
+  EXPECT_EQ(complete("pilot set-eta digits sch", 3), "schedule\n");
   EXPECT_EQ(complete("pilot watch ''", 2), "digits\n");
   EXPECT_EQ(complete("pilot start --loss m", 3), "mse\n");
   EXPECT_EQ(complete("pilot start --tar", 2), "--targets\n--target-column\n");

@@ -50,6 +50,7 @@ v1::StartRunRequest BuildStartRequest(const StartArguments& arguments, const std
   FillData(arguments, dataset_id, *spec.mutable_data());
   spec.set_loss(arguments.loss);
   if (arguments.eta.has_value()) spec.set_eta(*arguments.eta);
+  spec.set_eta_schedule(arguments.eta_schedule);
   if (arguments.optimizer.has_value()) *spec.mutable_optimizer() = *arguments.optimizer;
   if (arguments.batch_size.has_value()) spec.set_batch_size(*arguments.batch_size);
   spec.set_full_batch(arguments.full_batch);

@@ -15,7 +15,8 @@ Json OfKnob(const v1::Knob& knob) {
           {"minimum", JsonNumber(knob.minimum())},
           {"maximum", JsonNumber(knob.maximum())},
           {"integer", knob.integer()},
-          {"description", knob.description()}};
+          {"description", knob.description()},
+          {"follows_schedule", knob.follows_schedule()}};
 }
 
 Json OfFacts(const v1::RunFacts& facts) {
@@ -44,6 +45,8 @@ Json RunAsJson(const v1::Run& run) {
                {"resume_target", run.resume_target()},
                {"loss", JsonLoss(run.loss())},
                {"eta", JsonNumber(run.eta())},
+               {"eta_follows_schedule", run.eta_follows_schedule()},
+               {"eta_schedule", run.has_spec() ? Json(run.spec().eta_schedule()) : Json()},
                {"optimizer", run.has_spec() ? Json(OptimizerWord(run.spec().optimizer().kind())) : Json()},
                {"knobs", std::move(knobs)},
                {"last_sequence", run.last_sequence()},

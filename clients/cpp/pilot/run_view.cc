@@ -47,6 +47,7 @@ void RunView::ApplyEvent(const v1::Event& event) {
     losses_.Add(event.batch(), event.loss().value());
     NoteProgress(ToTime(event.time()), event.batch());
     if (!is_history) run_.set_loss(event.loss().value());
+    if (!is_history && event.loss().has_eta()) SetKnob("eta", event.loss().eta());
   }
   if (event.has_control()) ApplyControl(event);
   if (event.has_plugin()) ApplyReport(event);
@@ -84,9 +85,15 @@ void RunView::ApplyControl(const v1::Event& event) {
     if (target > event.batch()) run_.set_resume_target(target);
   }
   if (!control.change().has_knob()) return;
-  if (control.change().knob().name() == "eta") run_.set_eta(control.value());
+  const v1::KnobChange& knob = control.change().knob();
+  SetKnob(knob.name(), control.value());
+  if (knob.name() == "eta") run_.set_eta_follows_schedule(knob.follow_schedule());
+}
+
+void RunView::SetKnob(const std::string& name, double value) {
+  if (name == "eta") run_.set_eta(value);
   for (v1::Knob& knob : *run_.mutable_knobs()) {
-    if (knob.name() == control.change().knob().name()) knob.set_value(control.value());
+    if (knob.name() == name) knob.set_value(value);
   }
 }
 
@@ -125,6 +132,7 @@ void RunView::ApplyRewind(const v1::Event& event) {
 void RunView::SetKnobs(const v1::Run& run) {
   wants_knobs_ = false;
   run_.set_eta(run.eta());
+  run_.set_eta_follows_schedule(run.eta_follows_schedule());
   *run_.mutable_knobs() = run.knobs();
 }
 

@@ -70,6 +70,7 @@ class RunView {
   void ApplySnapshot(const v1::Run& snapshot);
   void ApplyEvent(const v1::Event& event);
   void ApplyControl(const v1::Event& event);
+  void SetKnob(const std::string& name, double value);
   void ApplyReport(const v1::Event& event);
   void ApplyCheckpoint(const v1::Event& event);
   // The run goes on from an earlier batch.

@@ -63,6 +63,17 @@ absl::StatusOr<double> ParseEta(const std::string& text) {
   return value;
 }
 
+absl::StatusOr<v1::KnobChange> ParseEtaChange(const std::string& text) {
+  v1::KnobChange change;
+  change.set_name("eta");
+  change.set_follow_schedule(text == "schedule");
+  if (change.follow_schedule()) return change;
+  const absl::StatusOr<double> eta = ParseEta(text);
+  if (!eta.ok()) return Expected("a finite number above 0, or schedule", text);
+  change.set_value(*eta);
+  return change;
+}
+
 absl::StatusOr<int64_t> ParseBatch(const std::string& text) {
   int64_t value = 0;
   if (!IsDigits(text) || !absl::SimpleAtoi(text, &value) || value > kMaxTarget) {

@@ -38,6 +38,8 @@ struct Validation {
 absl::StatusOr<double> ParseNumber(const std::string& text);
 // Finite and above 0.
 absl::StatusOr<double> ParseEta(const std::string& text);
+// The same, or "schedule".
+absl::StatusOr<v1::KnobChange> ParseEtaChange(const std::string& text);
 // A whole number from 0 to 2^53.
 absl::StatusOr<int64_t> ParseBatch(const std::string& text);
 // A whole number from 1 on.

@@ -155,6 +155,13 @@ absl::StatusOr<v1::Receipt> Client::SetEta(const std::string& run_id, double eta
   return ReceiptOf(AskForChange(options, &Stub::SetEta, request));
 }
 
+absl::StatusOr<v1::Receipt> Client::FollowEtaSchedule(const std::string& run_id, const ChangeOptions& options) const {
+  v1::SetEtaRequest request;
+  request.set_run_id(run_id);
+  request.set_follow_schedule(true);
+  return ReceiptOf(AskForChange(options, &Stub::SetEta, request));
+}
+
 absl::StatusOr<v1::Receipt> Client::SetKnob(const std::string& run_id, const std::string& name, double value,
                                             const ChangeOptions& options) const {
   v1::SetKnobRequest request;

@@ -75,6 +75,8 @@ class Client {
   absl::StatusOr<v1::PredictResponse> Predict(const std::string& run_id, const v1::Tensor& inputs) const;
 
   absl::StatusOr<v1::Receipt> SetEta(const std::string& run_id, double eta, const ChangeOptions& options) const;
+  // Eta is what the run's schedule says again.
+  absl::StatusOr<v1::Receipt> FollowEtaSchedule(const std::string& run_id, const ChangeOptions& options) const;
   absl::StatusOr<v1::Receipt> SetKnob(const std::string& run_id, const std::string& name, double value,
                                       const ChangeOptions& options) const;
   absl::StatusOr<v1::Receipt> BatchTo(const std::string& run_id, const v1::TargetChange& target,

@@ -11,6 +11,9 @@
 namespace pilothouse::client {
 namespace {
 
+// Whatever the schedule is.
+constexpr double kScheduledEta = 0.1;
+
 auto Find(const v1::Run& run, const std::string& name) {
   return std::find_if(run.plugins().begin(), run.plugins().end(),
                       [&name](const v1::PluginStatus& plugin) { return plugin.spec().name() == name; });
@@ -99,6 +102,7 @@ std::string AddBranch(const v1::RewindChange& change, v1::Run& run) {
 }
 
 double NewValue(const v1::Run& run, const v1::Change& change) {
+  if (change.knob().follow_schedule()) return kScheduledEta;
   if (change.has_knob()) return change.knob().value();
   if (IsPluginChange(change)) return static_cast<double>(run.plugins_size());
   if (change.has_rewind()) return static_cast<double>(change.rewind().batch());
@@ -141,7 +145,10 @@ void ApplyChange(const v1::Change& change, v1::Run& run, v1::ControlReport& repo
   if (IsPluginChange(change)) report.set_plugin(ApplyPluginChange(change, run));
   if (change.has_rewind()) report.set_branch(AddBranch(change.rewind(), run));
   report.set_value(NewValue(run, change));
-  if (change.has_knob() && change.knob().name() == "eta") run.set_eta(report.value());
+  if (change.has_knob() && change.knob().name() == "eta") {
+    run.set_eta(report.value());
+    run.set_eta_follows_schedule(change.knob().follow_schedule());
+  }
   if (change.has_target()) run.set_target(static_cast<int64_t>(report.value()));
 }
 

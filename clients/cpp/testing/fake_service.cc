@@ -110,6 +110,7 @@ class FakeService final : public v1::TrainingControl::Service {
     v1::Change change;
     change.mutable_knob()->set_name("eta");
     change.mutable_knob()->set_value(request->eta());
+    change.mutable_knob()->set_follow_schedule(request->follow_schedule());
     return Change(request->run_id(), change, request->options(), response->mutable_receipt());
   }
 
