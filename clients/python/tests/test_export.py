@@ -82,6 +82,7 @@ def test_json_lines_tell_all_and_are_json_whatever_the_numbers(run, tmp_path):
         "time": "1970-01-01T00:00:00Z",
         "value": 0.1,
         "at_target": False,
+        "eta": None,
     }
     assert (told[1]["status"], told[1]["idle_reason"]) == ("IDLE", "PAUSED")
     assert (told[2]["control"], told[2]["name"], told[2]["previous_value"]) == ("knob", "eta", 0.1)
@@ -229,6 +230,24 @@ def eta_points(folder: Path) -> list[tuple[int, float]]:
         if "knobs/eta" in read.Tags()["scalars"]
         else []
     )
+
+
+def test_tensorboard_has_the_eta_that_a_schedule_gave(service, run, tmp_path):
+    content = [loss(1), loss(2), knob(3, "eta", 0.25, 0.125, batch=20), loss(4), loss(5)]
+    for event, eta in zip(content, [0.5, 0.125, None, 0.25, 0.0625], strict=True):
+        if eta is not None:
+            event.loss.eta = eta
+    service.answers["ReadHistory"] = [page(*content)]
+    assert run.export(tmp_path, "tensorboard") == 5
+    assert eta_points(tmp_path) == [
+        (10, 0.5),
+        (20, 0.5),
+        (20, 0.125),
+        (20, 0.125),
+        (20, 0.25),
+        (50, 0.25),
+        (50, 0.0625),
+    ]
 
 
 def test_tensorboard_has_the_eta_of_a_run_that_never_changed_it(service, run, tmp_path):

@@ -12,16 +12,16 @@ EXPORTS = """
 Affine ArrayDtypeInvalid ArrayShapeInvalid BatchAlreadyPassed BatchNorm BatchOutOfRange Branch BranchAlreadyExists
 BranchNotFound Checkpoint CheckpointCondition CheckpointDamaged CheckpointEvent Checkpoints CheckpointsInvalid
 ColumnNotFound ControlEvent ControlKind DataChanged DataMalformed Dataset DatasetNotFound DatasetTooLarge
-DeadlineExceeded Dropout EtaInvalid Event EventKind Facts FileNameInvalid FileNotFound Gap Heartbeat Histogram History
-HistoryRangeInvalid House HouseClosed Identity IdleReason Internal IntervalInvalid JournalFailed Knob KnobOutOfRange
-KnobUnknown LabelOutOfRange Layer LayerNorm Lineage LocalServiceFailed LossEvent Losses Map MissingExtra
-NetDataMismatch NetInvalid NetLossMismatch NoParameters NoValidationData Optimizer PilothouseError Plugin
-PluginAlreadyExists PluginEvent PluginFailureEvent PluginFunction PluginInvalid PluginKind PluginKindUnknown
-PluginNotFound PluginPoint PluginPointUnknown PluginReceipt PluginSettingInfo PluginSettingInvalid PluginState Receipt
-RequestIdInvalid RequestIdReused RequestTooLarge Run RunAlreadyExists RunEnded RunIdInvalid RunNotFound RunStatus
-SaveFailed ScheduleInvalid SequenceOutOfRange ServiceBusy ServiceStopping Snapshot SpecInvalid State StateEvent
-StateTooLarge StatusEvent Stopped TargetInvalid Timeline TooManyControls TooManyPlugins TooManyRuns TooManyWatchers
-TrainerFailed TrainerUnavailable Unreachable Watch __version__ connect local
+DeadlineExceeded Dropout EtaInvalid EtaScheduleInvalid Event EventKind Facts FileNameInvalid FileNotFound Gap
+Heartbeat Histogram History HistoryRangeInvalid House HouseClosed Identity IdleReason Internal IntervalInvalid
+JournalFailed Knob KnobOutOfRange KnobUnknown LabelOutOfRange Layer LayerNorm Lineage LocalServiceFailed LossEvent
+Losses Map MissingExtra NetDataMismatch NetInvalid NetLossMismatch NoParameters NoValidationData Optimizer
+PilothouseError Plugin PluginAlreadyExists PluginEvent PluginFailureEvent PluginFunction PluginInvalid PluginKind
+PluginKindUnknown PluginNotFound PluginPoint PluginPointUnknown PluginReceipt PluginSettingInfo PluginSettingInvalid
+PluginState Receipt RequestIdInvalid RequestIdReused RequestTooLarge Run RunAlreadyExists RunEnded RunIdInvalid
+RunNotFound RunStatus SaveFailed ScheduleInvalid SequenceOutOfRange ServiceBusy ServiceStopping Snapshot SpecInvalid
+State StateEvent StateTooLarge StatusEvent Stopped TargetInvalid Timeline TooManyControls TooManyPlugins TooManyRuns
+TooManyWatchers TrainerFailed TrainerUnavailable Unreachable Watch __version__ connect local
 """
 
 # Which public calls reach each RPC.
@@ -30,7 +30,7 @@ CALLS = {
     "ListRuns": ["House.runs", "connect"],
     "GetState": ["Run.state", "House.run", "Run.wait"],
     "WatchTraining": ["Run.watch", "Run.wait", "Run.every"],
-    "SetEta": ["Run.set_eta"],
+    "SetEta": ["Run.set_eta", "Run.follow_eta_schedule"],
     "SetKnob": ["Run.set"],
     "BatchTo": ["Run.batch_to", "Run.train", "Run.pause", "Run.resume"],
     "Stop": ["Run.stop"],

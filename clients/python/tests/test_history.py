@@ -140,7 +140,7 @@ def everything() -> list[event_pb2.Event]:
 def test_a_frame_has_a_row_for_each_event(service, run):
     service.answers["ReadHistory"] = [page(*everything())]
     frame = run.history().frame()
-    columns = ["sequence", "batch", "time", "kind", "name", "value", "previous_value", "origin", "details"]
+    columns = ["sequence", "batch", "time", "kind", "name", "value", "previous_value", "eta", "origin", "details"]
     assert list(frame.columns) == columns
     assert frame["kind"].tolist() == ["status", "control", "loss", "state", "plugin", "checkpoint", "control"]
     assert frame["name"].tolist() == ["IDLE", "eta", "", "", "look", checkpoint_file(60), "rewind"]
@@ -154,13 +154,24 @@ def test_a_frame_has_a_row_for_each_event(service, run):
     assert isinstance(frame["time"].dtype, pd.DatetimeTZDtype)
 
 
+def test_a_frame_has_the_eta_at_losses_and_states(service, run):
+    with_eta = loss(1)
+    with_eta.loss.eta = 0.25
+    service.answers["ReadHistory"] = [page(with_eta, loss(2), state_report(3, 1.0, eta=0.5), output(4, "look", loss=1))]
+    frame = run.history().frame()
+    np.testing.assert_array_equal(frame["eta"], [0.25, math.nan, 0.5, math.nan])
+    assert frame["details"][0] == {"at_target": False}
+    service.answers["ReadHistory"] = [page(with_eta, loss(2))]
+    assert [event.eta for event in run.history()] == [0.25, None]
+
+
 def test_the_frame_of_nothing_has_the_same_columns_and_types(service, run):
     empty = run.history().frame()
     service.answers["ReadHistory"] = [page(*everything())]
     full = run.history().frame()
     assert len(empty) == 0
     assert list(empty.columns) == list(full.columns)
-    for column in ("sequence", "batch", "value", "previous_value"):
+    for column in ("sequence", "batch", "value", "previous_value", "eta"):
         assert empty[column].dtype == full[column].dtype
 
 

@@ -119,6 +119,8 @@ def to_state(run: run_pb2.Run, vector: types.FloatArray | None = None) -> types.
         checkpoint_time=to_datetime(run, "checkpoint_time"),
         restarts=run.restarts,
         optimizer=_optimizer(run.spec.optimizer.kind) if run.HasField("spec") else "",
+        eta_follows_schedule=run.eta_follows_schedule,
+        eta_schedule=run.spec.eta_schedule,
     )
 
 
@@ -157,7 +159,9 @@ def to_checkpoint(
 
 
 def _to_knob(knob: run_pb2.Knob) -> types.Knob:
-    return types.Knob(knob.name, knob.value, knob.minimum, knob.maximum, knob.integer, knob.description)
+    return types.Knob(
+        knob.name, knob.value, knob.minimum, knob.maximum, knob.integer, knob.description, knob.follows_schedule
+    )
 
 
 def _to_facts(facts: run_pb2.RunFacts) -> types.Facts:
@@ -203,7 +207,8 @@ def to_event(event: event_pb2.Event) -> events.JournaledEvent | None:
     head = (event.sequence, event.batch, event.time.ToDatetime(tzinfo=UTC))
     match event.WhichOneof("kind"):
         case "loss":
-            return events.LossEvent(*head, event.loss.value, event.loss.at_target)
+            eta = event.loss.eta if event.loss.HasField("eta") else None
+            return events.LossEvent(*head, event.loss.value, event.loss.at_target, eta)
         case "status":
             report = event.status
             return events.StatusEvent(

@@ -30,7 +30,7 @@ def event_json(event: event_pb2.Event) -> dict[str, Any]:
     }
     match kind:
         case "loss":
-            return {**head, "value": json_number(event.loss.value), "at_target": event.loss.at_target}
+            return {**head, **_loss_report(event.loss)}
         case "status":
             return {**head, **_status(event.status)}
         case "control":
@@ -43,6 +43,14 @@ def event_json(event: event_pb2.Event) -> dict[str, Any]:
             return {**head, **_checkpoint(event.checkpoint)}
         case _:
             return head
+
+
+def _loss_report(report: event_pb2.LossReport) -> dict[str, Any]:
+    return {
+        "value": json_number(report.value),
+        "at_target": report.at_target,
+        "eta": json_number(report.eta) if report.HasField("eta") else None,
+    }
 
 
 def _status(report: event_pb2.StatusReport) -> dict[str, Any]:

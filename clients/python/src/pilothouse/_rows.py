@@ -12,7 +12,7 @@ from pilothouse.v1 import event_pb2
 
 #: What event_json tells and columns of a table hold, and so need not be among the details.
 _IN_COLUMNS = {
-    "loss": ("value",),
+    "loss": ("value", "eta"),
     "status": ("status",),
     "control": ("name", "value", "previous_value", "origin"),
     "state": ("eta",),
@@ -32,6 +32,7 @@ class Row(NamedTuple):
     #: None: events of this kind have none.
     value: float | None
     previous_value: float | None
+    eta: float | None
     origin: str
     details: Mapping[str, Any]
 
@@ -52,9 +53,16 @@ def to_row(event: event_pb2.Event) -> Row:
         name,
         value,
         control.previous_value if control else None,
+        _eta(event),
         control.origin if control else "",
         details,
     )
+
+
+def _eta(event: event_pb2.Event) -> float | None:
+    if event.HasField("state"):
+        return event.state.eta
+    return event.loss.eta if event.loss.HasField("eta") else None
 
 
 def _name_and_value(kind: str, event: event_pb2.Event, told: Mapping[str, Any]) -> tuple[str, float | None]:
@@ -89,4 +97,5 @@ def to_frame(messages: Iterable[event_pb2.Event]) -> Any:
             column.append(cell)
     frame = pandas.DataFrame(columns, columns=list(Row._fields))
     frame["time"] = pandas.to_datetime(frame["time"], utc=True)
-    return frame.astype({"sequence": "int64", "batch": "int64", "value": "float64", "previous_value": "float64"})
+    numbers = ("value", "previous_value", "eta")
+    return frame.astype({"sequence": "int64", "batch": "int64", **dict.fromkeys(numbers, "float64")})

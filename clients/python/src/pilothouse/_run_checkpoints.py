@@ -103,6 +103,7 @@ class RunCheckpoints(RunHandle):
         branch: str | None = None,
         run_id: str | None = None,
         eta: float | None = None,
+        eta_schedule: str = "",
         knobs: Mapping[str, float] | None = None,
         seed: int | None = None,
         keep_order: bool | None = None,
@@ -124,7 +125,9 @@ class RunCheckpoints(RunHandle):
             at: the batch after which to branch off. Default: the one this run is at.
             branch: a branch of this run to take it from. Default: its present line.
             run_id: name of the new run. Default: the service makes one up.
-            eta: another learning rate.
+            eta: another learning rate. It stays so, unless eta_schedule is given, which begins with it.
+            eta_schedule: another schedule, as in start(), which is followed from the first new batch on. Default: this
+                run's, followed if it is followed there and `eta` is not given.
             knobs: other values of knobs by name, before the first new batch.
             seed: another order of the examples from here on.
             keep_order: take the examples in their order, or no longer.
@@ -138,7 +141,8 @@ class RunCheckpoints(RunHandle):
         Raises:
             BatchOutOfRange, BranchNotFound: this run has no such batch, or no such branch.
             RunAlreadyExists, RunIdInvalid: the new run's name.
-            KnobUnknown, KnobOutOfRange, EtaInvalid, TargetInvalid, PluginNotFound and what start() says of plugins.
+            KnobUnknown, KnobOutOfRange, EtaInvalid, EtaScheduleInvalid, TargetInvalid, PluginNotFound and what start()
+            says of plugins.
             CheckpointDamaged, DataChanged, TooManyRuns, TrainerFailed, Unreachable, DeadlineExceeded.
             TypeError: eta and a knob "eta", or what should be a number is none.
         """
@@ -148,6 +152,7 @@ class RunCheckpoints(RunHandle):
             branch=branch or "",
             new_run_id=run_id or "",
             knobs=_knob_changes(eta, knobs or {}),
+            eta_schedule=eta_schedule,
             seed=None if seed is None else seed_number(seed),
             detach_plugins=[detach] if isinstance(detach, str) else detach,
             attach_plugins=to_specs(plugins),

@@ -44,16 +44,41 @@ def write_tensorboard(history: History, folder: Path) -> int:
 def _write_all(writer: Any, history: History) -> int:
     """Writes the events, and before them what eta was at first, so that its curve begins where the others do."""
     first: tuple[int, float] | None = None
-    count, eta_is_told = 0, not history._has_controls()
+    count, eta = 0, None
+    wants_eta = history._has_controls()
     for message in history._messages():
         first = first or _moment(message)
-        if not eta_is_told and message.control.change.knob.name == _ETA:
-            writer.add_scalar(_KNOB_TAG + _ETA, message.control.previous_value, *first)
-            eta_is_told = True
+        if wants_eta and eta is None and (eta := _eta_before(message)) is not None:
+            writer.add_scalar(_KNOB_TAG + _ETA, eta, *first)
+        if wants_eta and eta is not None:
+            eta = _write_eta(writer, message, eta)
         count += _write(writer, message)
-    if first is not None and not eta_is_told and (eta := history._first_eta()) is not None:
+    if first is not None and wants_eta and eta is None and (eta := history._first_eta()) is not None:
         writer.add_scalar(_KNOB_TAG + _ETA, eta, *first)
     return count
+
+
+def _eta_before(event: event_pb2.Event) -> float | None:
+    """What eta was before the event, as far as it says so."""
+    if event.control.change.knob.name == _ETA:
+        return float(event.control.previous_value)
+    return event.loss.eta if event.loss.HasField("eta") else None
+
+
+def _write_eta(writer: Any, event: event_pb2.Event, eta: float) -> float:
+    """Writes what a schedule has made of eta by now, and returns eta as it is after the event."""
+    if event.control.change.knob.name == _ETA:
+        return float(event.control.value)
+    if event.loss.HasField("eta") and event.loss.eta != eta:
+        _write_step(writer, _ETA, eta, event.loss.eta, _moment(event))
+        return event.loss.eta
+    return eta
+
+
+def _write_step(writer: Any, knob: str, before: float, after: float, moment: tuple[int, float]) -> None:
+    """Both, since a curve begins where its first point is."""
+    writer.add_scalar(_KNOB_TAG + knob, before, *moment)
+    writer.add_scalar(_KNOB_TAG + knob, after, *moment)
 
 
 def _moment(event: event_pb2.Event) -> tuple[int, float]:
@@ -83,10 +108,7 @@ def _write(writer: Any, event: event_pb2.Event) -> bool:
 def _write_control(writer: Any, event: event_pb2.Event, moment: tuple[int, float]) -> None:
     report = event.control
     if report.change.HasField("knob"):
-        # Both, since a curve begins where its first point is.
-        tag = _KNOB_TAG + report.change.knob.name
-        writer.add_scalar(tag, report.previous_value, *moment)
-        writer.add_scalar(tag, report.value, *moment)
+        _write_step(writer, report.change.knob.name, report.previous_value, report.value, moment)
     told = event_json(event)
     what = " ".join(filter(None, (told["control"], told["name"])))
     who = f" by {report.origin}" if report.origin else ""

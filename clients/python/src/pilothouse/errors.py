@@ -11,31 +11,8 @@ Branch on the class (or on `reason`), never on the text:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
-
-class PilothouseError(Exception):
-    """Base of everything this package raises on purpose.
-
-    Attributes:
-        reason: the service's reason, as in ErrorReason without its prefix ("RUN_NOT_FOUND"). Empty for errors that are
-            not an answer of the service.
-        field: the request's field that is to blame ("spec.network.shorthand"). Empty: no single field.
-        metadata: every value the sentence mentions, as text.
-
-    Where the error came over the wire, the gRPC error is its __context__, or that one's; no traceback shows it.
-    """
-
-    REASON: ClassVar[str] = ""
-
-    def __init__(
-        self, message: str, *, field: str = "", metadata: Mapping[str, str] | None = None, reason: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.reason = self.REASON if reason is None else reason
-        self.field = field
-        self.metadata: dict[str, str] = dict(metadata or {})
+from pilothouse._error import PilothouseError as PilothouseError
 
 
 class Unreachable(PilothouseError):
@@ -86,6 +63,12 @@ class EtaInvalid(PilothouseError):
     """Eta must be finite and above 0. Metadata: value."""
 
     REASON = "ETA_INVALID"
+
+
+class EtaScheduleInvalid(PilothouseError, ValueError):
+    """An entry or a setting of an eta schedule cannot be read, or another knob than eta is to follow one."""
+
+    REASON = "ETA_SCHEDULE_INVALID"
 
 
 class KnobUnknown(PilothouseError):

@@ -89,6 +89,8 @@ class LossEvent:
     value: float
     #: The batch is the run's target.
     at_target: bool
+    #: What eta was then, for the next batch. None in journals of older trainers.
+    eta: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

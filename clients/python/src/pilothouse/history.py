@@ -93,6 +93,7 @@ class History:
         - value: the loss; of a control: the value now; of a state: eta; of a plugin: the first it reported; of a
           checkpoint: its batch.
         - previous_value: of a control.
+        - eta: of a loss and a state: what it was then, for the next batch. NaN in journals of older trainers.
         - origin: who asked for a control.
         - details: all else, a dict: what a plugin reported ("values", "message"), a control's "note", ….
 

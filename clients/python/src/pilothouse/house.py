@@ -116,6 +116,7 @@ class House:
         data: Data,
         loss: str,
         eta: float | None = None,
+        eta_schedule: str = "",
         optimizer: Optimizer | str | None = None,
         batch_size: int | str | None = None,
         target_columns: Iterable[str | int] | None = None,
@@ -149,6 +150,14 @@ class House:
                 squares, summed over outputs, averaged over examples) or "huber" (mean over all elements of half the
                 square of an error up to 1, and of the error less 1/2 beyond).
             eta: learning rate, finite and above 0. Default: as is usual for the optimizer, 0.1 for gradient descent.
+            eta_schedule: how eta changes with t, the epochs completed, from `eta` on:
+                "50,0.01;70,0.005": 0.01 from epoch 50 on, 0.005 from 70 on;
+                "exponential factor=0.95 [every=1]": eta·factor^(t/every);
+                "cosine over=100 [warmup=0] [final=eta/1000]": rises until `warmup`, falls to `final` at `over`;
+                "one-cycle over=100 [rise=0.3] [start=25] [end=10000]": rises from eta/start to eta until rise·over,
+                falls to eta/start/end at `over`.
+                What is in brackets may be left out; "unit=batches" behind any of them counts batches. Whoever sets eta
+                overrides it, until follow_eta_schedule(). Default: constant.
             optimizer: how parameters are updated: Optimizer("adam", beta1=0.95), or the same as text,
                 "adam beta1=0.95". Its settings are knobs. Default: "gradient_descent".
             batch_size: examples per batch, or "full" for all of them in their order. Default: 32, or all where there
@@ -176,8 +185,8 @@ class House:
             timeout: seconds for the start, and for an upload before it. Default: the House's.
 
         Raises:
-            NetInvalid, NetDataMismatch, NetLossMismatch, SpecInvalid, EtaInvalid, KnobOutOfRange, TargetInvalid: the
-                description.
+            NetInvalid, NetDataMismatch, NetLossMismatch, SpecInvalid, EtaInvalid, EtaScheduleInvalid, KnobOutOfRange,
+                TargetInvalid: the description.
             ArrayShapeInvalid, ArrayDtypeInvalid, DataMalformed, LabelOutOfRange, ColumnNotFound, DatasetTooLarge,
             DatasetNotFound, FileNotFound, FileNameInvalid: the data.
             PluginKindUnknown, PluginSettingInvalid, ScheduleInvalid, PluginInvalid, PluginAlreadyExists,
@@ -194,6 +203,7 @@ class House:
             network=network,
             loss=enum_number(run_pb2.LossFunction, loss, field="spec.loss"),
             eta=None if eta is None else real(eta, "eta"),
+            eta_schedule=eta_schedule,
             keep_order=keep_order,
             precision=enum_number(run_pb2.Precision, precision, field="spec.precision"),
             seed=seed_number(seed),

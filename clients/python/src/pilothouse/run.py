@@ -31,8 +31,8 @@ class Run(RunPlugins, RunCheckpoints, RunHistory):
 
     Thread-safe; cheap; nothing to close. Dropping it does nothing to the run.
 
-    Every control (set_eta, set, batch_to, train, pause, resume, stop, attach, detach, reschedule, checkpoint, rewind)
-    takes these:
+    Every control (set_eta, follow_eta_schedule, set, batch_to, train, pause, resume, stop, attach, detach, reschedule,
+    checkpoint, rewind) takes these:
 
     - at_batch: the batch at which to take effect: exactly there, or BatchAlreadyPassed. The answer comes only when the
       run has got there, so give a timeout that is long enough. Default: at once.
@@ -49,6 +49,22 @@ class Run(RunPlugins, RunCheckpoints, RunHistory):
 
     # Steering
 
+    def follow_eta_schedule(
+        self,
+        *,
+        at_batch: int | None = None,
+        note: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Lets eta be what the run's schedule says again, after somebody has set it. The receipt's value is eta now.
+
+        Where the run has no schedule, that is the eta it began with.
+        """
+        options = self._options(at_batch, note, request_id)
+        request = pb.SetEtaRequest(run_id=self._run_id, follow_schedule=True, options=options)
+        return to_receipt(self._control("SetEta", request, timeout).receipt)
+
     def set_eta(
         self,
         eta: float,
@@ -58,7 +74,7 @@ class Run(RunPlugins, RunCheckpoints, RunHistory):
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Receipt:
-        """Changes the learning rate: finite, above 0.
+        """Changes the learning rate: finite, above 0. It stays so, whatever the run's schedule says.
 
         Raises:
             EtaInvalid: it is not.

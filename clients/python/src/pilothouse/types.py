@@ -78,6 +78,8 @@ class Knob:
     integer: bool
     #: What it does, and its unit.
     description: str
+    #: Of eta: it is what the run's schedule says, and was not set since.
+    follows_schedule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,10 @@ class State:
     restarts: int = 0
     #: "adam", "gradient_descent"; its settings are among the knobs. Empty in a list of runs, which leaves it out.
     optimizer: str = ""
+    #: Eta is what the schedule says, and was not set since.
+    eta_follows_schedule: bool = True
+    #: The schedule of eta. Empty: constant, or a list of runs, which leaves it out.
+    eta_schedule: str = ""
 
     def __repr__(self) -> str:
         why = "" if self.idle_reason is IdleReason.UNSPECIFIED else f" ({self.idle_reason})"
