@@ -156,8 +156,9 @@ TEST_P(ReplayLoopTest, AForkWithAScheduleOfItsOwnIsIdentical) {
   LivingRun parent(BusySpec(GetParam()), table_);
   Steer(parent);
   parent.Live();
-  v1::RunSpec spec = BusySpec(GetParam());
-  spec.set_eta_schedule("10,0.2;14,0.4");
+  Way other = GetParam();
+  other.eta_schedule = "10,0.2;14,0.4";
+  v1::RunSpec spec = BusySpec(other);
   spec.set_eta(0.01);
   spec.mutable_parent()->set_run_id("parent");
   spec.mutable_parent()->set_batch(40);
