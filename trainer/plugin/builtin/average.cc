@@ -145,7 +145,9 @@ absl::StatusOr<Options> ReadOptions(const PluginSettings& settings) {
 
 PluginKind AverageKind() {
   return {.name = "average",
-          .description = "Keeps a running average of the parameters and saves it at the end of the run.",
+          .description =
+              "Keeps a running average of the parameters and saves it at the end of the run, with what the "
+              "batch norms' statistics are then.",
           .settings = {{.name = "decay",
                         .description = "how much of the average each call keeps, above 0 and below 1",
                         .usual = "0.999"},
