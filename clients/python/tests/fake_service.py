@@ -17,7 +17,7 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from pilothouse.v1 import control_pb2, dataset_pb2, event_pb2, plugin_pb2, run_pb2, tensor_pb2
+from pilothouse.v1 import checkpoint_pb2, control_pb2, dataset_pb2, event_pb2, plugin_pb2, run_pb2, tensor_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 from pilothouse.v1 import training_control_pb2_grpc as pb_grpc
 
@@ -256,7 +256,7 @@ class FakeService(pb_grpc.TrainingControlServicer):
         return self._answer("ListPluginKinds", request, context, pb.ListPluginKindsResponse())
 
     def SaveCheckpoint(self, request, context):
-        made = run_pb2.Checkpoint(batch=70, file=checkpoint_file(70), sha256="ab", bytes=900, pinned=request.pin)
+        made = checkpoint_pb2.Checkpoint(batch=70, file=checkpoint_file(70), sha256="ab", bytes=900, pinned=request.pin)
         usual = pb.SaveCheckpointResponse(receipt=self._receipt(request, 70), checkpoint=made)
         return self._answer("SaveCheckpoint", request, context, usual)
 
@@ -269,7 +269,7 @@ class FakeService(pb_grpc.TrainingControlServicer):
         return self._answer("Rewind", request, context, pb.RewindResponse(receipt=receipt))
 
     def Fork(self, request, context):
-        parent = run_pb2.Lineage(run_id=request.run_id, batch=request.batch, branch=request.branch)
+        parent = checkpoint_pb2.Lineage(run_id=request.run_id, batch=request.batch, branch=request.branch)
         run = run_message(run_id=request.new_run_id or "fork", parent=parent, directory="/data/runs/fork")
         return self._answer("Fork", request, context, pb.ForkResponse(run=run))
 

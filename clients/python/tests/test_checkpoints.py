@@ -10,7 +10,7 @@ import pytest
 from fake_service import Refusal, checkpoint_file, run_message, unavailable
 
 import pilothouse
-from pilothouse.v1 import run_pb2
+from pilothouse.v1 import checkpoint_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 
 DIRECTORY = "/data/runs/digits"
@@ -41,8 +41,8 @@ def test_where_a_run_lives_is_asked_once(service, house, run):
 
 def test_checkpoints_are_listed_as_the_service_orders_them(service, run):
     in_its_directory(service)
-    best = run_pb2.Checkpoint(batch=50, file=checkpoint_file(50), validation_loss=0.25, sequence=9)
-    old = run_pb2.Checkpoint(batch=60, file=checkpoint_file(60), branch="rewind-1")
+    best = checkpoint_pb2.Checkpoint(batch=50, file=checkpoint_file(50), validation_loss=0.25, sequence=9)
+    old = checkpoint_pb2.Checkpoint(batch=60, file=checkpoint_file(60), branch="rewind-1")
     service.answers["ListCheckpoints"] = [pb.ListCheckpointsResponse(checkpoints=[best, old])]
     first, second = run.checkpoints()
     assert (first.batch, first.validation_loss, first.branch, first.sequence) == (50, 0.25, "", 9)
@@ -54,7 +54,7 @@ def test_a_list_tells_which_checkpoints_are_of_no_use(service, run):
     conditions = ["PRESENT", "DAMAGED", "GONE", "UNSPECIFIED"]
     service.answers["ListCheckpoints"] = [
         pb.ListCheckpointsResponse(
-            checkpoints=[run_pb2.Checkpoint(condition=f"CHECKPOINT_CONDITION_{name}") for name in conditions]
+            checkpoints=[checkpoint_pb2.Checkpoint(condition=f"CHECKPOINT_CONDITION_{name}") for name in conditions]
         )
     ]
     assert [checkpoint.condition for checkpoint in run.checkpoints()] == conditions
@@ -153,10 +153,10 @@ def test_an_eta_that_is_given_twice_is_a_type_error(service, run):
 
 
 def test_the_state_tells_where_a_run_comes_from_and_what_it_was_taken_back_from(service, run):
-    branch = run_pb2.Branch(name="rewind-1", from_batch=40, through_batch=90)
+    branch = checkpoint_pb2.Branch(name="rewind-1", from_batch=40, through_batch=90)
     message = run_message(
         "LOST",
-        parent=run_pb2.Lineage(run_id="old", batch=30, branch="b"),
+        parent=checkpoint_pb2.Lineage(run_id="old", batch=30, branch="b"),
         branches=[branch],
         checkpoint_batch=0,
         restarts=2,

@@ -14,7 +14,7 @@ from pilothouse import checkpoints, events, types
 from pilothouse._names import enum_member, enum_word
 from pilothouse._plugins import to_histogram, to_plugin_state
 from pilothouse.errors import ArrayDtypeInvalid, ArrayShapeInvalid, IntervalInvalid, PilothouseError
-from pilothouse.v1 import control_pb2, event_pb2, optimizer_pb2, plugin_pb2, run_pb2, tensor_pb2
+from pilothouse.v1 import checkpoint_pb2, control_pb2, event_pb2, optimizer_pb2, plugin_pb2, run_pb2, tensor_pb2
 
 _ELEMENT_DTYPES: dict[tensor_pb2.ElementType, np.dtype[Any]] = {
     tensor_pb2.ELEMENT_TYPE_FLOAT32: np.dtype("<f4"),
@@ -129,16 +129,16 @@ def _optimizer(kind: int) -> str:
     return enum_word(optimizer_pb2.OptimizerKind, kind or optimizer_pb2.OPTIMIZER_KIND_GRADIENT_DESCENT).lower()
 
 
-def _to_lineage(lineage: run_pb2.Lineage) -> checkpoints.Lineage:
+def _to_lineage(lineage: checkpoint_pb2.Lineage) -> checkpoints.Lineage:
     return checkpoints.Lineage(lineage.run_id, lineage.batch, lineage.branch)
 
 
-def _to_branch(branch: run_pb2.Branch) -> checkpoints.Branch:
+def _to_branch(branch: checkpoint_pb2.Branch) -> checkpoints.Branch:
     return checkpoints.Branch(branch.name, branch.from_batch, branch.through_batch, to_datetime(branch, "time"))
 
 
 def to_checkpoint(
-    checkpoint: run_pb2.Checkpoint, directory: Path, receipt: types.Receipt | None = None
+    checkpoint: checkpoint_pb2.Checkpoint, directory: Path, receipt: types.Receipt | None = None
 ) -> checkpoints.Checkpoint:
     """A checkpoint of the run that lives in `directory`."""
     return checkpoints.Checkpoint(
@@ -153,7 +153,9 @@ def to_checkpoint(
         time=to_datetime(checkpoint, "time"),
         sequence=checkpoint.sequence,
         directory=directory,
-        condition=enum_member(checkpoints.CheckpointCondition, run_pb2.CheckpointCondition, checkpoint.condition),
+        condition=enum_member(
+            checkpoints.CheckpointCondition, checkpoint_pb2.CheckpointCondition, checkpoint.condition
+        ),
         receipt=receipt,
     )
 

@@ -11,7 +11,7 @@ from pilothouse._convert import to_duration
 from pilothouse._numbers import real, whole
 from pilothouse.checkpoints import Checkpoints
 from pilothouse.errors import CheckpointsInvalid, SpecInvalid
-from pilothouse.v1 import run_pb2
+from pilothouse.v1 import checkpoint_pb2, run_pb2
 
 #: Seconds: 7 days, as the service has it.
 _LARGEST_CHECKPOINT_INTERVAL = 7 * 24 * 3600
@@ -64,7 +64,7 @@ def report_spec(loss_interval: float | None, loss_every: int | None, state_every
     return report
 
 
-def checkpoint_spec(checkpoints: Checkpoints) -> run_pb2.CheckpointSpec:
+def checkpoint_spec(checkpoints: Checkpoints) -> checkpoint_pb2.CheckpointSpec:
     """When checkpoints are made, and which are kept.
 
     Raises:
@@ -80,7 +80,7 @@ def checkpoint_spec(checkpoints: Checkpoints) -> run_pb2.CheckpointSpec:
             field="spec.checkpoints.keep_last",
             metadata={"value": str(keep_last)},
         )
-    spec = run_pb2.CheckpointSpec(
+    spec = checkpoint_pb2.CheckpointSpec(
         interval=to_duration(
             real(checkpoints.interval, "interval"),
             field="spec.checkpoints.interval",
