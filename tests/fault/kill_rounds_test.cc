@@ -60,6 +60,8 @@ v1::StartRunRequest Request(const std::string& dataset) {
   spec.set_loss(v1::LOSS_FUNCTION_CROSS_ENTROPY);
   // What it keeps of former updates must come back as well.
   spec.mutable_optimizer()->set_kind(v1::OPTIMIZER_KIND_ADAM);
+  // And what eta is, and whether it is that of its schedule.
+  spec.set_eta_schedule("exponential factor=0.999");
   spec.set_batch_size(16);
   spec.mutable_checkpoints()->set_every(1500);
   v1::PluginSpec& validate = *spec.add_plugins();
@@ -85,6 +87,16 @@ class Steering {
     Ask(request, request_id, [](auto& stub, auto* context, const auto& asked, v1::Receipt& receipt) {
       v1::SetKnobResponse response;
       const bool ok = stub.SetKnob(context, asked, &response).ok();
+      receipt = response.receipt();
+      return ok;
+    });
+  }
+  void FollowSchedule(const std::string& request_id) {
+    v1::SetEtaRequest request;
+    request.set_follow_schedule(true);
+    Ask(request, request_id, [](auto& stub, auto* context, const auto& asked, v1::Receipt& receipt) {
+      v1::SetEtaResponse response;
+      const bool ok = stub.SetEta(context, asked, &response).ok();
       receipt = response.receipt();
       return ok;
     });
@@ -168,13 +180,17 @@ TEST(KillRounds, EveryAcknowledgedControlIsThereOnceAndTheRunIsTheOneThatWasNeve
     const bool eta = round % 2 == 0;
     const std::string knob = eta ? "eta" : "beta1";
     const double value = static_cast<double>(1 + random() % 90) / (eta ? 10000 : 100);
+    const auto steer = [&] {
+      if (round % 4 == 2) return steering.FollowSchedule(request_id);
+      steering.SetKnob(request_id, knob, value);
+    };
     // The kill falls anywhere between asking and answering, or before, or after.
     if (who == 0) {
-      std::thread asking([&] { steering.SetKnob(request_id, knob, value); });
+      std::thread asking(steer);
       KillTrainer(run_id);
       asking.join();
     } else {
-      ASSERT_NO_FATAL_FAILURE(steering.SetKnob(request_id, knob, value));
+      ASSERT_NO_FATAL_FAILURE(steer());
       if (who == 2) KillTrainer(run_id);
       service.Kill();
       ASSERT_NO_FATAL_FAILURE(service.Start());
