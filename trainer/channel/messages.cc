@@ -148,6 +148,7 @@ struct EventWriter {
   void operator()(const LossReport& loss) const {
     event.mutable_loss()->set_value(loss.value);
     event.mutable_loss()->set_at_target(loss.at_target);
+    event.mutable_loss()->set_eta(loss.eta);
   }
   void operator()(const StatusReport& status) const {
     v1::StatusReport& message = *event.mutable_status();

@@ -71,7 +71,7 @@ TEST(Messages, CarryReportsWithNumberBatchTimeKnobsAndResumeTarget) {
   Report report;
   report.batch = 50;
   report.time = WallTime(std::chrono::milliseconds(1500));
-  report.kind = LossReport{.value = 0.25, .at_target = true};
+  report.kind = LossReport{.value = 0.25, .at_target = true, .eta = 0.05};
   report.knobs = Knobs();
   report.resume_target = 100;
   const v1::Report message = ToMessage(NumberedReport{17, std::make_shared<const Report>(report)});
@@ -82,6 +82,7 @@ TEST(Messages, CarryReportsWithNumberBatchTimeKnobsAndResumeTarget) {
   EXPECT_EQ(message.event().time().nanos(), 500'000'000);
   EXPECT_EQ(message.event().loss().value(), 0.25);
   EXPECT_TRUE(message.event().loss().at_target());
+  EXPECT_EQ(message.event().loss().eta(), 0.05);
   EXPECT_EQ(message.resume_target(), 100);
   ASSERT_EQ(static_cast<size_t>(message.knobs_size()), Knobs().Facts().size());
   EXPECT_EQ(message.knobs(0).name(), "eta");

@@ -145,7 +145,8 @@ TEST_F(EtaTest, ReportsSayWhetherEtaFollows) {
   for (const Report& report : sink.reports) {
     if (report.knobs.has_value()) follows.push_back(report.knobs->Facts().front().follows_schedule);
   }
-  EXPECT_THAT(follows, ElementsAre(true, false, true));
+  // The first status, both controls, the last status.
+  EXPECT_THAT(follows, ElementsAre(true, false, true, true));
 }
 
 // As checkpoints were before runs had schedules.

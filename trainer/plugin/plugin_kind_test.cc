@@ -86,7 +86,7 @@ TEST(CheckViewName, BlamesTheSettingAndListsTheNames) {
   const v1::Error error = ToError(CheckViewName("lost", "value", Surroundings(10)));
   EXPECT_EQ(error.reason(), v1::ERROR_REASON_PLUGIN_SETTING_INVALID);
   EXPECT_EQ(error.field(), "settings.value");
-  EXPECT_TRUE(absl::StrContains(error.metadata().at("known"), "validation_accuracy, eta, momentum")) << error.message();
+  EXPECT_TRUE(absl::StrContains(error.metadata().at("known"), "validation_mae, eta, momentum")) << error.message();
 }
 
 TEST(CheckViewName, NeedsExamplesHeldOutForWhatAValidationFinds) {

@@ -19,6 +19,11 @@ TEST(RunView, HasAValueForEachName) {
   run.next_validation_loss = 0.25;
   run.next_validation_accuracy = 0.75;
   ASSERT_TRUE(run.Validate().ok());
+  Validation& validation = *run.last_validation;
+  validation.balanced_accuracy = 0.625;
+  validation.roc_auc = 0.875;
+  validation.r2 = -3;
+  validation.mae = 1.5;
   for (const std::string& name : ViewNames()) {
     ASSERT_TRUE(run.Value(name).ok()) << name;
     EXPECT_TRUE(run.Value(name)->has_value()) << name;
@@ -32,6 +37,10 @@ TEST(RunView, HasAValueForEachName) {
   EXPECT_EQ(**run.Value("training_time"), 6);
   EXPECT_EQ(**run.Value("validation_loss"), 0.25);
   EXPECT_EQ(**run.Value("validation_accuracy"), 0.75);
+  EXPECT_EQ(**run.Value("validation_balanced_accuracy"), 0.625);
+  EXPECT_EQ(**run.Value("validation_roc_auc"), 0.875);
+  EXPECT_EQ(**run.Value("validation_r2"), -3);
+  EXPECT_EQ(**run.Value("validation_mae"), 1.5);
   EXPECT_EQ(**run.Value("eta"), 0.1);
 }
 

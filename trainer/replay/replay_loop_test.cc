@@ -59,7 +59,8 @@ class ReplayLoopTest : public testing::TestWithParam<Way> {
   ReplayLoopTest() { std::ofstream(table_) << CircleTable(); }
   ~ReplayLoopTest() override { std::filesystem::remove(table_); }
 
-  // To 60, back to 37, with another eta and other settings of the optimizer to 100, and the end.
+  // To 60, back to 37, with another eta and other settings of the optimizer to 70, by its schedule, if it has one, to
+  // 100, and the end.
   static void Steer(LivingRun& run) {
     run.welcome().set_target(60);
     run.on_event = [&run](const v1::Event& event) {
@@ -69,8 +70,11 @@ class ReplayLoopTest : public testing::TestWithParam<Way> {
         run.Ask("eta", KnobChange{"eta", 0.03});
         run.Ask("decay", KnobChange{"weight_decay", 0.01});
         if (GetParam().optimizer == v1::OPTIMIZER_KIND_ADAM) run.Ask("beta1", KnobChange{"beta1", 0.7});
-        if (!GetParam().eta_schedule.empty()) run.Ask("follow", KnobChange{"eta", 0, /*follow_schedule=*/true}, 70);
-        run.Ask("on", TargetChange{TargetChange::Kind::kBatch, 100});
+        run.Ask("on", TargetChange{TargetChange::Kind::kBatch, 70});
+      }
+      if (event.batch() == 70) {
+        if (!GetParam().eta_schedule.empty()) run.Ask("follow", KnobChange{"eta", 0, /*follow_schedule=*/true});
+        run.Ask("further", TargetChange{TargetChange::Kind::kBatch, 100});
       }
       if (event.batch() == 100) run.Ask("stop", StopChange{});
     };
