@@ -173,6 +173,8 @@ TEST_P(ReplayLoopTest, AForkWithAScheduleOfItsOwnIsIdentical) {
   v1::KnobChange& eta = *point.add_knobs();
   eta.set_name("eta");
   eta.set_follow_schedule(true);
+  // A plugin that sets eta is as good as a person.
+  if (GetParam().eta_schedule.empty()) point.add_detach_plugins("eta-schedule");
   fork.welcome().set_target(80);
   fork.on_event = [&fork](const v1::Event& event) {
     if (event.has_status() && event.status().status() == v1::RUN_STATUS_IDLE) fork.Ask("stop", StopChange{});

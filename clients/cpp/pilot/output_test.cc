@@ -55,7 +55,7 @@ TEST(JsonLines, HaveTheDocumentedFields) {
   EXPECT_EQ(lines[0]["run"]["run_id"], "digits");
   EXPECT_EQ(lines[1], Json::parse(R"({"type": "gap", "first": 3, "last": 9})"));
   EXPECT_EQ(lines[2], Json::parse(R"({"type": "loss", "sequence": 10, "batch": 7, "time": "2026-01-01T00:00:00Z",
-                                      "value": "NaN", "at_target": true})"));
+                                      "value": "NaN", "at_target": true, "eta": null})"));
   EXPECT_EQ(lines[3]["control"], "knob");
   EXPECT_EQ(lines[3]["name"], "eta");
   EXPECT_EQ(lines[3]["at_batch"], 7);

@@ -47,7 +47,8 @@ TEST_F(Program, PrintsTheReceiptOfAChange) {
 
 TEST_F(Program, SaysThatAChangeThatIsWaitedForIsNotTakenBack) {
   house_.AddRun("digits");
-  EXPECT_TRUE(absl::StrContains(Run("set-eta digits 0.01 --at-batch 7").errors, "waiting for batch 7; Ctrl-C ends"));
+  EXPECT_TRUE(absl::StrContains(Run("set-eta digits 0.01 --at-batch 7").errors,
+                                "waiting for batch 7; once the run has taken the change, Ctrl-C ends"));
   EXPECT_EQ(Run("set-eta digits 0.01 --at-batch 7 --json").errors, "");
   EXPECT_EQ(Run("set-eta digits 0.01").errors, "");
 }
