@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "trainer/checkpoint/json_text.h"
 
@@ -50,7 +51,7 @@ absl::Status LearnerView::Restore(const SavedState& state) {
     const auto validations = json.at("validations").get<int64_t>();
     const bool is_current = json.at("is_current").get<bool>() && validation.has_value();
     parameters_.reset();
-    validation_ = validation;
+    validation_ = std::move(validation);
     validations_ = validations;
     validation_is_current_ = is_current;
   });

@@ -34,7 +34,7 @@ void MeasureFeatures(ConstMatrixView<T> x, FeatureStatistics& statistics) {
 }
 
 template <typename T>
-void TakeRunning(ConstRowView<T> means, ConstRowView<T> variances, FeatureStatistics& statistics) {
+void TakeRunning(const ConstRowView<T>& means, const ConstRowView<T>& variances, FeatureStatistics& statistics) {
   statistics.examples = 0;
   statistics.mean = means.template cast<double>();
   statistics.variance = variances.template cast<double>();
@@ -79,8 +79,8 @@ void BatchNormBackward(const FeatureStatistics& statistics, ConstRowView<T> gain
 
 template void MeasureFeatures(ConstMatrixView<float>, FeatureStatistics&);
 template void MeasureFeatures(ConstMatrixView<double>, FeatureStatistics&);
-template void TakeRunning(ConstRowView<float>, ConstRowView<float>, FeatureStatistics&);
-template void TakeRunning(ConstRowView<double>, ConstRowView<double>, FeatureStatistics&);
+template void TakeRunning(const ConstRowView<float>&, const ConstRowView<float>&, FeatureStatistics&);
+template void TakeRunning(const ConstRowView<double>&, const ConstRowView<double>&, FeatureStatistics&);
 template void UpdateRunning(const FeatureStatistics&, RowView<float>, RowView<float>);
 template void UpdateRunning(const FeatureStatistics&, RowView<double>, RowView<double>);
 template void BatchNormForward(const FeatureStatistics&, ConstRowView<float>, ConstRowView<float>,

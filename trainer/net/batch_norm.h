@@ -48,7 +48,7 @@ void MeasureFeatures(ConstMatrixView<T> x, FeatureStatistics& statistics);
 
 // Sets `statistics` to the running ones.
 template <typename T>
-void TakeRunning(ConstRowView<T> means, ConstRowView<T> variances, FeatureStatistics& statistics);
+void TakeRunning(const ConstRowView<T>& means, const ConstRowView<T>& variances, FeatureStatistics& statistics);
 
 // Moves the running statistics towards those of a batch. REQUIRES: statistics.examples >= 2.
 template <typename T>

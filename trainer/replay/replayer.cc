@@ -70,7 +70,7 @@ TensorDifference DifferenceOf(const v1::Tensor& journal, const v1::Tensor& repla
 
 }  // namespace
 
-Replayer::Replayer(std::string directory, const RunHistory& history, Learner& learner, LearningPosition begin,
+Replayer::Replayer(std::string directory, const RunHistory& history, Learner& learner, const LearningPosition& begin,
                    int64_t through)
     : directory_(std::move(directory)), learner_(learner), through_(through), plan_(history), now_(begin) {
   result_.run_id = history.run_id();

@@ -33,7 +33,8 @@ struct LearningPosition {
 class Replayer {
  public:
   // What is referred to outlives the replayer. `learner` is where `begin` says. Nothing after batch `through` is done.
-  Replayer(std::string directory, const RunHistory& history, Learner& learner, LearningPosition begin, int64_t through);
+  Replayer(std::string directory, const RunHistory& history, Learner& learner, const LearningPosition& begin,
+           int64_t through);
 
   // The next event of the journal. After a difference was found, nothing is done. An error is the learner's: it could
   // not be taken back.
