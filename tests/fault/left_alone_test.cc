@@ -1,5 +1,4 @@
 // A trainer that dies, or is told to end, while no service is there: what it had to report is not lost.
-#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -11,33 +10,23 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "pilothouse/v1/training_control.grpc.pb.h"
+#include "pilothouse/v1/training_control.pb.h"
 #include "proto/journal/unrecorded.h"
+#include "tests/fault/lone_run.h"
 #include "tests/support/eventually.h"
-#include "tests/support/killable_service.h"
 #include "tests/support/test_service.h"
 #include "tests/support/watcher.h"
 
 namespace pilothouse::testing {
 namespace {
 
-constexpr int64_t kFarAway = int64_t{1} << 50;
-
-class LeftAlone : public ::testing::Test {
+class LeftAlone : public LoneRunTest {
  protected:
-  LeftAlone() : service_({PILOTHOUSED, PILOTHOUSE_TRAINER}) {}
-
   // A run that trains on and on and makes checkpoints, with the service killed.
   void BeLeftAlone() {
     ASSERT_NO_FATAL_FAILURE(service_.Start());
-    v1::StartRunRequest request;
-    v1::RunSpec& spec = *request.mutable_spec();
-    spec.mutable_network()->set_shorthand("2x2tx1t");
-    spec.mutable_data()->set_dataset_id(service_.Upload(kXorTable));
-    spec.set_loss(v1::LOSS_FUNCTION_HALF_MSE);
-    spec.set_full_batch(true);
-    spec.mutable_checkpoints()->set_every(100'000);
-    request.set_target(kFarAway);
+    v1::StartRunRequest request = LongXorRun();
+    request.mutable_spec()->mutable_data()->set_dataset_id(service_.Upload(kXorTable));
     run_ = service_.StartRun(request);
     trainer_ = TestService::TrainerOf(run_);
     ASSERT_GT(trainer_, 0);
@@ -62,13 +51,6 @@ class LeftAlone : public ::testing::Test {
     ASSERT_EQ(kill(trainer_, signal), 0);
     ASSERT_TRUE(Eventually([&] { return TestService::TrainerOf(run_) == 0; }));
   }
-  v1::Run State() {
-    v1::GetStateRequest request;
-    request.set_run_id(run_);
-    v1::GetStateResponse response;
-    grpc::ClientContext context;
-    return service_.stub()->GetState(&context, request, &response).ok() ? response.run() : v1::Run();
-  }
   // Another service finds the run, which trains on from that checkpoint; then it is stopped.
   void ExpectToGoOnFrom(int64_t checkpoint) {
     ASSERT_NO_FATAL_FAILURE(service_.Start());
@@ -78,18 +60,10 @@ class LeftAlone : public ::testing::Test {
              absl::StrContains(run.status_message(), absl::StrCat("from the checkpoint of batch ", checkpoint, "."));
     })) << State().DebugString();
     EXPECT_FALSE(std::filesystem::exists(KeptPath()));
-    v1::StopRequest stop;
-    stop.set_run_id(run_);
-    v1::StopResponse response;
-    grpc::ClientContext context;
-    ASSERT_TRUE(service_.stub()->Stop(&context, stop, &response).ok());
-    const absl::StatusOr<std::string> replay = service_.Replay(service_.RunDirectory(run_));
-    ASSERT_TRUE(replay.ok()) << replay.status();
-    EXPECT_TRUE(absl::StrContains(*replay, "identical through batch")) << *replay;
+    ASSERT_NO_FATAL_FAILURE(StopIt());
+    ExpectToReplay();
   }
 
-  KillableService service_;
-  std::string run_;
   pid_t trainer_ = 0;
 };
 
