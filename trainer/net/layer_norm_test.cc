@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "trainer/net/norm_gradients.h"
+
 namespace pilothouse::trainer {
 namespace {
 
@@ -26,15 +28,9 @@ Matrix<T> Plain(const Matrix<T>& x) {
 }
 
 template <typename T>
-struct Gradients {
-  Row<T> gains, biases;
-  Matrix<T> x;
-};
-
-template <typename T>
-Gradients<T> Backward(const Row<T>& gains, const Matrix<T>& x, const Matrix<T>& delta) {
+NormGradients<T> Backward(const Row<T>& gains, const Matrix<T>& x, const Matrix<T>& delta) {
   // Of which nothing may be left.
-  Gradients<T> result{Row<T>::Constant(x.cols(), 1e9F), Row<T>::Constant(x.cols(), 1e9F), delta};
+  NormGradients<T> result{Row<T>::Constant(x.cols(), 1e9F), Row<T>::Constant(x.cols(), 1e9F), delta};
   LayerNormBackward<T>({gains.data(), gains.size()}, {x.data(), x.rows(), x.cols()},
                        {result.gains.data(), result.gains.size()}, {result.biases.data(), result.biases.size()},
                        {result.x.data(), result.x.rows(), result.x.cols()});
@@ -62,31 +58,12 @@ TEST(LayerNorm, WorksInPlace) {
 }
 
 TEST(LayerNorm, GradientsAgreeWithFiniteDifferences) {
-  constexpr int kRows = 3;
-  constexpr int kFeatures = 7;
-  const auto wave = [](double phase) {
-    return [phase](Eigen::Index i, Eigen::Index j) { return std::sin(phase + 2.0 * static_cast<double>(7 * i + j)); };
-  };
-  Matrix<double> x = Matrix<double>::NullaryExpr(kRows, kFeatures, wave(1));
-  Row<double> gains = Row<double>::NullaryExpr(1, kFeatures, wave(2));
-  Row<double> biases = Row<double>::NullaryExpr(1, kFeatures, wave(3));
-  const Matrix<double> weights = Matrix<double>::NullaryExpr(kRows, kFeatures, wave(4));
-  const Gradients<double> gradients = Backward(gains, x, weights);
-  const auto expect = [&](double& value, double gradient) {
-    constexpr double kStep = 1e-5;
-    const double middle = value;
-    value = middle + kStep;
-    const double above = Forward(gains, biases, x).cwiseProduct(weights).sum();
-    value = middle - kStep;
-    const double below = Forward(gains, biases, x).cwiseProduct(weights).sum();
-    value = middle;
-    EXPECT_NEAR(gradient, (above - below) / (2 * kStep), 1e-8);
-  };
-  for (int i = 0; i < kFeatures; ++i) {
-    expect(gains[i], gradients.gains[i]);
-    expect(biases[i], gradients.biases[i]);
-  }
-  for (int i = 0; i < kRows * kFeatures; ++i) expect(x.data()[i], gradients.x.data()[i]);
+  ExpectNormGradients(
+      3, 7,
+      [](const Row<double>& gains, const Row<double>& biases, const Matrix<double>& x) {
+        return Forward(gains, biases, x);
+      },
+      Backward<double>);
 }
 
 template <typename T>
@@ -98,7 +75,7 @@ void ExpectFiniteAtExtremes() {
   EXPECT_EQ(y.row(0), Row<T>::Zero(9)) << "a row of equal values has no deviation to divide by";
   EXPECT_NEAR(y.row(1).squaredNorm() / 9, 1, 1e-6);
   EXPECT_EQ(y(1, 4), 0);
-  const Gradients<T> gradients = Backward<T>(Row<T>::Ones(9), x, Matrix<T>::Identity(3, 9));
+  const NormGradients<T> gradients = Backward<T>(Row<T>::Ones(9), x, Matrix<T>::Identity(3, 9));
   EXPECT_TRUE(gradients.x.allFinite() && gradients.gains.allFinite() && gradients.biases.allFinite());
 }
 
