@@ -1,7 +1,6 @@
 // What a journal does when something goes wrong: a killed writer, a full disk, a damaged or foreign file.
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +14,7 @@
 #include "proto/journal/schema.h"
 #include "proto/journal/sqlite.h"
 #include "proto/support/error.h"
+#include "service/journal/full_disk.h"
 #include "service/journal/journal.h"
 #include "service/journal/journal_testing.h"
 
@@ -54,24 +54,6 @@ TEST(JournalFault, KeepsWhatWasAppendedWhenItsWriterIsKilled) {
   EXPECT_EQ((*journal)->last_sequence(), 101u);
   EXPECT_TRUE((*journal)->Append(Losses(102, 102), Durability::kUnsynced).ok());
 }
-
-// Files of this process cannot grow beyond `bytes` while it lives: to SQLite, a disk that is full.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &old_limit_);
-    const rlimit limit = {bytes, old_limit_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FullDisk() {
-    setrlimit(RLIMIT_FSIZE, &old_limit_);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-
- private:
-  void (*old_handler_)(int);
-  rlimit old_limit_;
-};
 
 TEST(JournalFault, IsUnchangedAndUsableAfterTheDiskWasFull) {
   const TemporaryDirectory directory;

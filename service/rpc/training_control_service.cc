@@ -75,9 +75,10 @@ grpc::ServerUnaryReactor* AnswerState(RunRegistry& runs, const std::string& run_
           if (!IsTerminal(now.status())) *now.mutable_training_thread_seen_time() = TimeUtil::GetCurrentTime();
           return reply->Send(to_response(std::move(now), *answer->mutable_state()));
         }
-        // A run that is STARTING or LOST, or has just ended, still has a state that can be told.
+        // A run that is STARTING or LOST, has just ended, or cannot be recorded still has a state that can be told.
         const v1::ErrorReason reason = ReasonOf(answer.status());
-        const bool known = reason == v1::ERROR_REASON_TRAINER_UNAVAILABLE || reason == v1::ERROR_REASON_RUN_ENDED;
+        const bool known = reason == v1::ERROR_REASON_TRAINER_UNAVAILABLE || reason == v1::ERROR_REASON_RUN_ENDED ||
+                           reason == v1::ERROR_REASON_JOURNAL_FAILED;
         if (known && !with_vector) return answer_from_journal();
         reply->Send(answer.status());
       });

@@ -2,10 +2,10 @@
 
 #include <google/protobuf/util/time_util.h>
 
-#include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "service/runs/death_notice.h"
@@ -167,13 +167,31 @@ void RunKeeper::OnAnswer(v1::Answer answer) {
 }
 
 void RunKeeper::OnReports(const v1::Reports& reports) {
-  record_.Add(reports);
+  if (const std::optional<std::string> missing = record_.Add(reports); missing.has_value()) {
+    NoteLoss(*missing);
+    ShowLosses();
+    // What the journal lacks is in the trainer still: from a checkpoint on, all is known again.
+    wants_checkpoint_ = true;
+  }
   CommitReports();
   AskHowItIs();
 }
 
+void RunKeeper::AskForCheckpoint() {
+  if (!wants_checkpoint_) return;
+  wants_checkpoint_ = false;
+  v1::Control control;
+  control.set_request_id(absl::StrCat("after-loss-", record_.last_report()));
+  control.set_origin("pilothoused");
+  control.set_note("the journal has lost what led to here");
+  control.mutable_change()->mutable_checkpoint();
+  OnControl(control, [](const absl::StatusOr<ControlOutcome>&) {});
+}
+
 void RunKeeper::CommitReports() {
+  HideBlocked();
   const RunRecord::Events events = record_.Commit();
+  if (record_.waiting()) ShowBlocked();
   // Where nothing could be journaled there is nothing to tell; where nothing had to be, the trainer is told that.
   if (!events.empty() || !record_.waiting()) AfterCommit(events);
 }
@@ -208,33 +226,6 @@ void RunKeeper::OnCommitted(const v1::Event& event) {
   if (IsTerminal(status)) FinishStart(MakeError(v1::ERROR_REASON_TRAINER_FAILED, "", run().status_message()));
 }
 
-void RunKeeper::NoteLoss(const std::string& loss) {
-  if (std::find(losses_.begin(), losses_.end(), loss) == losses_.end()) losses_.push_back(loss);
-}
-
-std::string RunKeeper::WithLosses(std::string message) const {
-  // What is several lines long ends with those of a log, which are not ours to go on with.
-  const absl::string_view between = absl::StrContains(message, '\n') ? "\n" : " ";
-  for (const std::string& loss : losses_) {
-    if (!absl::StrContains(message, loss)) absl::StrAppend(&message, message.empty() ? "" : between, loss);
-  }
-  return message;
-}
-
-void RunKeeper::ShowLosses() {
-  const std::string message = WithLosses(run().status_message());
-  if (message == run().status_message()) return;
-  record_.mutable_run().set_status_message(message);
-  // Of a run that has ended, the next service knows no more than this.
-  record_.Save();
-}
-
-void RunKeeper::ShowRestarts() {
-  if (run().restarts() == restarts_.restarts()) return;
-  record_.mutable_run().set_restarts(restarts_.restarts());
-  record_.Show();
-}
-
 void RunKeeper::CloseIfEnded() {
   if (!IsTerminal(run().status())) return;
   desk_.FailAll(RunEnded(run()));
@@ -256,7 +247,13 @@ void RunKeeper::OnHeartbeat(const v1::TrainerHeartbeat& heartbeat) {
 
 absl::Status RunKeeper::Reachable() const {
   if (ended()) return RunEnded(run());
-  if (record_.waiting()) return record_.status();
+  if (record_.waiting()) {
+    return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "run_id",
+                     absl::StrCat(record_.status().message(),
+                                  " No change is made that cannot be recorded; when it can, "
+                                  "ask again with the same request_id."),
+                     {{"run_id", run().run_id()}});
+  }
   const bool lost = run().status() == v1::RUN_STATUS_LOST;
   if (link_ != nullptr && prepared_ && !lost && record_.last_report() >= backlog_through_) return absl::OkStatus();
   const std::string status = StatusName(run().status());
@@ -297,6 +294,7 @@ void RunKeeper::OnDetach(const TrainerLink* link, Time now) {
   process_.ForgetProbes();
   // Reports that could not be journaled are not acknowledged either: the trainer sends them again.
   record_.ForgetWaiting();
+  HideBlocked();
   if (!ended()) {
     desk_.FailAll(MakeError(v1::ERROR_REASON_TRAINER_UNAVAILABLE, "run_id",
                             absl::StrCat("The connection to the trainer of ", run().run_id(),
@@ -326,6 +324,7 @@ void RunKeeper::OnTick(Time now) {
   if (Reachable().ok()) {
     restarts_.OnWell(now);
     ShowRestarts();
+    AskForCheckpoint();
   }
   if (ended() && process_.is_child()) {
     if (now - waiting_since_ > kTrainerPatience) Kill();

@@ -112,10 +112,15 @@ class RunKeeper {
   void OnHeartbeat(const v1::TrainerHeartbeat& heartbeat);
   // Asks a trainer that has come back what became of its run.
   void AskHowItIs();
+  // Of a trainer that is ahead of a journal which has lost its end.
+  void AskForCheckpoint();
   void OnReturned(absl::StatusOr<v1::Answer> answer);
 
   // Journals and publishes what the trainer reported, or says of the run's status itself, and tells whoever waits.
   void CommitReports();
+  // While reports wait for a journal that cannot be written, the run's status message says so to whoever asks.
+  void ShowBlocked();
+  void HideBlocked();
   void Declare(v1::RunStatus status, const std::string& message);
   void AfterCommit(const RunRecord::Events& events);
   void OnCommitted(const v1::Event& event);
@@ -176,10 +181,13 @@ class RunKeeper {
   absl::Status resume_refusal_;
   // Sentences: what of the journal, or of what a trainer left, could not be read.
   std::vector<std::string> losses_;
+  bool wants_checkpoint_ = false;
   // The run is to end, whatever its trainer does.
   bool ending_ = false;
   // What was quoted of the trainer's log last.
   std::string quoted_log_;
+  // What the run's status message was before it said that nothing can be recorded.
+  std::optional<std::string> unblocked_message_;
   // The newest message that was declared.
   std::string declared_;
 

@@ -211,10 +211,39 @@ TEST_F(LeftReportsTest, OfATrainerThatWasToldToEndAreFollowedByAnotherTrainerHow
         << keeper_->run().status_message();
     link = ComeAgain();
     Prepare(*link);
-    ReportStatus(*link, keeper_->run().last_sequence() + 100, v1::RUN_STATUS_IDLE);
+    ReportStatus(*link, WelcomeOf(*link).reports_taken() + 1, v1::RUN_STATUS_IDLE);
     ASSERT_EQ(keeper_->run().status(), v1::RUN_STATUS_IDLE);
   }
   EXPECT_EQ(keeper_->run().restarts(), 0);
+}
+
+TEST_F(LeftReportsTest, ThatTheJournalLostBeforeALivingTrainerReturnedAreToldAndACheckpointIsMade) {
+  auto link = Begin();
+  ReportLoss(*link, 2, 10, 0.5);
+  // As if a service had taken reports up to 5, whose journal has lost its end since.
+  Restart();
+  link = Attach(6, true);
+  ReportLoss(*link, 6, 40, 0.25);
+  EXPECT_TRUE(Says("before batch 40 (reports 3 to 5)")) << Message();
+  EXPECT_EQ(LossBatches(), (std::vector<int64_t>{40})) << "the run trains on";
+  ReportStatus(*link, 7, v1::RUN_STATUS_TRAINING, 50);
+  EXPECT_TRUE(Says("before batch 40 (reports 3 to 5)")) << Message();
+  keeper_->OnTick(now_);
+  keeper_->OnTick(now_);
+  ASSERT_EQ(link->Controls().size(), 1U);
+  EXPECT_TRUE(link->Controls()[0].change().has_checkpoint());
+  EXPECT_EQ(link->Taken(), 7U);
+}
+
+TEST_F(LeftReportsTest, AreNotMissedWhereTheJournalHadNoRoomForThemOrAConnectionBroke) {
+  auto link = Train();
+  ReportLoss(*link, 4, 20, 0.5);
+  keeper_->OnDetach(link.get(), now_);
+  link = Attach(5, true);
+  ReportLoss(*link, 4, 20, 0.5);
+  ReportLoss(*link, 5, 30, 0.5);
+  EXPECT_FALSE(Says("lost")) << Message();
+  EXPECT_EQ(LossBatches(), (std::vector<int64_t>{10, 20, 30}));
 }
 
 TEST_F(LeftReportsTest, AreNoneWhereThereIsNoFile) {

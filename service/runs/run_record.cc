@@ -26,7 +26,10 @@ bool NeedsSync(const JournalEntry& entry) {
 }  // namespace
 
 RunRecord::RunRecord(std::unique_ptr<Journal> journal, std::shared_ptr<EventHub> hub, v1::Run run)
-    : journal_(std::move(journal)), hub_(std::move(hub)), run_(std::move(run)) {
+    : journal_(std::move(journal)),
+      hub_(std::move(hub)),
+      run_(std::move(run)),
+      newest_report_(journal_->last_report()) {
   Show();
 }
 
@@ -35,11 +38,20 @@ void RunRecord::Save() {
   Show();
 }
 
-void RunRecord::Add(const v1::Reports& reports) {
+std::optional<std::string> RunRecord::Add(const v1::Reports& reports) {
+  std::optional<std::string> missing;
   for (const v1::Report& report : reports.reports()) {
     // What was taken before a connection broke comes again.
-    if (report.number() > journal_->last_report()) unjournaled_.push_back(report);
+    if (report.number() <= newest_report_) continue;
+    if (report.number() > newest_report_ + 1) {
+      missing = absl::StrCat("The journal has lost what the trainer had reported before batch ", report.event().batch(),
+                             " (reports ", newest_report_ + 1, " to ", report.number() - 1,
+                             "). The run trains on as it is; what led to there cannot be replayed.");
+    }
+    newest_report_ = report.number();
+    unjournaled_.push_back(report);
   }
+  return missing;
 }
 
 RunRecord::Events RunRecord::Commit() {

@@ -34,8 +34,9 @@ class RunRecord {
   // Shows the run and journals it, unsynced.
   void Save();
 
-  // Adds those of the reports that are not journaled yet to what waits.
-  void Add(const v1::Reports& reports);
+  // Adds those of the reports that are not journaled yet to what waits. Returns a sentence about those that are missing
+  // before them, if any are: reports have numbers without holes, so the journal had them and has lost them.
+  std::optional<std::string> Add(const v1::Reports& reports);
   // Journals what waits, and publishes it. Leaves it waiting if that fails.
   Events Commit();
   // Journals and publishes an event of the service's own about the run's status. If that fails, only who asks for the
@@ -50,7 +51,10 @@ class RunRecord {
   bool waiting() const { return !unjournaled_.empty(); }
   const absl::Status& status() const { return journal_status_; }
   // Forgets what waits: it is not acknowledged, so the trainer sends it again.
-  void ForgetWaiting() { unjournaled_.clear(); }
+  void ForgetWaiting() {
+    unjournaled_.clear();
+    newest_report_ = journal_->last_report();
+  }
 
   // As Journal.
   const std::optional<std::string>& damage() const { return journal_->damage(); }
@@ -76,6 +80,8 @@ class RunRecord {
   const std::shared_ptr<EventHub> hub_;
   v1::Run run_;
   std::vector<v1::Report> unjournaled_;
+  // The number of the newest that was added.
+  uint64_t newest_report_;
   absl::Status journal_status_;
 };
 

@@ -1,0 +1,56 @@
+// What a keeper says of its run besides what happens to it.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "service/runs/run_keeper.h"
+
+namespace pilothouse::service {
+
+void RunKeeper::NoteLoss(const std::string& loss) {
+  if (std::find(losses_.begin(), losses_.end(), loss) == losses_.end()) losses_.push_back(loss);
+}
+
+std::string RunKeeper::WithLosses(std::string message) const {
+  // What is several lines long ends with those of a log, which are not ours to go on with.
+  const absl::string_view between = absl::StrContains(message, '\n') ? "\n" : " ";
+  for (const std::string& loss : losses_) {
+    if (!absl::StrContains(message, loss)) absl::StrAppend(&message, message.empty() ? "" : between, loss);
+  }
+  return message;
+}
+
+void RunKeeper::ShowLosses() {
+  const std::string message = WithLosses(run().status_message());
+  if (message == run().status_message()) return;
+  record_.mutable_run().set_status_message(message);
+  // Of a run that has ended, the next service knows no more than this.
+  record_.Save();
+}
+
+void RunKeeper::ShowRestarts() {
+  if (run().restarts() == restarts_.restarts()) return;
+  record_.mutable_run().set_restarts(restarts_.restarts());
+  record_.Show();
+}
+
+void RunKeeper::ShowBlocked() {
+  unblocked_message_ = run().status_message();
+  const std::string notice = absl::StrCat(
+      record_.status().message(), " The trainer trains on, and what it has to report is recorded when the ",
+      "journal can be written again; until then the run is shown where it was, and no change is made.");
+  record_.mutable_run().set_status_message(WithLosses(notice));
+  record_.Show();
+}
+
+void RunKeeper::HideBlocked() {
+  if (!unblocked_message_.has_value()) return;
+  record_.mutable_run().set_status_message(*std::exchange(unblocked_message_, std::nullopt));
+  record_.Show();
+}
+
+}  // namespace pilothouse::service
