@@ -32,10 +32,20 @@ absl::Status Invalid(absl::string_view what) {
 
 std::string Quoted(absl::string_view text) { return absl::StrCat("\"", Shortened(text, kMaxQuotedBytes), "\""); }
 
-std::optional<double> ReadAboveZero(absl::string_view text) {
+std::optional<double> ReadFinite(absl::string_view text) {
   double value = 0;
-  const bool fits = absl::SimpleAtod(text, &value) && std::isfinite(value) && value > 0;
+  const bool fits = absl::SimpleAtod(text, &value) && std::isfinite(value);
   return fits ? std::optional<double>(value) : std::nullopt;
+}
+
+std::optional<double> ReadAboveZero(absl::string_view text) {
+  const std::optional<double> value = ReadFinite(text);
+  return value > 0 ? value : std::nullopt;
+}
+
+std::optional<double> ReadFromZero(absl::string_view text) {
+  const std::optional<double> value = ReadFinite(text);
+  return value >= 0 ? value : std::nullopt;
 }
 
 // The settings of a form, each of which is taken at most once; whoever takes none is told what there is.
@@ -64,18 +74,11 @@ class Settings {
     return Invalid(absl::StrCat("unit is epochs or batches; got ", Quoted(value), "."));
   }
 
-  // Replaces `target` if the setting is there. Keeps the first error, for Finish.
-  void TakeAboveZero(const std::string& name, double& target) {
-    known_.push_back(name);
-    const auto found = values_.find(name);
-    if (found == values_.end()) return;
-    const std::optional<double> value = ReadAboveZero(found->second);
-    if (!value.has_value() && error_.ok()) {
-      error_ = Invalid(absl::StrCat(name, " takes a number above 0; got ", Quoted(found->second), "."));
-    }
-    target = value.value_or(target);
-    values_.erase(found);
+  // These replace `target` if the setting is there, and keep the first error for Finish.
+  void TakeAboveZero(const std::string& name, double& target, absl::string_view example = "") {
+    Take(name, ReadAboveZero, absl::StrCat("above 0", example), target);
   }
+  void TakeFromZero(const std::string& name, double& target) { Take(name, ReadFromZero, "of 0 or more", target); }
 
   // OK if every setting was one that the form has, and could be read.
   absl::Status Finish(absl::string_view form) const {
@@ -85,6 +88,19 @@ class Settings {
   }
 
  private:
+  void Take(const std::string& name, std::optional<double> (*read)(absl::string_view), absl::string_view range,
+            double& target) {
+    known_.push_back(name);
+    const auto found = values_.find(name);
+    if (found == values_.end()) return;
+    const std::optional<double> value = read(found->second);
+    if (!value.has_value() && error_.ok()) {
+      error_ = Invalid(absl::StrCat(name, " takes a number ", range, "; got ", Quoted(found->second), "."));
+    }
+    target = value.value_or(target);
+    values_.erase(found);
+  }
+
   std::map<std::string, std::string> values_;
   std::vector<std::string> known_;
   absl::Status error_;
@@ -127,8 +143,8 @@ absl::Status Read(Settings& settings, EtaSchedule::Exponential& form) {
 absl::Status Read(Settings& settings, EtaSchedule::Cosine& form) {
   form.over = 0;
   settings.TakeAboveZero("over", form.over);
-  settings.TakeAboveZero("warmup", form.warmup);
-  settings.TakeAboveZero("final", form.final);
+  settings.TakeFromZero("warmup", form.warmup);
+  settings.TakeAboveZero("final", form.final, ", such as 1e-6");
   if (absl::Status status = settings.Finish("cosine"); !status.ok()) return status;
   if (form.over == 0) return Invalid("cosine needs to know how long it takes, such as over=100.");
   if (form.warmup < form.over) return absl::OkStatus();
@@ -190,14 +206,14 @@ absl::StatusOr<EtaSchedule> EtaSchedule::Parse(absl::string_view text) {
   const std::vector<std::string> words = absl::StrSplit(text, absl::ByAnyChar(" \t\r\n"), absl::SkipEmpty());
   if (words.empty()) return Invalid("The eta schedule is empty; \"constant\" keeps eta as it is.");
   const bool listed = BeginsSteps(words.front());
-  // Of steps, spaces may stand between the entries.
+  // Of steps, spaces may stand between the entries, and around a number. Within one they stay, so that it is refused.
   const auto rest = listed ? std::find_if(words.begin(), words.end(), IsSetting) : words.begin() + 1;
   absl::StatusOr<Settings> settings = Settings::Read({rest, words.end()});
   if (!settings.ok()) return settings.status();
   const absl::StatusOr<Unit> unit = settings->TakeUnit();
   if (!unit.ok()) return unit.status();
   absl::StatusOr<Form> form =
-      listed ? ReadListed(absl::StrJoin(words.begin(), rest, ""), *settings) : ReadNamed(words.front(), *settings);
+      listed ? ReadListed(absl::StrJoin(words.begin(), rest, " "), *settings) : ReadNamed(words.front(), *settings);
   if (!form.ok()) return form.status();
   return EtaSchedule(std::string(text), *std::move(form), *unit);
 }

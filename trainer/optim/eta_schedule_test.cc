@@ -44,7 +44,7 @@ TEST(EtaSchedule, StepsBeginWhenTheirEpochBegins) {
 }
 
 TEST(EtaSchedule, StepsMayBeGivenInAnyOrderAndWithSpacesAndCountBatches) {
-  const EtaSchedule schedule = Read("70,0.005; 50,0.01 unit=batches");
+  const EtaSchedule schedule = Read("70 , 0.005 ; 50,0.01 unit=batches");
   EXPECT_EQ(After(schedule, 49), kInitial);
   EXPECT_EQ(After(schedule, 50), 0.01);
   EXPECT_EQ(After(schedule, 70), 0.005);
@@ -108,6 +108,12 @@ TEST(EtaSchedule, CosineWarmsUpFallsAndStays) {
   EXPECT_DOUBLE_EQ(After(schedule, 5000), 0.02);
 }
 
+TEST(EtaSchedule, WhatHoldsWithoutAWarmUpMayAlsoBeSaid) {
+  const EtaSchedule schedule = Read("cosine over=10 warmup=0");
+  EXPECT_EQ(After(schedule, 0), After(Read("cosine over=10"), 0));
+  EXPECT_EQ(After(schedule, 55), After(Read("cosine over=10"), 55));
+}
+
 TEST(EtaSchedule, OneCycleRisesAndFalls) {
   const EtaSchedule schedule = Read("one-cycle over=100 unit=batches");
   EXPECT_DOUBLE_EQ(After(schedule, 0), kInitial / 25);
@@ -133,6 +139,8 @@ TEST(EtaSchedule, NamesTheEntryThatItCannotRead) {
   EXPECT_THAT(Refusal("0,0.01"), HasSubstr("above 0"));
   EXPECT_THAT(Refusal("50,-0.01"), HasSubstr("above 0"));
   EXPECT_THAT(Refusal("50,inf"), HasSubstr("Entry 1"));
+  EXPECT_THAT(Refusal("10,0.1 5"), HasSubstr("Entry 1, \"10,0.1 5\""));
+  EXPECT_THAT(Refusal("1,0.2;5 0,0.3"), HasSubstr("Entry 2, \"5 0,0.3\""));
   EXPECT_THAT(Refusal("50,0.01;50,0.02"), HasSubstr("Entry 2, \"50,0.02\", begins where another"));
 }
 
@@ -142,6 +150,8 @@ TEST(EtaSchedule, NamesTheSettingThatItCannotRead) {
   EXPECT_THAT(Refusal("cosine"), HasSubstr("over=100"));
   EXPECT_THAT(Refusal("cosine over=10 warmup=10"), HasSubstr("warm-up"));
   EXPECT_THAT(Refusal("cosine over=-1"), HasSubstr("over takes a number above 0; got \"-1\""));
+  EXPECT_THAT(Refusal("cosine over=10 warmup=-1"), HasSubstr("warmup takes a number of 0 or more; got \"-1\""));
+  EXPECT_THAT(Refusal("cosine over=10 final=0"), HasSubstr("final takes a number above 0, such as 1e-6; got \"0\""));
   EXPECT_THAT(Refusal("cosine over=10 gamma=1"), HasSubstr("has no setting \"gamma\"; it has: unit, over, warmup"));
   EXPECT_THAT(Refusal("cosine over=10 over=11"), HasSubstr("twice"));
   EXPECT_THAT(Refusal("cosine over=10 fast"), HasSubstr("name=value"));
