@@ -11,6 +11,7 @@
 #include "clients/cpp/pilot/lineage_output.h"
 #include "clients/cpp/pilot/plugin_output.h"
 #include "clients/cpp/pilot/text.h"
+#include "proto/support/constant_schedule.h"
 
 namespace pilothouse::client {
 namespace {
@@ -51,9 +52,8 @@ std::string OptimizerWord(v1::OptimizerKind kind) {
 }
 
 std::string EtaText(const v1::Run& run) {
-  const std::string& schedule = run.spec().eta_schedule();
-  const bool changes = !schedule.empty() && schedule != "constant";
-  return absl::StrCat(FormatNumber(run.eta()), !changes                     ? ""
+  const bool constant = IsConstantSchedule(run.spec().eta_schedule());
+  return absl::StrCat(FormatNumber(run.eta()), constant                     ? ""
                                                : run.eta_follows_schedule() ? " (schedule)"
                                                                             : " (by hand)");
 }
