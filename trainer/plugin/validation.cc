@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -13,16 +15,33 @@ constexpr ScoreFacts kScores[] = {{"accuracy", &Validation::accuracy, true},
                                   {"r2", &Validation::r2, true},
                                   {"mae", &Validation::mae, false}};
 
+size_t ClassesOf(const Validation& validation) {
+  return static_cast<size_t>(std::lround(std::sqrt(static_cast<double>(validation.confusion.size()))));
+}
+
+std::string NameOfCount(size_t of, size_t taken_for) { return absl::StrCat("confusion.", of, ".", taken_for); }
+
+// Without making the names of all others: there may be many, and all may be asked for.
+std::optional<double> CountOf(const Validation& validation, absl::string_view name) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(name, '.');
+  const size_t classes = ClassesOf(validation);
+  size_t of = 0;
+  size_t taken_for = 0;
+  if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &of) || !absl::SimpleAtoi(parts[2], &taken_for))
+    return std::nullopt;
+  if (of >= classes || taken_for >= classes || name != NameOfCount(of, taken_for)) return std::nullopt;
+  return static_cast<double>(validation.confusion[of * classes + taken_for]);
+}
+
 }  // namespace
 
 absl::Span<const ScoreFacts> ScoresOfValidations() { return kScores; }
 
 std::vector<std::pair<std::string, double>> ConfusionValues(const Validation& validation) {
   std::vector<std::pair<std::string, double>> values;
-  const auto classes = static_cast<size_t>(std::lround(std::sqrt(static_cast<double>(validation.confusion.size()))));
+  const size_t classes = ClassesOf(validation);
   for (size_t i = 0; i < validation.confusion.size(); ++i) {
-    values.emplace_back(absl::StrCat("confusion.", i / classes, ".", i % classes),
-                        static_cast<double>(validation.confusion[i]));
+    values.emplace_back(NameOfCount(i / classes, i % classes), static_cast<double>(validation.confusion[i]));
   }
   return values;
 }
@@ -32,10 +51,7 @@ std::optional<double> ValueOf(const Validation& validation, absl::string_view na
   for (const ScoreFacts& score : kScores) {
     if (name == score.name) return validation.*score.value;
   }
-  for (const auto& [known, value] : ConfusionValues(validation)) {
-    if (name == known) return value;
-  }
-  return std::nullopt;
+  return CountOf(validation, name);
 }
 
 }  // namespace pilothouse::trainer

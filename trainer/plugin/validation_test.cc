@@ -27,7 +27,11 @@ TEST(Validation, ItsNumbersAreFoundByName) {
   EXPECT_EQ(ValueOf(validation, "roc_auc"), 0.75);
   EXPECT_EQ(ValueOf(validation, "accuracy"), std::nullopt);
   EXPECT_EQ(ValueOf(validation, "confusion.0.1"), 1);
-  EXPECT_EQ(ValueOf(validation, "confusion.2.0"), std::nullopt);
+  for (const auto& [name, value] : ConfusionValues(validation)) EXPECT_EQ(ValueOf(validation, name), value) << name;
+  for (const char* unknown : {"confusion.2.0", "confusion.0.2", "confusion.0", "confusion.0.1.0", "confusion.0.01",
+                              "confusion.0.-1", "confusion.a.0", "confused.0.1", "confusion", ""}) {
+    EXPECT_EQ(ValueOf(validation, unknown), std::nullopt) << unknown;
+  }
 }
 
 }  // namespace

@@ -196,6 +196,28 @@ TEST(ReplayTest, AStateAndACheckpointAndAValidationThatAreOffAreFound) {
   EXPECT_EQ(ReplayOf(run).difference->part, "parameter 3");
 }
 
+TEST(ReplayTest, AScoreThatReplayDoesNotFindIsADifferenceUnlessNoneIsCalledSo) {
+  ScriptedRun run(CircleSpec());
+  run.TrainTo(5);
+  const uint64_t validation = run.Validate();
+  run.journal().Rewrite(validation, [](v1::Event& event) {
+    v1::NamedValue& value = *event.mutable_plugin()->mutable_output()->add_values();
+    value.set_name("of a newer trainer");
+    value.set_value(0.5);
+  });
+  EXPECT_FALSE(ReplayOf(run).difference.has_value()) << ToText(ReplayOf(run));
+  for (const std::string name : {"mae", "confusion.2.0"}) {
+    run.journal().Rewrite(validation, [&](v1::Event& event) {
+      event.mutable_plugin()->mutable_output()->mutable_values(1)->set_name(name);
+    });
+    const ReplayResult result = ReplayOf(run);
+    ASSERT_TRUE(result.difference.has_value()) << name;
+    EXPECT_EQ(result.difference->sequence, validation);
+    EXPECT_EQ(result.difference->part, "held-out " + name);
+    EXPECT_EQ(result.difference->replay.text, "no such score");
+  }
+}
+
 TEST(ReplayTest, ParametersFromAFileAreTakenAndTheirFileChecked) {
   ScriptedRun run(CircleSpec());
   run.TrainTo(4);
