@@ -168,6 +168,11 @@ TEST_F(SavingTest, ConfusionIsReportedToWhoeverWantsIt) {
   run_.next_confusion = {3, 1, 0, 1};
   EXPECT_EQ(Reported(At(*Make("validate", {{"confusion", "yes"}}), 1), "confusion.0.1"), 1);
   EXPECT_EQ(Reported(At(*Make("validate"), 2), "confusion.0.1"), std::nullopt);
+  EXPECT_EQ(At(*Make("validate", {{"confusion", "yes"}}), 3).outputs[0].message, "");
+  run_.next_confusion.clear();
+  EXPECT_EQ(At(*Make("validate", {{"confusion", "yes"}}), 4).outputs[0].message,
+            "confusion is counted only where each example has one class, of up to 30");
+  EXPECT_EQ(At(*Make("validate"), 5).outputs[0].message, "");
 }
 
 TEST_F(SavingTest, TheEndIsValidatedUnlessItIsAlready) {

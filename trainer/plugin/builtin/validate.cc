@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "trainer/plugin/builtin/finite_output.h"
 
 namespace pilothouse::trainer {
@@ -24,14 +25,18 @@ class Validate final : public StatelessPlugin {
       const std::optional<double>& value = (*validation).*score.value;
       if (value.has_value()) AddFinite(output, score.name, *value);
     }
-    if (confusion_) {
-      for (auto& value : ConfusionValues(*validation)) output.values.push_back(std::move(value));
-    }
+    if (confusion_) AddConfusion(*validation, output);
     context.Report(std::move(output));
     return absl::OkStatus();
   }
 
  private:
+  static void AddConfusion(const Validation& validation, PluginOutput& output) {
+    for (auto& value : ConfusionValues(validation)) output.values.push_back(std::move(value));
+    if (!validation.confusion.empty()) return;
+    absl::StrAppend(&output.message, output.message.empty() ? "" : "; ",
+                    "confusion is counted only where each example has one class, of up to ", kMaxConfusionClasses);
+  }
   static bool LastIsNew(const PluginContext& context) {
     const RunView& run = context.run();
     return context.started() && !(run.validation().has_value() && run.validation()->batch == run.batch());
