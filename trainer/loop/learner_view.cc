@@ -1,8 +1,10 @@
 #include "trainer/loop/learner_view.h"
 
 #include <cmath>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 #include "trainer/checkpoint/json_text.h"
 
@@ -13,6 +15,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr char kView[] = "view";
+constexpr char kConfusion[] = "confusion";
 
 Json ToJson(const Validation& validation) {
   Json json = {
@@ -24,7 +27,6 @@ Json ToJson(const Validation& validation) {
   return json;
 }
 
-// Without confusion counts: nobody looks at those of a former validation.
 Validation ValidationFrom(const Json& json) {
   Validation validation;
   validation.batch = json.at("batch").get<int64_t>();
@@ -33,6 +35,7 @@ Validation ValidationFrom(const Json& json) {
   for (const ScoreFacts& score : ScoresOfValidations()) {
     if (json.contains(score.name)) validation.*score.value = NumberFrom(json.at(score.name));
   }
+  if (json.contains(kConfusion)) validation.confusion = json.at(kConfusion).get<std::vector<int64_t>>();
   return validation;
 }
 
@@ -41,6 +44,8 @@ Validation ValidationFrom(const Json& json) {
 void LearnerView::Save(SavedState& state) const {
   Json json = {{"validations", validations_}, {"is_current", validation_is_current_}};
   if (validation_.has_value()) json["validation"] = ToJson(*validation_);
+  // Nobody looks at those of a former validation.
+  if (validation_is_current_) json["validation"][kConfusion] = validation_->confusion;
   state.texts[kView] = json.dump();
 }
 

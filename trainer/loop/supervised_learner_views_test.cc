@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "trainer/loop/curve_data.h"
+#include "trainer/loop/learner_view.h"
 #include "trainer/loop/supervised_learner.h"
 #include "trainer/optim/rule_kinds.h"
 
@@ -91,6 +92,24 @@ TEST(SupervisedLearnerValidation, OfBinaryOutputsCountsExamplesWithAllOutputsRig
   spec.validation_examples = 4;
   const auto learner = Make(spec, {Table(1, {1, 1, 1, -1, -1}), Table(2, {1, 0, 1, 0, 1, 1, 0.4, 0.5, 0, 0})});
   EXPECT_EQ(learner->Validate(0)->accuracy, 0.5);
+}
+
+TEST(LearnerView, AValidationThatIsRestoredIsTheSameWithItsConfusionCounts) {
+  LearnerSpec spec = CurveSpec();
+  spec.validation_fraction = 0.4;
+  const auto learner = Make(spec, Curve(30));
+  const RunState state({}, ScheduledEta(EtaSchedule(), 0.1, 1), 0, BatchSizes{18, 18}, TimePoint());
+  LearnerView view("run", "", state, *learner);
+  const absl::StatusOr<Validation> validation = view.Validate();
+  ASSERT_TRUE(validation.ok()) << validation.status();
+  EXPECT_EQ(validation->confusion.size(), 4U);
+  SavedState saved;
+  view.Save(saved);
+  LearnerView again("run", "", state, *learner);
+  ASSERT_TRUE(again.Restore(saved).ok());
+  EXPECT_EQ(again.Validate()->loss, validation->loss);
+  EXPECT_EQ(again.Validate()->confusion, validation->confusion);
+  EXPECT_EQ(again.validations(), 1) << "it was not made again";
 }
 
 TEST(SupervisedLearnerValidation, LeavesNoTraceInTraining) {
