@@ -157,7 +157,7 @@ PluginKind EtaScheduleKind() {
       .name = "eta-schedule",
       .description =
           "Sets eta at given batches or epochs, or multiplies it again and again; between, it can be set by "
-          "hand.",
+          "hand; the first eta that it sets ends an eta schedule that the run was started with.",
       .settings = {{.name = "etas",
                     .description = "when each eta begins, above 0, and the eta: \"50:0.01, 70:0.005\", in any order"},
                    {.name = "unit", .description = "what etas counts: batches or epochs", .usual = "batches"},

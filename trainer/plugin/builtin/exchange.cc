@@ -254,22 +254,24 @@ std::vector<PluginSettingFacts> Settings() {
 }  // namespace
 
 PluginKind ExchangeKind() {
-  return {.name = "exchange",
-          .description =
-              "Shows the run's state to other runs, and goes on from the best one's parameters where that is "
-              "better; the copies stay in the folder exchanged, since the journal refers to them.",
-          .settings = Settings(),
-          .usual_schedule = "each(500)",
-          // After those that decide, before what is saved.
-          .usual_priority = kSavePriority - 100,
-          .validates = true,
-          .acts_at_end = false,
-          .make = [](const PluginSettings& settings,
-                     const PluginSurroundings& surroundings) -> absl::StatusOr<std::unique_ptr<Plugin>> {
-            absl::StatusOr<Options> options = ReadOptions(settings, surroundings);
-            if (!options.ok()) return options.status();
-            return std::make_unique<Exchange>(*std::move(options), surroundings);
-          }};
+  return {
+      .name = "exchange",
+      .description =
+          "Shows the run's state to other runs, and goes on from the best one's parameters where that is better; the "
+          "copies stay in the folder exchanged, since the journal refers to them; the first eta that it takes over "
+          "ends an eta schedule that the run was started with.",
+      .settings = Settings(),
+      .usual_schedule = "each(500)",
+      // After those that decide, before what is saved.
+      .usual_priority = kSavePriority - 100,
+      .validates = true,
+      .acts_at_end = false,
+      .make = [](const PluginSettings& settings,
+                 const PluginSurroundings& surroundings) -> absl::StatusOr<std::unique_ptr<Plugin>> {
+        absl::StatusOr<Options> options = ReadOptions(settings, surroundings);
+        if (!options.ok()) return options.status();
+        return std::make_unique<Exchange>(*std::move(options), surroundings);
+      }};
 }
 
 }  // namespace pilothouse::trainer

@@ -102,7 +102,9 @@ std::vector<PluginSettingFacts> Settings() {
 
 PluginKind ReduceEtaKind() {
   return {.name = "reduce-eta",
-          .description = "Lowers eta when a metric has not improved for a number of looks.",
+          .description =
+              "Lowers eta when a metric has not improved for a number of looks; the first time ends an eta "
+              "schedule that the run was started with.",
           .settings = Settings(),
           .usual_schedule = "always",
           .usual_point = PluginPoint::kAfterValidation,
