@@ -47,9 +47,9 @@ class LivingRun final : public ReportSink {
   std::function<void(const v1::Event& event)> on_event = [](const v1::Event&) {};
 
   // Asks for a change, unless it was made already.
-  void Ask(const std::string& request_id, Change change, std::optional<int64_t> at_batch = std::nullopt) {
+  void Ask(const std::string& request_id, Change change) {
     if (applied_.count(request_id) > 0) return;
-    EXPECT_TRUE(mailbox_->Put(Control{request_id, std::move(change), at_batch, "", ""}).ok());
+    EXPECT_TRUE(mailbox_->Put(Control{request_id, std::move(change), std::nullopt, "", ""}).ok());
   }
 
   // From a trainer's start to its end. One that dies reports nothing any more once so many events are journaled; what
