@@ -1,6 +1,7 @@
 #include "service/runs/fork_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "proto/journal/event_kind.h"
 #include "proto/journal/journal_reader.h"
 #include "proto/journal/line.h"
+#include "proto/support/constant_schedule.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
 
@@ -44,18 +46,24 @@ absl::Status CheckTarget(const v1::ForkRequest& request, int64_t batch) {
   return absl::OkStatus();
 }
 
+// What its schedule begins with, if that is another eta than its parent's. Where the parent's schedule changes eta and
+// is kept, it stays what it is. An eta that is none is left to the trainer to refuse, as the change that it is.
+void SetFirstEta(const v1::ForkRequest& request, v1::RunSpec& spec) {
+  if (request.eta_schedule().empty() && !IsConstantSchedule(spec.eta_schedule())) return;
+  for (const v1::KnobChange& knob : request.knobs()) {
+    if (knob.name() != kEta || knob.follow_schedule()) continue;
+    if (std::isfinite(knob.value()) && knob.value() > 0) spec.set_eta(knob.value());
+  }
+}
+
 v1::RunSpec SpecOf(const v1::ForkRequest& request, const ForkParent& parent, int64_t batch) {
   v1::RunSpec spec = parent.run.spec();
   // The first checkpoint takes its place.
   spec.mutable_network()->clear_initial_state();
   if (request.has_seed()) spec.set_seed(request.seed());
   if (request.has_keep_order()) spec.set_keep_order(request.keep_order());
-  if (!request.eta_schedule().empty()) {
-    spec.set_eta_schedule(request.eta_schedule());
-    for (const v1::KnobChange& knob : request.knobs()) {
-      if (knob.name() == kEta) spec.set_eta(knob.value());
-    }
-  }
+  SetFirstEta(request, spec);
+  if (!request.eta_schedule().empty()) spec.set_eta_schedule(request.eta_schedule());
   v1::Lineage& lineage = *spec.mutable_parent();
   lineage.set_run_id(parent.run.run_id());
   lineage.set_batch(batch);
