@@ -120,8 +120,10 @@ void Grammar::AddForkChanges(CLI::App* fork) {
         knob.set_value(eta);
       },
       "NUMBER", "Learning rate: it stays so, unless --eta-schedule is given, which begins with it"));
-  group(AddText(fork, "--eta-schedule", request.mutable_eta_schedule(), "SCHEDULE",
-                "How eta changes, as in pilot start; it is followed from the first batch on"));
+  group(AddText(
+      fork, "--eta-schedule", request.mutable_eta_schedule(), "SCHEDULE",
+      "How eta changes, as in pilot start, with t counted from the beginning of the run that is forked, and from "
+      "the eta that run was started with unless --eta is given"));
   group(AddValuesTo(
       fork, "--set", ParseKnobChange, [&request](v1::KnobChange knob) { *request.add_knobs() = std::move(knob); },
       "KNOB=VALUE", "Any knob; may be repeated"));
