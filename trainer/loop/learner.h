@@ -32,7 +32,7 @@ struct LearnerFacts {
   int64_t inputs = 0;               // per example
   int64_t outputs = 0;              // of the network
   int64_t parameters = 0;
-  int64_t batches_per_epoch = 0;
+  int64_t batches_per_epoch = 1;
   int64_t batch_size = 1;  // of every batch but an epoch's last
   std::vector<LayerFacts> layers;
   // How the state vector and the gradient are made up.
