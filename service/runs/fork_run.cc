@@ -26,6 +26,16 @@ v1::Control CheckpointFor(const v1::ForkRequest& request) {
   return control;
 }
 
+// The trainer blames a field of the spec, which the request for a fork has under another name.
+StartCallback BlamingRequest(const StartCallback& callback) {
+  return [callback](absl::StatusOr<v1::Run> run) {
+    v1::Error error = ToError(run.status());
+    if (run.ok() || error.field() != "spec.eta_schedule") return callback(std::move(run));
+    error.set_field("eta_schedule");
+    callback(FromError(error));
+  };
+}
+
 // `batch` unset: the last one of the line.
 void ForkAt(RunRegistry& runs, const DatasetStore& datasets, const v1::ForkRequest& request, const RunPlace& place,
             std::optional<int64_t> batch, const StartCallback& callback) {
@@ -49,7 +59,8 @@ bool IsAhead(const v1::ForkRequest& request, const Run& parent, const LineRange&
 }  // namespace
 
 void ForkRun(RunRegistry& runs, const DatasetStore& datasets, WorkPool& pool, const v1::ForkRequest& request,
-             const StartCallback& callback) {
+             const StartCallback& on_start) {
+  const StartCallback callback = BlamingRequest(on_start);
   RunToStart asked;
   asked.request_id = request.request_id();
   asked.fork = request;

@@ -50,12 +50,17 @@ class EtaSchedule : public ::testing::Test {
     if (!status.ok()) return FromGrpcStatus(status);
     return response.receipt();
   }
-  std::string Fork(v1::ForkRequest request) {
+  absl::StatusOr<std::string> TryFork(const v1::ForkRequest& request) {
     v1::ForkResponse response;
     grpc::ClientContext context;
     const grpc::Status status = service_.stub().Fork(&context, request, &response);
-    EXPECT_TRUE(status.ok()) << status.error_message();
+    if (!status.ok()) return FromGrpcStatus(status);
     return response.run().run_id();
+  }
+  std::string Fork(const v1::ForkRequest& request) {
+    const absl::StatusOr<std::string> run = TryFork(request);
+    EXPECT_TRUE(run.ok()) << run.status();
+    return run.value_or("");
   }
 
   TestService service_;
@@ -123,6 +128,53 @@ TEST_F(EtaSchedule, AForkFollowsWhereItsParentDoesOrAScheduleOfItsOwn) {
   ExpectEta(own, 0.7, /*follows=*/true);
   request.clear_eta_schedule();
   ExpectEta(Fork(request), 0.4, /*follows=*/false);
+}
+
+// Also where it is taken back to its first batch, comes back after a crash, or is forked again.
+TEST_F(EtaSchedule, AForkOfARunWithoutOneGoesBackToTheEtaItWasGiven) {
+  v1::ForkRequest request;
+  request.set_run_id(Start("", 30));
+  request.set_batch(25);
+  request.set_target(35);
+  v1::KnobChange& eta = *request.add_knobs();
+  eta.set_name("eta");
+  eta.set_value(0.4);
+  const std::string fork = Fork(request);
+  ExpectEta(fork, 0.4, /*follows=*/false);
+  ASSERT_TRUE(Watcher(service_.stub(), FromTheStart(fork)).WaitForIdle(35));
+  ASSERT_TRUE(service_.SetEta(fork, 0.3).ok());
+  v1::RewindRequest back;
+  back.set_run_id(fork);
+  back.set_batch(25);
+  v1::RewindResponse response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(service_.stub().Rewind(&context, back, &response).ok());
+  ExpectEta(fork, 0.4, /*follows=*/false);
+  service_.Restart();
+  ExpectEta(fork, 0.4, /*follows=*/false);
+  absl::StatusOr<v1::Receipt> receipt = absl::UnknownError("");
+  ASSERT_TRUE(Eventually([&] { return (receipt = Follow(fork, WithRequestId("follow"))).ok(); })) << receipt.status();
+  EXPECT_EQ(receipt->value(), 0.4);
+  request.set_run_id(fork);
+  request.clear_target();
+  request.clear_knobs();
+  ExpectEta(Fork(request), 0.4, /*follows=*/true);
+}
+
+TEST_F(EtaSchedule, AForkIsRefusedByTheNamesItsRequestHas) {
+  v1::ForkRequest request;
+  request.set_run_id(Start("", 10));
+  request.set_eta_schedule("cosine");
+  v1::Error error = ToError(TryFork(request).status());
+  EXPECT_EQ(error.reason(), v1::ERROR_REASON_ETA_SCHEDULE_INVALID);
+  EXPECT_EQ(error.field(), "eta_schedule");
+  request.set_eta_schedule("50,0.01");
+  v1::KnobChange& eta = *request.add_knobs();
+  eta.set_name("eta");
+  eta.set_value(-1);
+  error = ToError(TryFork(request).status());
+  EXPECT_EQ(error.reason(), v1::ERROR_REASON_ETA_INVALID);
+  EXPECT_EQ(error.field(), "knobs[0].value");
 }
 
 TEST_F(EtaSchedule, ARunThatIsTakenBackIsAtTheEtaOfThen) {
