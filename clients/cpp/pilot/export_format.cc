@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -107,26 +108,38 @@ Json NumberOrNull(double value) { return std::isfinite(value) ? Json(value) : Js
 
 Json Pair(int64_t batch, Json value) { return Json::array({batch, std::move(value)}); }
 
-std::string JsonsLine(const v1::Event& event) {
+// What eta is from the event on, as far as the event says so.
+std::optional<double> EtaOf(const v1::Event& event) {
+  if (event.has_state()) return event.state().eta();
+  if (event.loss().has_eta()) return event.loss().eta();
+  if (event.control().change().knob().name() == "eta") return event.control().value();
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string ExportLines::JsonsLine(const v1::Event& event) {
+  const std::optional<double> eta = EtaOf(event);
   Json json = Json::object();
   if (event.has_state()) {
     Json state = Json::array();
     for (const double value : ToDoubles(event.state().state())) state.push_back(NumberOrNull(value));
-    json["eta"] = Pair(event.batch(), NumberOrNull(event.state().eta()));
+    json["eta"] = Pair(event.batch(), NumberOrNull(*eta));
     json["sv"] = Pair(event.batch(), std::move(state));
     // Before any training there is no report of the loss, which the observatory's first line has.
     if (event.batch() == 0) json["loss"] = Pair(0, NumberOrNull(event.state().loss()));
   } else if (event.has_loss()) {
     json["loss"] = Pair(event.batch(), NumberOrNull(event.loss().value()));
-  } else if (event.control().change().knob().name() == "eta") {
-    json["eta"] = Pair(event.batch(), NumberOrNull(event.control().value()));
+    // No control tells what a schedule makes of eta.
+    if (eta.has_value() && eta != eta_) json["eta"] = Pair(event.batch(), NumberOrNull(*eta));
+  } else if (eta.has_value()) {
+    json["eta"] = Pair(event.batch(), NumberOrNull(*eta));
   } else {
     return "";
   }
+  if (eta.has_value()) eta_ = eta;
   return absl::StrCat(Dump(json), "\n");
 }
-
-}  // namespace
 
 std::vector<v1::EventKind> KindsOf(ExportFormat format) {
   if (format == ExportFormat::kJsons) return {v1::EVENT_KIND_LOSS, v1::EVENT_KIND_STATE, v1::EVENT_KIND_CONTROL};
@@ -134,11 +147,11 @@ std::vector<v1::EventKind> KindsOf(ExportFormat format) {
           v1::EVENT_KIND_STATE, v1::EVENT_KIND_PLUGIN, v1::EVENT_KIND_CHECKPOINT};
 }
 
-std::string ExportHeader(ExportFormat format) { return format == ExportFormat::kCsv ? kCsvHeader : ""; }
+std::string ExportLines::Header() const { return format_ == ExportFormat::kCsv ? kCsvHeader : ""; }
 
-std::string ExportLine(ExportFormat format, const v1::Event& event) {
-  if (format == ExportFormat::kCsv) return CsvLine(event);
-  if (format == ExportFormat::kJsons) return JsonsLine(event);
+std::string ExportLines::Next(const v1::Event& event) {
+  if (format_ == ExportFormat::kCsv) return CsvLine(event);
+  if (format_ == ExportFormat::kJsons) return JsonsLine(event);
   return absl::StrCat(Dump(EventAsJson(event)), "\n");
 }
 

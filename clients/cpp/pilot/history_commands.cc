@@ -69,20 +69,21 @@ int ExportByPython(const Session& session, const Arguments& arguments, const std
 
 absl::StatusOr<int64_t> ExportTo(OutputFile& file, const Client& client, const v1::ReadHistoryRequest& request,
                                  ExportFormat format) {
-  int64_t lines = 0;
-  if (const absl::Status begun = file.Write(ExportHeader(format)); !begun.ok()) return begun;
+  int64_t count = 0;
+  ExportLines lines(format);
+  if (const absl::Status begun = file.Write(lines.Header()); !begun.ok()) return begun;
   const absl::Status written = ReadPages(client, request, [&](const v1::ReadHistoryResponse& page) {
     for (const v1::Gap& damage : page.damaged()) std::fprintf(stderr, "pilot: %s.\n", DamageText(damage).c_str());
     for (const v1::Event& event : page.events()) {
-      const std::string line = ExportLine(format, event);
-      lines += line.empty() ? 0 : 1;
+      const std::string line = lines.Next(event);
+      count += line.empty() ? 0 : 1;
       if (const absl::Status status = file.Write(line); !status.ok()) return status;
     }
     return absl::OkStatus();
   });
   if (!written.ok()) return written;
   if (const absl::Status committed = file.Commit(); !committed.ok()) return committed;
-  return lines;
+  return count;
 }
 
 }  // namespace

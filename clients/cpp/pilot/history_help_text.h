@@ -30,7 +30,8 @@ inline constexpr char kExportFooter[] = R"(Formats:
   jsonl        an object for each event, one a line, as pilot watch --json prints them; where no batch was trained yet,
                its loss is null
   jsons        the observatory's log: {"loss": [batch, value]}, {"eta": [batch, value], "sv": [batch, [numbers]]} and
-               {"eta": [batch, value]}, one object a line; null is a number that is NaN or infinite
+               {"eta": [batch, value]}, one object a line; a loss has "eta" as well where a schedule has changed it; null
+               is a number that is NaN or infinite
   tensorboard  event files in the folder FILE, by the Python package: python3 (or PILOTHOUSE_PYTHON) must have it
 
 Examples:

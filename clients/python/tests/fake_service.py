@@ -70,9 +70,15 @@ def unavailable(reason: str = "") -> Refusal:
     return Refusal(grpc.StatusCode.UNAVAILABLE, reason)
 
 
-def loss(sequence: int, batch: int | None = None, value: float = 0.5, at_target: bool = False) -> event_pb2.Event:
-    """A loss event; its batch is ten times its sequence unless given."""
-    report = event_pb2.LossReport(value=value, at_target=at_target)
+def loss(
+    sequence: int,
+    batch: int | None = None,
+    value: float = 0.5,
+    at_target: bool = False,
+    eta: float | None = None,
+) -> event_pb2.Event:
+    """A loss event; its batch is ten times its sequence unless given. No eta: of an older trainer."""
+    report = event_pb2.LossReport(value=value, at_target=at_target, eta=eta)
     return event_pb2.Event(sequence=sequence, batch=sequence * 10 if batch is None else batch, loss=report)
 
 

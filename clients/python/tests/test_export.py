@@ -128,6 +128,25 @@ def test_the_observatorys_log_begins_with_the_loss_that_there_is_not_yet(service
     assert json_lines(tmp_path / "t1.jsons") == [{"eta": [0, 0.1], "sv": [0, [1.0]], "loss": [0, -1.0]}]
 
 
+def test_the_observatorys_log_tells_eta_with_a_loss_where_a_schedule_has_changed_it(service, run, tmp_path):
+    content = [loss(1, eta=0.5), loss(2, eta=0.5), loss(3, eta=0.125), loss(4)]
+    content += [state_report(5, 1.0, eta=0.5), loss(6, eta=0.5), knob(7, "eta", 0.25, 0.5), loss(8, eta=0.25)]
+    service.answers["ReadHistory"] = [page(*content)]
+    run.export(tmp_path / "t1.jsons")
+    assert json_lines(tmp_path / "t1.jsons") == [
+        # Nothing has told it before.
+        {"loss": [10, 0.5], "eta": [10, 0.5]},
+        {"loss": [20, 0.5]},
+        {"loss": [30, 0.5], "eta": [30, 0.125]},
+        # Older trainers do not say it.
+        {"loss": [40, 0.5]},
+        {"eta": [50, 0.5], "sv": [50, [1.0]]},
+        {"loss": [60, 0.5]},
+        {"eta": [0, 0.25]},
+        {"loss": [80, 0.5]},
+    ]
+
+
 def test_every_control_can_be_told(service, run, tmp_path):
     spec = plugin_pb2.PluginSpec(name="stop", kind="early-stopping", settings={"patience": "5"})
     changes = [
@@ -233,10 +252,8 @@ def eta_points(folder: Path) -> list[tuple[int, float]]:
 
 
 def test_tensorboard_has_the_eta_that_a_schedule_gave(service, run, tmp_path):
-    content = [loss(1), loss(2), knob(3, "eta", 0.25, 0.125, batch=20), loss(4), loss(5)]
-    for event, eta in zip(content, [0.5, 0.125, None, 0.25, 0.0625], strict=True):
-        if eta is not None:
-            event.loss.eta = eta
+    control = knob(3, "eta", 0.25, 0.125, batch=20)
+    content = [loss(1, eta=0.5), loss(2, eta=0.125), control, loss(4, eta=0.25), loss(5, eta=0.0625)]
     service.answers["ReadHistory"] = [page(*content)]
     assert run.export(tmp_path, "tensorboard") == 5
     assert eta_points(tmp_path) == [

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,6 +64,36 @@ def test_every_step_is_made_with_the_scheduled_eta(real_house):
     etas = [cosine(step, eta=0.2, over=60, warmup=5) for step in range(1, 72)]
     np.testing.assert_allclose(frame["eta"], etas[1:], rtol=1e-12)
     np.testing.assert_allclose(frame["value"], momentum_losses(etas[:70]), rtol=1e-10)
+
+
+@pytest.fixture
+def scheduled(real_house):
+    """A run whose eta followed its schedule, was set, and follows it again; ended."""
+    run = start_xor(real_house, eta=0.2, eta_schedule="cosine over=30", loss_every=1, state_every=20, batch_to=10)
+    for batch, change in ((10, lambda: run.set_eta(0.3)), (15, run.follow_eta_schedule), (25, run.stop)):
+        run.batch_to(batch)
+        run.wait(timeout=PATIENCE)
+        change()
+    return run
+
+
+def test_the_observatorys_log_tells_every_scheduled_eta(scheduled, tmp_path):
+    scheduled.export(tmp_path / "t1.jsons")
+    lines = [json.loads(line) for line in (tmp_path / "t1.jsons").read_text().splitlines()]
+    etas = dict(line["eta"] for line in lines if "eta" in line)
+    assert list(etas) == [*range(11), *range(15, 26)]
+    assert etas == pytest.approx(
+        {batch: 0.3 if batch == 10 else cosine(batch + 1, eta=0.2, over=30, warmup=0) for batch in etas}
+    )
+
+
+@pytest.mark.parametrize("format_name", ["csv", "jsonl", "jsons"])
+def test_pilot_writes_the_same_files_of_a_scheduled_run(real_house, scheduled, tmp_path, format_name):
+    ours, theirs = tmp_path / f"ours.{format_name}", tmp_path / f"theirs.{format_name}"
+    pilot = Path(os.environ["PILOTHOUSE_BIN"]) / "pilot"
+    scheduled.export(ours)
+    subprocess.run([pilot, "--address", real_house.address, "export", scheduled.run_id, theirs], check=True)
+    assert ours.read_bytes() == theirs.read_bytes()
 
 
 def test_whoever_sets_eta_overrides_the_schedule_until_it_is_followed_again(real_house):

@@ -109,27 +109,38 @@ def _write_jsonl(history: History, file: TextIO) -> int:
 
 
 def _write_jsons(history: History, file: TextIO) -> int:
-    count = 0
+    count, told_eta = 0, None
     for message in history._messages():
-        if logged := _observed(message):
+        eta = _eta_after(message)
+        if logged := _observed(message, eta, told_eta):
             file.write(_dump(logged) + "\n")
             count += 1
+        told_eta = told_eta if eta is None else eta
     return count
 
 
-def _observed(event: event_pb2.Event) -> dict[str, Any]:
-    """The event as the observatory logged it. Empty: it did not."""
+def _eta_after(event: event_pb2.Event) -> float | None:
+    """What eta is from the event on, as far as the event says so."""
+    if event.HasField("state"):
+        return event.state.eta
+    if event.loss.HasField("eta"):
+        return event.loss.eta
+    return event.control.value if event.control.change.knob.name == "eta" else None
+
+
+def _observed(event: event_pb2.Event, eta: float | None, told_eta: float | None) -> dict[str, Any]:
+    """The event as the observatory logged it, where the log last told `told_eta`. Empty: it did not."""
     batch = event.batch
+    now = {} if eta is None else {"eta": [batch, _finite(eta)]}
     if event.HasField("loss"):
-        return {"loss": [batch, _finite(event.loss.value)]}
+        # No control tells what a schedule makes of eta.
+        return {"loss": [batch, _finite(event.loss.value)], **(now if eta != told_eta else {})}
     if event.HasField("state"):
         vector = [_finite(number) for number in numbers(event.state)]
         # Before any training no loss is reported, but the observatory's first line has one.
         first = {"loss": [batch, _finite(event.state.loss)]} if batch == 0 else {}
-        return {"eta": [batch, _finite(event.state.eta)], "sv": [batch, vector], **first}
-    if event.HasField("control") and event.control.change.knob.name == "eta":
-        return {"eta": [batch, _finite(event.control.value)]}
-    return {}
+        return {**now, "sv": [batch, vector], **first}
+    return now
 
 
 def _finite(value: float) -> float | None:

@@ -93,7 +93,8 @@ class RunHistory(RunHandle):
         - "csv": the columns of History.frame() with a header line; `details` as a JSON object.
         - "jsonl": an object a line, all that is known of the event, as `pilot watch --json` shows it.
         - "jsons": the observatory's log: objects of "loss", "eta" and "sv" (the state vector), each with
-          [batch, value]. Numbers that are not finite are null.
+          [batch, value]. A loss has "eta" as well where a schedule has changed it. Numbers that are not finite
+          are null.
         - "tensorboard": `path` is a folder, which may exist; losses, knobs, and what plugins report, with batches as
           steps. TensorBoard holds float32. Needs tensorboardX: this package's extra [tensorboard].
 
