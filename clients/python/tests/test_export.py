@@ -25,7 +25,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import pilothouse
 from pilothouse.__main__ import main
-from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2
+from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2, run_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 
 
@@ -281,6 +281,47 @@ def test_tensorboard_has_the_first_eta_of_a_branch_that_never_changed_it(service
     assert eta_points(tmp_path) == [(10, 0.5)]
     _, asked = service.requests["ReadHistory"]
     assert (asked.branch, list(asked.kinds)) == ("*", [event_pb2.EVENT_KIND_CONTROL])
+
+
+def with_schedule(schedule: str, eta: float = 0.0002) -> pb.GetStateResponse:
+    return pb.GetStateResponse(run=run_message(eta=eta, spec=run_pb2.RunSpec(eta_schedule=schedule)))
+
+
+@pytest.mark.parametrize("schedule", ["", "constant", " constant unit=batches"])
+def test_tensorboard_has_one_eta_where_the_schedule_is_that_it_stays(service, run, tmp_path, schedule):
+    service.answers["ReadHistory"] = [page(status(1, "TRAINING"), status(2, "IDLE", 100))]
+    service.answers["GetState"] = [with_schedule(schedule, eta=0.25)]
+    run.export(tmp_path, "tensorboard", kinds=["status", "control"])
+    assert eta_points(tmp_path) == [(0, 0.25)]
+
+
+def test_tensorboard_does_not_take_a_scheduled_eta_of_now_for_the_first(service, run, tmp_path):
+    service.answers["ReadHistory"] = [page(status(1, "TRAINING"), status(2, "IDLE", 100))]
+    service.answers["GetState"] = [with_schedule("cosine over=20")]
+    run.export(tmp_path, "tensorboard", kinds=["status", "control"])
+    assert eta_points(tmp_path) == []
+
+
+def test_tensorboard_does_not_take_a_scheduled_eta_before_a_control_for_the_first(service, run, tmp_path):
+    content = [status(1, "TRAINING"), knob(2, "eta", 0.5, 0.125, batch=30), knob(3, "eta", 0.25, 0.5, batch=40)]
+    service.answers["ReadHistory"] = [page(*content)]
+    service.answers["GetState"] = [with_schedule("cosine over=20")]
+    run.export(tmp_path, "tensorboard", kinds=["status", "control"])
+    assert eta_points(tmp_path) == [(30, 0.125), (30, 0.5), (40, 0.5), (40, 0.25)]
+
+
+def test_tensorboard_begins_a_scheduled_eta_with_the_first_loss(service, run, tmp_path):
+    service.answers["ReadHistory"] = [page(status(1, "TRAINING"), loss(2, eta=0.125), loss(3, eta=0.0625))]
+    service.answers["GetState"] = [with_schedule("cosine over=20")]
+    run.export(tmp_path, "tensorboard")
+    assert eta_points(tmp_path) == [(20, 0.125), (30, 0.125), (30, 0.0625)]
+
+
+def test_tensorboard_begins_an_eta_of_no_schedule_where_the_other_curves_begin(service, run, tmp_path):
+    service.answers["ReadHistory"] = [page(status(1, "TRAINING"), loss(2, eta=0.125))]
+    service.answers["GetState"] = [with_schedule("")]
+    run.export(tmp_path, "tensorboard")
+    assert eta_points(tmp_path) == [(0, 0.125)]
 
 
 @pytest.mark.parametrize("part", [{"kinds": "loss"}, {"first_batch": 10}])

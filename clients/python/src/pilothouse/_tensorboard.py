@@ -42,37 +42,60 @@ def write_tensorboard(history: History, folder: Path) -> int:
 
 
 def _write_all(writer: Any, history: History) -> int:
-    """Writes the events, and before them what eta was at first, so that its curve begins where the others do."""
-    first: tuple[int, float] | None = None
-    count, eta = 0, None
-    wants_eta = history._has_controls()
+    count = 0
+    curve = _EtaCurve(writer, history) if history._has_controls() else None
     for message in history._messages():
-        first = first or _moment(message)
-        if wants_eta and eta is None and (eta := _eta_before(message)) is not None:
-            writer.add_scalar(_KNOB_TAG + _ETA, eta, *first)
-        if wants_eta and eta is not None:
-            eta = _write_eta(writer, message, eta)
+        if curve is not None:
+            curve.take(message)
         count += _write(writer, message)
-    if first is not None and wants_eta and eta is None and (eta := history._first_eta()) is not None:
-        writer.add_scalar(_KNOB_TAG + _ETA, eta, *first)
+    if curve is not None:
+        curve.end()
     return count
 
 
-def _eta_before(event: event_pb2.Event) -> float | None:
-    """What eta was before the event, as far as it says so."""
-    if event.control.change.knob.name == _ETA:
-        return float(event.control.previous_value)
-    return event.loss.eta if event.loss.HasField("eta") else None
+class _EtaCurve:
+    """What of eta no control tells: what a schedule made of it, and how it was at first, where the other curves begin.
 
+    To be given every event before that is written itself.
+    """
 
-def _write_eta(writer: Any, event: event_pb2.Event, eta: float) -> float:
-    """Writes what a schedule has made of eta by now, and returns eta as it is after the event."""
-    if event.control.change.knob.name == _ETA:
-        return float(event.control.value)
-    if event.loss.HasField("eta") and event.loss.eta != eta:
-        _write_step(writer, _ETA, eta, event.loss.eta, _moment(event))
-        return event.loss.eta
-    return eta
+    def __init__(self, writer: Any, history: History) -> None:
+        self._writer = writer
+        self._history = history
+        self._first: tuple[int, float] | None = None
+        # What it is after the events so far. None: not known yet.
+        self._eta: float | None = None
+
+    def take(self, event: event_pb2.Event) -> None:
+        """Writes what is known of eta before the event, and by a loss what the schedule has made of it by then."""
+        self._first = self._first or _moment(event)
+        if event.control.change.knob.name == _ETA:
+            self._begin(event.control.previous_value, event)
+            self._eta = event.control.value
+        elif event.loss.HasField("eta"):
+            self._begin(event.loss.eta, event)
+            if self._eta is not None and event.loss.eta != self._eta:
+                _write_step(self._writer, _ETA, self._eta, event.loss.eta, _moment(event))
+            self._eta = event.loss.eta
+
+    def end(self) -> None:
+        """Writes what eta was all the time, if no event told it."""
+        if self._first is not None and self._eta is None and (eta := self._history._first_eta()) is not None:
+            self._write(eta, self._first)
+
+    def _begin(self, eta: float, event: event_pb2.Event) -> None:
+        """Lets the curve begin, where it has not begun, with what eta was by the time of the event."""
+        if self._eta is not None or self._first is None:
+            return
+        self._eta = eta
+        if event.batch == self._first[0] or not self._history._has_eta_schedule():
+            self._write(eta, self._first)
+        elif event.HasField("loss"):
+            # What a schedule said at the first batch is not known.
+            self._write(eta, _moment(event))
+
+    def _write(self, eta: float, moment: tuple[int, float]) -> None:
+        self._writer.add_scalar(_KNOB_TAG + _ETA, eta, *moment)
 
 
 def _write_step(writer: Any, knob: str, before: float, after: float, moment: tuple[int, float]) -> None:

@@ -123,8 +123,12 @@ class History:
         return not self._request.kinds or event_pb2.EVENT_KIND_CONTROL in self._request.kinds
 
     def _first_eta(self) -> float | None:
-        """What eta was at the run's first batch. None: this history begins later, where it is not known."""
+        """What eta was at the run's first batch. None: not known: it begins later, or eta has a schedule."""
         if self._request.HasField("first_batch"):
+            return None
+        # Asked before the controls are read, so that a change of eta in between is among them.
+        run = self._run()
+        if _changes_eta(run.spec.eta_schedule):
             return None
         request = pb.ReadHistoryRequest(
             run_id=self._request.run_id, kinds=[event_pb2.EVENT_KIND_CONTROL], branch="*", page_size=_PAGE_SIZE
@@ -132,10 +136,17 @@ class History:
         for message in History(self._connection, request, self._timeout)._messages():
             if message.control.change.knob.name == "eta":
                 return float(message.control.previous_value)
+        return float(run.eta)
+
+    def _has_eta_schedule(self) -> bool:
+        """Whether eta changes without a control."""
+        return _changes_eta(self._run().spec.eta_schedule)
+
+    def _run(self) -> Any:
+        """The run as it is now."""
         asked = pb.GetStateRequest(run_id=self._request.run_id)
         stub = self._connection.stub
-        answer = self._connection.call(lambda left: stub.GetState(asked, timeout=left), self._timeout)
-        return float(answer.run.eta)
+        return self._connection.call(lambda left: stub.GetState(asked, timeout=left), self._timeout).run
 
     def _note_damage(self, page: Any, damaged: list[Gap]) -> None:
         for proto in page.damaged:
@@ -148,6 +159,10 @@ class History:
                     gap.first,
                     gap.last,
                 )
+
+
+def _changes_eta(schedule: str) -> bool:
+    return schedule.split()[:1] not in ([], ["constant"])
 
 
 def history_request(
