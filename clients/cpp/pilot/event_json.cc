@@ -28,6 +28,7 @@ void AddControl(const v1::ControlReport& control, Json& json) {
   json["note"] = control.note();
   json["request_id"] = control.request_id();
   json["at_batch"] = control.has_at_batch() ? Json(control.at_batch()) : Json();
+  if (change.has_knob()) json["follow_schedule"] = change.knob().follow_schedule();
   if (change.has_checkpoint()) json["pin"] = change.checkpoint().pin();
   if (change.has_rewind()) json["branch"] = control.branch();
   AddPluginChange(change, json);

@@ -102,10 +102,11 @@ JSON lines have a "type", and by type these fields (times are RFC 3339; NaN and 
   loss        sequence, batch, time, value, at_target, eta (for the next batch; null in journals of older trainers)
   status      sequence, batch, time, status, idle_reason, message, target, loss
   control     sequence, batch, time, control, name, value, previous_value, origin, note, request_id, at_batch
-              (control: knob, target, stop, attach_plugin with spec, detach_plugin, reschedule_plugin with schedule and
-              timeline, parameters with file, sha256, from_run_id and from_batch, checkpoint with pin, or rewind with the
-              branch it leaves, whose batch is where the run was and whose value is where it is now; name: of the knob
-              or the plugin; at_batch: null, or the batch asked for)
+              (control: knob with follow_schedule (true: eta follows the run's schedule again), target, stop,
+              attach_plugin with spec, detach_plugin, reschedule_plugin with schedule and timeline, parameters with
+              file, sha256, from_run_id and from_batch, checkpoint with pin, or rewind with the branch it leaves, whose
+              batch is where the run was and whose value is where it is now; name: of the knob or the plugin; at_batch:
+              null, or the batch asked for)
   state       sequence, batch, time, state: [numbers], eta, loss, asked
   plugin      sequence, batch, time, plugin, kind, values: {name: number}, histograms: [{name, minimum, maximum,
               counts}], message, failure: null or {message, failures_in_a_row, detached, paused}

@@ -45,12 +45,17 @@ TEST(JsonLines, HaveTheDocumentedFields) {
   control.mutable_control()->mutable_change()->mutable_knob()->set_name("eta");
   control.mutable_control()->set_value(0.01);
   control.mutable_control()->set_at_batch(7);
+  v1::Event& following = *item.message.add_events();
+  *following.mutable_control() = control.control();
+  following.mutable_control()->mutable_change()->mutable_knob()->set_follow_schedule(true);
+  v1::Event& stop = *item.message.add_events();
+  stop.mutable_control()->mutable_change()->mutable_stop();
   v1::Event& state = *item.message.add_events();
   *state.mutable_state()->mutable_state() = MakeTensor(std::vector<double>{1, -INFINITY}, {2});
   item.message.mutable_heartbeat()->set_status(v1::RUN_STATUS_IDLE);
 
   const std::vector<Json> lines = Lines(item);
-  ASSERT_EQ(lines.size(), 6u);
+  ASSERT_EQ(lines.size(), 8u);
   EXPECT_EQ(lines[0]["type"], "snapshot");
   EXPECT_EQ(lines[0]["run"]["run_id"], "digits");
   EXPECT_EQ(lines[1], Json::parse(R"({"type": "gap", "first": 3, "last": 9})"));
@@ -59,10 +64,13 @@ TEST(JsonLines, HaveTheDocumentedFields) {
   EXPECT_EQ(lines[3]["control"], "knob");
   EXPECT_EQ(lines[3]["name"], "eta");
   EXPECT_EQ(lines[3]["at_batch"], 7);
-  EXPECT_EQ(lines[4]["state"], Json::parse(R"([1.0, "-Infinity"])"));
-  EXPECT_EQ(lines[5]["type"], "heartbeat");
-  EXPECT_EQ(lines[5]["status"], "IDLE");
-  EXPECT_TRUE(lines[5]["training_thread_seen_time"].is_null());
+  EXPECT_EQ(lines[3]["follow_schedule"], false);
+  EXPECT_EQ(lines[4]["follow_schedule"], true);
+  EXPECT_FALSE(lines[5].contains("follow_schedule"));
+  EXPECT_EQ(lines[6]["state"], Json::parse(R"([1.0, "-Infinity"])"));
+  EXPECT_EQ(lines[7]["type"], "heartbeat");
+  EXPECT_EQ(lines[7]["status"], "IDLE");
+  EXPECT_TRUE(lines[7]["training_thread_seen_time"].is_null());
 }
 
 TEST(JsonLines, TellOfALostConnection) {

@@ -108,9 +108,19 @@ def failure(sequence: int, plugin: str, in_a_row: int = 1, *, detached: bool = F
     return event_pb2.Event(sequence=sequence, batch=sequence * 10, plugin=report)
 
 
-def knob(sequence: int, name: str, value: float, previous: float, note: str = "", batch: int = 0) -> event_pb2.Event:
-    """A control that set a knob."""
-    change = control_pb2.Change(knob=control_pb2.KnobChange(name=name, value=value))
+def knob(
+    sequence: int,
+    name: str,
+    value: float,
+    previous: float,
+    note: str = "",
+    batch: int = 0,
+    *,
+    follow_schedule: bool = False,
+) -> event_pb2.Event:
+    """A control that set a knob, or lets eta follow its schedule, which gives the value."""
+    asked = {"follow_schedule": True} if follow_schedule else {"value": value}
+    change = control_pb2.Change(knob=control_pb2.KnobChange(name=name, **asked))
     report = event_pb2.ControlReport(
         change=change, value=value, previous_value=previous, origin="ana@lab", note=note, request_id="r"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from fake_service import Refusal, run_message
+from fake_service import Refusal, knob, rewind, run_message
 
 import pilothouse
 from pilothouse.v1 import run_pb2
@@ -42,6 +42,14 @@ def test_following_a_schedule_is_a_control(service, run):
     assert receipt.request_id == request.options.request_id
     run.set_eta(0.1)
     assert not service.requests["SetEta"][1].follow_schedule
+
+
+def test_an_event_tells_an_eta_that_follows_its_schedule_from_one_that_was_set(service, run):
+    events = [knob(1, "eta", 0.5, 0.25), knob(2, "eta", 0.25, 0.5, follow_schedule=True), rewind(3, 40, 20)]
+    service.answers["ReadHistory"] = [pb.ReadHistoryResponse(events=events)]
+    told = list(run.history())
+    assert [event.follow_schedule for event in told] == [False, True, False]
+    assert [event.value for event in told[:2]] == [0.5, 0.25]
 
 
 def test_a_fork_takes_a_schedule(service, run):

@@ -172,6 +172,28 @@ def test_every_control_can_be_told(service, run, tmp_path):
     assert (told[2]["schedule"], told[3]["from_batch"], told[4]["pin"]) == ("each(5)", 4, True)
 
 
+@pytest.fixture
+def set_then_following(service) -> None:
+    """Two controls of eta: it was set, then it follows its schedule again."""
+    service.answers["ReadHistory"] = [
+        page(knob(1, "eta", 0.5, 0.25), knob(2, "eta", 0.25, 0.5, follow_schedule=True), status(3, "IDLE"))
+    ]
+
+
+@pytest.mark.usefixtures("set_then_following")
+def test_json_lines_tell_an_eta_that_follows_its_schedule_from_one_that_was_set(run, tmp_path):
+    run.export(tmp_path / "digits.jsonl")
+    assert [line.get("follow_schedule") for line in json_lines(tmp_path / "digits.jsonl")] == [False, True, None]
+
+
+@pytest.mark.usefixtures("set_then_following")
+def test_the_details_of_a_csv_say_that_eta_follows_its_schedule(run, tmp_path):
+    run.export(tmp_path / "digits.csv")
+    with (tmp_path / "digits.csv").open(newline="") as lines:
+        details = [json.loads(row["details"]) for row in csv.DictReader(lines)]
+    assert [told.get("follow_schedule") for told in details] == [None, True, None]
+
+
 def test_filters_are_passed_on(service, run, tmp_path):
     run.export(tmp_path / "a", "csv", kinds="loss", first_batch=10, last_batch=90, points=50, branch="rewind-1")
     (request,) = service.requests["ReadHistory"]

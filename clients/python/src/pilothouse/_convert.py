@@ -325,6 +325,7 @@ def _to_control(head: tuple[int, int, datetime], report: event_pb2.ControlReport
         report.at_batch if report.HasField("at_batch") else None,
         report.plugin,
         report.branch,
+        report.change.knob.follow_schedule,
     )
 
 

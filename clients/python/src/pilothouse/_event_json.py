@@ -87,6 +87,8 @@ def _control(report: event_pb2.ControlReport) -> dict[str, Any]:
 def _change(kind: str, change: control_pb2.Change, branch: str) -> dict[str, Any]:
     """What only changes of this kind have."""
     match kind:
+        case "knob":
+            return {"follow_schedule": change.knob.follow_schedule}
         case "attach_plugin":
             return {"spec": _spec(change.attach_plugin.plugin)}
         case "reschedule_plugin":

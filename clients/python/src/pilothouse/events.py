@@ -138,6 +138,9 @@ class ControlEvent:
     plugin: str = ""
     #: Of a rewind: the branch that holds what came after. Empty: another change.
     branch: str = ""
+    #: Of the knob eta: it follows the run's schedule from here on, which gave `value`. False: it was set, or another
+    #: change.
+    follow_schedule: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
