@@ -156,6 +156,11 @@ def checkpoint(sequence: int, batch: int, error: str = "") -> event_pb2.Event:
     return event_pb2.Event(sequence=sequence, batch=batch + 1, checkpoint=report)
 
 
+def history_page(*content: event_pb2.Event, then: str = "") -> pb.ReadHistoryResponse:
+    """A page of a history, and the token of the next."""
+    return pb.ReadHistoryResponse(events=content, next_page_token=then)
+
+
 def run_message(name: str = "IDLE", **fields: Any) -> run_pb2.Run:
     """A run without much in it."""
     fields.setdefault("run_id", "digits")

@@ -5,32 +5,24 @@ from __future__ import annotations
 import csv
 import json
 import math
-import sys
 from pathlib import Path
 
 import pytest
 from fake_service import (
     checkpoint,
     checkpoint_file,
-    failure,
+    history_page,
     knob,
     loss,
     output,
-    run_message,
     state_report,
     status,
     unavailable,
 )
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import pilothouse
 from pilothouse.__main__ import main
-from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2, run_pb2
-from pilothouse.v1 import training_control_pb2 as pb
-
-
-def page(*content: event_pb2.Event, then: str = "") -> pb.ReadHistoryResponse:
-    return pb.ReadHistoryResponse(events=content, next_page_token=then)
+from pilothouse.v1 import control_pb2, event_pb2, plugin_pb2
 
 
 def refuse_constant(name: str) -> None:
@@ -46,7 +38,7 @@ def some(service) -> None:
     """A history of two pages."""
     at = [loss(1, value=0.1), status(2, "IDLE", 20, "PAUSED"), knob(3, "eta", 0.01, 0.1, 'a, b\n"c"', batch=20)]
     on = [loss(4, value=math.inf), state_report(5, 1.0, math.nan, eta=0.01), output(6, "look", rest=0.5)]
-    service.answers["ReadHistory"] = [page(*at, then="two"), page(*on, checkpoint(7, 60))]
+    service.answers["ReadHistory"] = [history_page(*at, then="two"), history_page(*on, checkpoint(7, 60))]
 
 
 @pytest.mark.usefixtures("some")
@@ -98,7 +90,7 @@ def test_a_loss_that_there_is_not_yet_is_no_number(service, run, tmp_path, forma
     first.state.loss = -1
     paused = status(2, "IDLE", 20, "PAUSED")
     paused.status.loss = -1
-    service.answers["ReadHistory"] = [page(first, paused)]
+    service.answers["ReadHistory"] = [history_page(first, paused)]
     file = tmp_path / "t1"
     run.export(file, format_name)
     assert "-1" not in file.read_text()
@@ -123,7 +115,7 @@ def test_the_observatorys_log_pairs_batches_with_values(service, run, tmp_path):
 def test_the_observatorys_log_begins_with_the_loss_that_there_is_not_yet(service, run, tmp_path):
     first = state_report(1, 1.0)
     first.batch, first.state.loss = 0, -1
-    service.answers["ReadHistory"] = [page(first)]
+    service.answers["ReadHistory"] = [history_page(first)]
     run.export(tmp_path / "t1.jsons")
     assert json_lines(tmp_path / "t1.jsons") == [{"eta": [0, 0.1], "sv": [0, [1.0]], "loss": [0, -1.0]}]
 
@@ -131,7 +123,7 @@ def test_the_observatorys_log_begins_with_the_loss_that_there_is_not_yet(service
 def test_the_observatorys_log_tells_eta_with_a_loss_where_a_schedule_has_changed_it(service, run, tmp_path):
     content = [loss(1, eta=0.5), loss(2, eta=0.5), loss(3, eta=0.125), loss(4)]
     content += [state_report(5, 1.0, eta=0.5), loss(6, eta=0.5), knob(7, "eta", 0.25, 0.5), loss(8, eta=0.25)]
-    service.answers["ReadHistory"] = [page(*content)]
+    service.answers["ReadHistory"] = [history_page(*content)]
     run.export(tmp_path / "t1.jsons")
     assert json_lines(tmp_path / "t1.jsons") == [
         # Nothing has told it before.
@@ -161,7 +153,7 @@ def test_every_control_can_be_told(service, run, tmp_path):
         event_pb2.ControlReport(change=change, plugin="stop" if "plugin" in str(change) else "") for change in changes
     ]
     service.answers["ReadHistory"] = [
-        page(*(event_pb2.Event(sequence=number, control=report) for number, report in enumerate(reports, 1)))
+        history_page(*(event_pb2.Event(sequence=number, control=report) for number, report in enumerate(reports, 1)))
     ]
     run.export(tmp_path / "controls.jsonl")
     told = json_lines(tmp_path / "controls.jsonl")
@@ -176,7 +168,7 @@ def test_every_control_can_be_told(service, run, tmp_path):
 def set_then_following(service) -> None:
     """Two controls of eta: it was set, then it follows its schedule again."""
     service.answers["ReadHistory"] = [
-        page(knob(1, "eta", 0.5, 0.25), knob(2, "eta", 0.25, 0.5, follow_schedule=True), status(3, "IDLE"))
+        history_page(knob(1, "eta", 0.5, 0.25), knob(2, "eta", 0.25, 0.5, follow_schedule=True), status(3, "IDLE"))
     ]
 
 
@@ -204,12 +196,12 @@ def test_filters_are_passed_on(service, run, tmp_path):
 def test_a_file_is_replaced_only_once_the_new_one_is_complete(service, run, tmp_path):
     file = tmp_path / "digits.csv"
     file.write_text("as it was")
-    service.answers["ReadHistory"] = [page(loss(1), then="two"), *[unavailable()] * 1000]
+    service.answers["ReadHistory"] = [history_page(loss(1), then="two"), *[unavailable()] * 1000]
     with pytest.raises(pilothouse.Unreachable):
         run.export(file, timeout=1)
     assert file.read_text() == "as it was"
     assert list(tmp_path.iterdir()) == [file]
-    service.answers["ReadHistory"] = [page(loss(1))]
+    service.answers["ReadHistory"] = [history_page(loss(1))]
     assert run.export(file) == 1
     assert list(tmp_path.iterdir()) == [file]
     assert len(file.read_text().splitlines()) == 2
@@ -223,169 +215,12 @@ def test_a_format_that_does_not_exist_is_refused_before_anything_is_read(service
     assert list(tmp_path.iterdir()) == []
 
 
-def read_back(folder: Path) -> EventAccumulator:
-    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0, "histograms": 0})
-    accumulator.Reload()
-    return accumulator
-
-
-def test_tensorboard_reads_losses_knobs_and_what_plugins_reported(service, run, tmp_path):
-    histogram = plugin_pb2.Histogram(name="weights", minimum=-1, maximum=1, counts=[1, 0, 3, 0])
-    report = plugin_pb2.PluginReport(plugin="statistics", kind="statistics")
-    report.output.CopyFrom(plugin_pb2.PluginOutput(histograms=[histogram]))
-    content = [
-        loss(1, value=0.5),
-        status(2, "IDLE", 20, "PAUSED"),
-        knob(3, "eta", 0.01, 0.1, "too noisy", batch=20),
-        loss(4, value=math.nan),
-        output(5, "validate", loss=0.25),
-        event_pb2.Event(sequence=6, batch=60, plugin=report),
-        failure(7, "validate"),
-    ]
-    content[0].time.FromMilliseconds(1_700_000_000_250)
-    service.answers["ReadHistory"] = [page(*content[:3], then="two"), page(*content[3:])]
-    assert run.export(tmp_path / "logs" / "digits", "tensorboard") == 7
-    read = read_back(tmp_path / "logs" / "digits")
-    first, second = read.Scalars("loss")
-    assert (first.step, first.value, first.wall_time) == (10, 0.5, pytest.approx(1_700_000_000.25, abs=1e-3))
-    assert second.step == 40
-    assert math.isnan(second.value)
-    assert [(point.step, point.value) for point in read.Scalars("knobs/eta")] == [
-        (10, pytest.approx(0.1)),
-        (20, pytest.approx(0.1)),
-        (20, pytest.approx(0.01)),
-    ]
-    assert [(point.step, point.value) for point in read.Scalars("validate/loss")] == [(50, 0.25)]
-    (counted,) = read.Histograms("statistics/weights")
-    assert (counted.step, counted.histogram_value.min, counted.histogram_value.num) == (60, -1, 4)
-    (told,) = read.Tensors("controls/text_summary")
-    assert told.tensor_proto.string_val == [b"knob eta = 0.01 by ana@lab: too noisy"]
-    (told,) = read.Tensors("validate/text_summary")
-    assert told.tensor_proto.string_val == [b"took too long"]
-
-
-def eta_points(folder: Path) -> list[tuple[int, float]]:
-    read = read_back(folder)
-    return (
-        [(point.step, point.value) for point in read.Scalars("knobs/eta")]
-        if "knobs/eta" in read.Tags()["scalars"]
-        else []
-    )
-
-
-def test_tensorboard_has_the_eta_that_a_schedule_gave(service, run, tmp_path):
-    control = knob(3, "eta", 0.25, 0.125, batch=20)
-    content = [loss(1, eta=0.5), loss(2, eta=0.125), control, loss(4, eta=0.25), loss(5, eta=0.0625)]
-    service.answers["ReadHistory"] = [page(*content)]
-    assert run.export(tmp_path, "tensorboard") == 5
-    assert eta_points(tmp_path) == [
-        (10, 0.5),
-        (20, 0.5),
-        (20, 0.125),
-        (20, 0.125),
-        (20, 0.25),
-        (50, 0.25),
-        (50, 0.0625),
-    ]
-
-
-def test_tensorboard_has_the_eta_of_a_run_that_never_changed_it(service, run, tmp_path):
-    service.answers["ReadHistory"] = [page(loss(1), loss(2))]
-    service.answers["GetState"] = [pb.GetStateResponse(run=run_message(eta=0.25))]
-    assert run.export(tmp_path, "tensorboard") == 2
-    assert eta_points(tmp_path) == [(10, 0.25)]
-
-
-def test_tensorboard_has_the_first_eta_of_a_branch_that_never_changed_it(service, run, tmp_path):
-    elsewhere = knob(3, "eta", 0.01, 0.5, batch=20)
-    service.answers["ReadHistory"] = [page(loss(1), loss(2)), page(elsewhere)]
-    run.export(tmp_path, "tensorboard", branch="rewind-1")
-    assert eta_points(tmp_path) == [(10, 0.5)]
-    _, asked = service.requests["ReadHistory"]
-    assert (asked.branch, list(asked.kinds)) == ("*", [event_pb2.EVENT_KIND_CONTROL])
-
-
-def with_schedule(schedule: str, eta: float = 0.0002) -> pb.GetStateResponse:
-    return pb.GetStateResponse(run=run_message(eta=eta, spec=run_pb2.RunSpec(eta_schedule=schedule)))
-
-
-@pytest.mark.parametrize("schedule", ["", "constant", " constant unit=batches"])
-def test_tensorboard_has_one_eta_where_the_schedule_is_that_it_stays(service, run, tmp_path, schedule):
-    service.answers["ReadHistory"] = [page(status(1, "TRAINING"), status(2, "IDLE", 100))]
-    service.answers["GetState"] = [with_schedule(schedule, eta=0.25)]
-    run.export(tmp_path, "tensorboard", kinds=["status", "control"])
-    assert eta_points(tmp_path) == [(0, 0.25)]
-
-
-def test_tensorboard_does_not_take_a_scheduled_eta_of_now_for_the_first(service, run, tmp_path):
-    service.answers["ReadHistory"] = [page(status(1, "TRAINING"), status(2, "IDLE", 100))]
-    service.answers["GetState"] = [with_schedule("cosine over=20")]
-    run.export(tmp_path, "tensorboard", kinds=["status", "control"])
-    assert eta_points(tmp_path) == []
-
-
-def test_tensorboard_does_not_take_a_scheduled_eta_before_a_control_for_the_first(service, run, tmp_path):
-    content = [status(1, "TRAINING"), knob(2, "eta", 0.5, 0.125, batch=30), knob(3, "eta", 0.25, 0.5, batch=40)]
-    service.answers["ReadHistory"] = [page(*content)]
-    service.answers["GetState"] = [with_schedule("cosine over=20")]
-    run.export(tmp_path, "tensorboard", kinds=["status", "control"])
-    assert eta_points(tmp_path) == [(30, 0.125), (30, 0.5), (40, 0.5), (40, 0.25)]
-
-
-def test_tensorboard_begins_a_scheduled_eta_with_the_first_loss(service, run, tmp_path):
-    service.answers["ReadHistory"] = [page(status(1, "TRAINING"), loss(2, eta=0.125), loss(3, eta=0.0625))]
-    service.answers["GetState"] = [with_schedule("cosine over=20")]
-    run.export(tmp_path, "tensorboard")
-    assert eta_points(tmp_path) == [(20, 0.125), (30, 0.125), (30, 0.0625)]
-
-
-def test_tensorboard_begins_an_eta_of_no_schedule_where_the_other_curves_begin(service, run, tmp_path):
-    service.answers["ReadHistory"] = [page(status(1, "TRAINING"), loss(2, eta=0.125))]
-    service.answers["GetState"] = [with_schedule("")]
-    run.export(tmp_path, "tensorboard")
-    assert eta_points(tmp_path) == [(0, 0.125)]
-
-
-@pytest.mark.parametrize("part", [{"kinds": "loss"}, {"first_batch": 10}])
-def test_tensorboard_has_no_eta_where_it_was_not_asked_for_or_is_not_known(service, run, tmp_path, part):
-    service.answers["ReadHistory"] = [page(loss(1))]
-    run.export(tmp_path, "tensorboard", **part)
-    assert eta_points(tmp_path) == []
-
-
-def test_a_run_exported_again_for_tensorboard_is_there_once(service, run, tmp_path):
-    for losses in ([loss(1)], [loss(1), loss(2)]):
-        service.answers["ReadHistory"] = [page(*losses)]
-        run.export(tmp_path, "tensorboard")
-        assert len(list(tmp_path.iterdir())) == 1
-    assert [point.step for point in read_back(tmp_path).Scalars("loss")] == [10, 20]
-
-
-def test_tensorboard_files_are_replaced_only_once_they_are_complete(service, run, tmp_path):
-    service.answers["ReadHistory"] = [page(loss(1))]
-    run.export(tmp_path, "tensorboard")
-    service.answers["ReadHistory"] = [page(loss(1), loss(2), then="two"), *[unavailable()] * 1000]
-    with pytest.raises(pilothouse.Unreachable):
-        run.export(tmp_path, "tensorboard", timeout=1)
-    assert len(list(tmp_path.iterdir())) == 1
-    assert [point.step for point in read_back(tmp_path).Scalars("loss")] == [10]
-
-
-def test_writing_for_tensorboard_without_tensorboardx_says_how_to_install_it(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(
-        pilothouse.MissingExtra, match=rf"`{sys.executable} -m pip install tensorboardX`.*\[tensorboard\]"
-    ):
-        run.export(tmp_path / "logs", "tensorboard")
-    assert list(tmp_path.iterdir()) == []
-
-
 def command(service, *arguments: str) -> list[str]:
     return ["export", "--address", service.address, "--run", "digits", *arguments]
 
 
 def test_the_command_exports_what_its_options_say(service, tmp_path, capsys):
-    service.answers["ReadHistory"] = [page(loss(2), loss(3))]
+    service.answers["ReadHistory"] = [history_page(loss(2), loss(3))]
     options = ["--from", "10", "--to", "90", "--points", "100", "--branch", "rewind-1", "--kinds", "loss,control"]
     file = tmp_path / "digits.out"
     assert main(command(service, "--format", "jsons", *options, str(file))) == 0
