@@ -125,9 +125,12 @@ class RunCheckpoints(RunHandle):
             at: the batch after which to branch off. Default: the one this run is at.
             branch: a branch of this run to take it from. Default: its present line.
             run_id: name of the new run. Default: the service makes one up.
-            eta: another learning rate. It stays so, unless eta_schedule is given, which begins with it.
-            eta_schedule: another schedule, as in start(), which is followed from the first new batch on. Default: this
-                run's, followed if it is followed there and `eta` is not given.
+            eta: another learning rate. It stays so, unless eta_schedule is given, which begins with it. Of a run with
+                a constant schedule, follow_eta_schedule() goes back to it.
+            eta_schedule: another schedule, as in start(), which is followed from the first new batch on. Its t counts
+                from the beginning of the run that is forked, and it begins with the eta which that run was started
+                with, unless `eta` is given. Default: this run's, followed if it is followed there and `eta` is not
+                given.
             knobs: other values of knobs by name, before the first new batch.
             seed: another order of the examples from here on.
             keep_order: take the examples in their order, or no longer.
