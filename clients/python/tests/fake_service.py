@@ -70,6 +70,11 @@ def unavailable(reason: str = "") -> Refusal:
     return Refusal(grpc.StatusCode.UNAVAILABLE, reason)
 
 
+def journal_failed() -> Refusal:
+    """What nobody asks again for."""
+    return Refusal(grpc.StatusCode.INTERNAL, "JOURNAL_FAILED")
+
+
 def loss(
     sequence: int,
     batch: int | None = None,

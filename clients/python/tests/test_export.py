@@ -12,12 +12,12 @@ from fake_service import (
     checkpoint,
     checkpoint_file,
     history_page,
+    journal_failed,
     knob,
     loss,
     output,
     state_report,
     status,
-    unavailable,
 )
 
 import pilothouse
@@ -196,9 +196,9 @@ def test_filters_are_passed_on(service, run, tmp_path):
 def test_a_file_is_replaced_only_once_the_new_one_is_complete(service, run, tmp_path):
     file = tmp_path / "digits.csv"
     file.write_text("as it was")
-    service.answers["ReadHistory"] = [history_page(loss(1), then="two"), *[unavailable()] * 1000]
-    with pytest.raises(pilothouse.Unreachable):
-        run.export(file, timeout=1)
+    service.answers["ReadHistory"] = [history_page(loss(1), then="two"), journal_failed()]
+    with pytest.raises(pilothouse.JournalFailed):
+        run.export(file)
     assert file.read_text() == "as it was"
     assert list(tmp_path.iterdir()) == [file]
     service.answers["ReadHistory"] = [history_page(loss(1))]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_service import failure, history_page, knob, loss, output, run_message, status, unavailable
+from fake_service import failure, history_page, journal_failed, knob, loss, output, run_message, status
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import pilothouse
@@ -156,9 +156,9 @@ def test_a_run_exported_again_for_tensorboard_is_there_once(service, run, tmp_pa
 def test_tensorboard_files_are_replaced_only_once_they_are_complete(service, run, tmp_path):
     service.answers["ReadHistory"] = [history_page(loss(1))]
     run.export(tmp_path, "tensorboard")
-    service.answers["ReadHistory"] = [history_page(loss(1), loss(2), then="two"), *[unavailable()] * 1000]
-    with pytest.raises(pilothouse.Unreachable):
-        run.export(tmp_path, "tensorboard", timeout=1)
+    service.answers["ReadHistory"] = [history_page(loss(1), loss(2), then="two"), journal_failed()]
+    with pytest.raises(pilothouse.JournalFailed):
+        run.export(tmp_path, "tensorboard")
     assert len(list(tmp_path.iterdir())) == 1
     assert [point.step for point in read_back(tmp_path).Scalars("loss")] == [10]
 
