@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <tuple>
 #include <variant>
@@ -26,8 +28,11 @@ struct RunHistory::Content {
   // Adds those of the journal's controls that cannot be read. JOURNAL_FAILED if they cannot even be counted, or the run
   // was taken back by one.
   absl::Status AddUnreadable(const JournalReader& reader);
-  absl::Status Unreadable(uint64_t sequence) const;
+  absl::Status Unreadable(const std::string& control, const std::string& advice) const;
+  absl::Status Unreadable(const KnownControl& control) const;
   absl::Status ReadPositions(const JournalReader& reader);
+  // Not before which batch a control of this sequence was made, by what was told before it.
+  int64_t EarliestBatch(uint64_t sequence) const;
 
   int64_t first_batch() const { return spec.has_parent() ? spec.parent().batch() : 0; }
   std::string FileOf(const KnownCheckpoint& known) const { return absl::StrCat(directory, "/", known.report.file()); }
@@ -137,7 +142,7 @@ void RunHistory::Content::Take(const v1::Event& event) {
     return;
   }
   if (!event.has_control()) return;
-  controls.push_back({event.control(), event.batch(), event.sequence()});
+  controls.push_back({event.control(), event.batch(), event.sequence(), /*readable=*/true});
   if (!event.control().change().has_rewind()) return;
   const auto to_batch = static_cast<int64_t>(event.control().value());
   rewinds.push_back({event.sequence(), to_batch, event.control().branch()});
@@ -154,7 +159,7 @@ absl::Status RunHistory::Content::AddUnreadable(const JournalReader& reader) {
   const auto before = [](const KnownControl& one, const KnownControl& other) { return one.sequence < other.sequence; };
   const std::vector<KnownControl> readable = controls;
   for (const uint64_t id : *ids) {
-    const KnownControl unreadable{{}, -1, id};
+    const KnownControl unreadable{{}, 0, id, /*readable=*/false};
     const bool known = std::binary_search(readable.begin(), readable.end(), unreadable, before);
     if (id <= last_sequence && !known) controls.push_back(unreadable);
   }
@@ -164,16 +169,29 @@ absl::Status RunHistory::Content::AddUnreadable(const JournalReader& reader) {
   for (const RewindMark& mark : *taken_back) {
     const auto known = std::find_if(rewinds.begin(), rewinds.end(),
                                     [&](const RewindMark& one) { return one.sequence == mark.sequence; });
-    if (known == rewinds.end() && mark.sequence <= last_sequence) return Unreadable(mark.sequence);
+    if (known == rewinds.end() && mark.sequence <= last_sequence) {
+      return Unreadable(absl::StrCat("the rewind with sequence ", mark.sequence), "");
+    }
   }
   return absl::OkStatus();
 }
 
-absl::Status RunHistory::Content::Unreadable(uint64_t sequence) const {
+absl::Status RunHistory::Content::Unreadable(const std::string& control, const std::string& advice) const {
   return MakeError(v1::ERROR_REASON_JOURNAL_FAILED, "",
-                   absl::StrCat("The journal in ", directory, " is damaged: a control with sequence ", sequence,
-                                " or before cannot be read, so what came after it cannot be done again."),
-                   {{"file", absl::StrCat(directory, "/", kJournalFile)}, {"sequence", absl::StrCat(sequence)}});
+                   absl::StrCat("The journal in ", directory, " is damaged: ", control,
+                                " cannot be read, so what came after it cannot be done again.", advice),
+                   {{"file", absl::StrCat(directory, "/", kJournalFile)}});
+}
+
+absl::Status RunHistory::Content::Unreadable(const KnownControl& control) const {
+  const int64_t before = control.batch - 1;
+  const std::string advice =
+      before < first_batch()
+          ? ""
+          : absl::StrCat(" Up to batch ", before, " all is known: a fork can begin there, and a replay can go there.");
+  return Unreadable(
+      absl::StrCat("the control with sequence ", control.sequence, ", made at batch ", control.batch, " or later,"),
+      advice);
 }
 
 absl::Status RunHistory::Content::ReadPositions(const JournalReader& reader) {
@@ -184,7 +202,21 @@ absl::Status RunHistory::Content::ReadPositions(const JournalReader& reader) {
     return absl::OkStatus();
   });
   position = std::move(scan);
+  for (KnownControl& control : controls) {
+    if (!control.readable) control.batch = EarliestBatch(control.sequence);
+  }
   return scanned;
+}
+
+int64_t RunHistory::Content::EarliestBatch(uint64_t sequence) const {
+  const auto begins_later = [](uint64_t limit, const auto& one) { return limit <= one.sequence; };
+  const auto& marks = position->marks();
+  const auto mark = std::upper_bound(marks.begin(), marks.end(), sequence, begins_later);
+  const auto rewind = std::upper_bound(rewinds.begin(), rewinds.end(), sequence, begins_later);
+  const bool rewound =
+      rewind != rewinds.begin() && (mark == marks.begin() || std::prev(rewind)->sequence > std::prev(mark)->sequence);
+  if (rewound) return std::prev(rewind)->batch;
+  return mark == marks.begin() ? first_batch() : std::prev(mark)->batch;
 }
 
 const v1::RunSpec& RunHistory::spec() const { return content_->spec; }
@@ -195,9 +227,9 @@ const std::vector<v1::Branch>& RunHistory::branches() const { return content_->b
 const std::vector<RunHistory::KnownCheckpoint>& RunHistory::checkpoints() const { return content_->checkpoints; }
 const std::vector<RunHistory::KnownControl>& RunHistory::controls() const { return content_->controls; }
 
-absl::Status RunHistory::CheckComplete() const {
+absl::Status RunHistory::CheckComplete(int64_t through) const {
   for (const KnownControl& control : content_->controls) {
-    if (!control.readable()) return content_->Unreadable(control.sequence);
+    if (!control.readable && control.batch <= through) return content_->Unreadable(control);
   }
   return absl::OkStatus();
 }
@@ -263,7 +295,7 @@ absl::StatusOr<ResumePlan> RunHistory::PlanLine(const Line& line, int64_t rewind
   if (!base.ok()) return base.status();
   const int64_t contained = *base == nullptr ? 0 : (*base)->report.controls();
   if (*base != nullptr && content_->ControlsBefore((*base)->sequence) < contained) {
-    return content_->Unreadable((*base)->sequence);
+    return content_->Unreadable(absl::StrCat("a control before sequence ", (*base)->sequence), "");
   }
   if (absl::Status added = content_->AddControls(line, contained, batch, plan.controls); !added.ok()) return added;
   const int64_t from_batch = *base == nullptr ? first_batch() : (*base)->report.batch();
@@ -324,10 +356,10 @@ absl::Status RunHistory::Content::AddControls(const Line& line, int64_t containe
                                               std::vector<AppliedControl>& applied) const {
   for (size_t i = static_cast<size_t>(contained); i < controls.size(); ++i) {
     const KnownControl& known = controls[i];
-    if (!known.readable()) return Unreadable(known.sequence);
     // What a rewind begins begins with a pause where the run was taken back to.
     const int64_t batch = known.report.change().has_rewind() ? static_cast<int64_t>(known.report.value()) : known.batch;
     if (batch > through || !line.Contains(known.sequence, batch)) continue;
+    if (!known.readable) return Unreadable(known);
     absl::StatusOr<AppliedControl> one = ToApplied(known.report, batch);
     if (!one.ok()) return one.status();
     applied.push_back(*std::move(one));

@@ -35,7 +35,7 @@ class RunHistory {
  public:
   // `directory` is the run's. JOURNAL_FAILED if its journal cannot be read, or a rewind in it is damaged. What else is
   // damaged is passed over: the run is known to have come as far as the rest tells, and a control that cannot be read
-  // is done without where a checkpoint contains it.
+  // is done without where a checkpoint contains it, or only batches before it are asked for.
   static absl::StatusOr<RunHistory> Read(const std::string& directory);
 
   const v1::RunSpec& spec() const;
@@ -57,14 +57,14 @@ class RunHistory {
   // Every control, in order, also those of branches.
   struct KnownControl {
     v1::ControlReport report;
-    // −1: the journal is damaged there, and nothing else is known of it.
+    // Where the journal is damaged and nothing else is known of it: a batch that it was not made before.
     int64_t batch = 0;
     uint64_t sequence = 0;
-    bool readable() const { return batch >= 0; }
+    bool readable = true;
   };
   const std::vector<KnownControl>& controls() const;
-  // JOURNAL_FAILED if one of them cannot be read.
-  absl::Status CheckComplete() const;
+  // JOURNAL_FAILED if one of them cannot be read that may have been made up to this batch.
+  absl::Status CheckComplete(int64_t through) const;
 
   // Hands over all events of these kinds that the history is about, in order, until one is refused; adds what is
   // damaged to `damaged`. JOURNAL_FAILED, and what `take` returned.

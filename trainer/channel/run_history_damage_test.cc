@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
+
+constexpr int64_t kAllBatches = std::numeric_limits<int64_t>::max();
 
 class RunHistoryDamageTest : public RunHistoryTest {
  protected:
@@ -59,7 +62,7 @@ TEST_F(RunHistoryDamageTest, ADamagedLossDoesNoHarm) {
   Loss(30);
   DamageEvent(2);
   EXPECT_THAT(Resume(), ElementsAre("anew", "10 eta 0.5", "through 30"));
-  EXPECT_TRUE(Read().CheckComplete().ok());
+  EXPECT_TRUE(Read().CheckComplete(kAllBatches).ok());
 }
 
 TEST_F(RunHistoryDamageTest, ADamagedControlCannotBeDoneWithoutWhereNoCheckpointContainsIt) {
@@ -69,7 +72,7 @@ TEST_F(RunHistoryDamageTest, ADamagedControlCannotBeDoneWithoutWhereNoCheckpoint
   Loss(30);
   DamageEvent(3);
   EXPECT_EQ(ReasonOf(Read().PlanResume(0, damaged_).status()), v1::ERROR_REASON_JOURNAL_FAILED);
-  EXPECT_EQ(ReasonOf(Read().CheckComplete()), v1::ERROR_REASON_JOURNAL_FAILED);
+  EXPECT_EQ(ReasonOf(Read().CheckComplete(kAllBatches)), v1::ERROR_REASON_JOURNAL_FAILED);
 }
 
 TEST_F(RunHistoryDamageTest, ADamagedControlIsDoneWithoutWhereACheckpointContainsIt) {
@@ -80,7 +83,47 @@ TEST_F(RunHistoryDamageTest, ADamagedControlIsDoneWithoutWhereACheckpointContain
   DamageEvent(1);
   EXPECT_THAT(Resume(), ElementsAre("{\"batch\":20,\"controls\":2}", "30 eta 0.125", "through 30"));
   EXPECT_EQ(Read().PlanResume(0, damaged_)->controls_recorded, 3);
-  EXPECT_EQ(ReasonOf(Read().CheckComplete()), v1::ERROR_REASON_JOURNAL_FAILED);
+  EXPECT_EQ(ReasonOf(Read().CheckComplete(kAllBatches)), v1::ERROR_REASON_JOURNAL_FAILED);
+}
+
+TEST_F(RunHistoryDamageTest, WhatCameBeforeADamagedControlCanStillBeDoneAgain) {
+  Checkpoint(10, 10);
+  Eta(15, 0.5);
+  Loss(20);
+  Eta(25, 0.25);
+  Loss(30);
+  DamageEvent(4);
+  EXPECT_THAT(Visit(10), ElementsAre("{\"batch\":10,\"controls\":0}", "through 10"));
+  EXPECT_THAT(Visit(19), ElementsAre("{\"batch\":10,\"controls\":0}", "15 eta 0.5", "through 19"));
+  EXPECT_TRUE(Read().CheckComplete(19).ok());
+  // It was made after batch 20, or where that was told of.
+  for (const absl::Status& refused : {Read().PlanVisit(20, "", damaged_).status(), Read().CheckComplete(20)}) {
+    EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_JOURNAL_FAILED);
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("sequence 4, made at batch 20 or later"));
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("Up to batch 19 all is known"));
+  }
+}
+
+TEST_F(RunHistoryDamageTest, ADamagedControlOfALineThatWasLeftIsNotMissed) {
+  Eta(10, 0.5);
+  Loss(40);
+  Eta(45, 0.25);
+  Rewind(50, 20, "first");
+  Loss(25);
+  DamageEvent(3);
+  EXPECT_THAT(Resume(), ElementsAre("anew", "10 eta 0.5", "20 pause", "through 25"));
+  EXPECT_EQ(ReasonOf(Read().PlanVisit(45, "first", damaged_).status()), v1::ERROR_REASON_JOURNAL_FAILED);
+  EXPECT_THAT(Visit(39, "first"), ElementsAre("anew", "10 eta 0.5", "through 39"));
+}
+
+TEST_F(RunHistoryDamageTest, ADamagedControlAfterARewindWasNotMadeBeforeWhereThatLed) {
+  Loss(40);
+  Rewind(50, 20, "first");
+  Eta(22, 0.25);
+  Loss(25);
+  DamageEvent(3);
+  EXPECT_THAT(Visit(19), ElementsAre("anew", "through 19"));
+  EXPECT_EQ(ReasonOf(Read().PlanVisit(20, "", damaged_).status()), v1::ERROR_REASON_JOURNAL_FAILED);
 }
 
 TEST_F(RunHistoryDamageTest, ADamagedControlMattersAgainWhereOnlyAnOlderCheckpointIsGood) {

@@ -113,7 +113,7 @@ absl::StatusOr<ReplayResult> Replay(const ReplayOptions& options) {
   if (!log.ok()) return log;
   const absl::StatusOr<RunHistory> history = RunHistory::Read(options.directory);
   if (!history.ok()) return history.status();
-  if (absl::Status complete = history->CheckComplete(); !complete.ok()) return complete;
+  if (absl::Status complete = history->CheckComplete(options.through); !complete.ok()) return complete;
   const absl::StatusOr<RunPlan> plan = PlanRun(history->spec());
   if (!plan.ok()) return plan.status();
   const absl::StatusOr<std::unique_ptr<Learner>> learner =
