@@ -17,6 +17,7 @@
 #include "proto/support/log.h"
 #include "proto/support/text.h"
 #include "service/runs/process.h"
+#include "service/runs/run_end.h"
 #include "service/runs/run_id.h"
 #include "service/runs/run_summary.h"
 
@@ -197,6 +198,14 @@ v1::Run RunStore::Unreadable(const std::string& run_id, const absl::Status& why)
                                       lives ? " Its trainer lives; start the service again when that is mended." : ""));
   run.set_directory(place.directory);
   run.set_loss(-1);
+  // How it ended is told beside the journal, too.
+  if (const std::optional<RunEnd> end = ReadRunEnd(place.directory); end.has_value() && !lives) {
+    run.set_batch(end->batch);
+    run.set_target(end->batch);
+    run.set_loss(end->loss);
+    run.set_status_message(absl::StrCat(run.status_message(), " It had ended as ", StatusName(end->status),
+                                        " at batch ", end->batch, "."));
+  }
   return run;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "proto/support/error.h"
 #include "service/journal/journal_testing.h"
 #include "service/runs/dataset_store.h"
+#include "service/runs/run_end.h"
 
 namespace pilothouse::service {
 namespace {
@@ -53,6 +55,18 @@ TEST_F(RunStoreTest, ACopyOfARunIsNotTakenForIt) {
   EXPECT_EQ(listed.run_id(), "copy");
   EXPECT_EQ(listed.status(), v1::RUN_STATUS_FAILED);
   EXPECT_TRUE(absl::StrContains(listed.status_message(), "give it the name of its run")) << listed.status_message();
+}
+
+TEST_F(RunStoreTest, OfARunWhoseJournalCannotBeReadItsEndIsStillTold) {
+  std::ofstream(directory_.File("runs/digits/run.db"), std::ios::trunc) << "no journal";
+  std::ofstream(directory_.File("runs/digits/") + kRunEndFile)
+      << R"({"status": "STOPPED", "message": "", "batch": 500, "loss": 0.25})";
+  const v1::Run listed = store_.Unreadable("digits", store_.Load("digits").status());
+  EXPECT_EQ(listed.status(), v1::RUN_STATUS_FAILED);
+  EXPECT_EQ(listed.batch(), 500);
+  EXPECT_EQ(listed.loss(), 0.25);
+  EXPECT_TRUE(absl::StrContains(listed.status_message(), "It had ended as STOPPED at batch 500."))
+      << listed.status_message();
 }
 
 }  // namespace

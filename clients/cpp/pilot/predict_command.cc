@@ -33,6 +33,11 @@ absl::Status WrongWidth(int64_t expected, int64_t got) {
 // As a tensor of shape [rows, inputs].
 absl::StatusOr<v1::Tensor> ReadInputs(const PredictArguments& given, const v1::Run& run) {
   const int64_t inputs = run.facts().inputs();
+  if (inputs == 0) {
+    return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "run_id",
+                     absl::StrCat("it is not known what the run ", run.run_id(), " takes. ", run.status_message()),
+                     {{"run_id", run.run_id()}});
+  }
   if (given.data.empty()) {
     absl::StatusOr<v1::Tensor> array = ReadNpyFile(given.inputs);
     if (!array.ok()) return array.status();
