@@ -145,7 +145,19 @@ def test_a_name_that_does_not_exist_is_refused_here(service, house, arguments, f
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"net": 5}, {"net": [5]}, {"data": X}, {"data": (X, Y, Y)}, {"batch_size": 2.5}, {"loss": 5}]
+    "arguments",
+    [
+        {"net": 5},
+        {"net": [5]},
+        {"data": X},
+        {"data": (X, Y, Y)},
+        {"batch_size": 2.5},
+        {"batch_size": True},
+        {"loss": 5},
+        {"seed": True},
+        {"batch_to": True},
+        {"eta": True},
+    ],
 )
 def test_an_argument_of_the_wrong_type_is_a_type_error(service, house, arguments):
     with pytest.raises(TypeError):
@@ -158,6 +170,13 @@ def test_starting_is_repeated_with_the_same_request_id_while_the_service_is_unav
     start(house)
     first, second = service.requests["StartRun"]
     assert first == second
+
+
+def test_an_empty_table_is_refused_before_anything_is_sent(service, house, tmp_path):
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(pilothouse.DataMalformed, match=r"empty\.csv is empty\."):
+        start(house, data=tmp_path / "empty.csv")
+    assert not service.requests
 
 
 def test_arrays_arrive_as_npy_files_in_chunks(service, house):

@@ -33,7 +33,7 @@ def test_a_kind_with_a_schedule_in_it_is_refused_here_and_told_how_to_write_it(s
 # Numbers
 
 
-@pytest.mark.parametrize("text", ["0.1", b"0.1", None, [0.1], 1j])
+@pytest.mark.parametrize("text", ["0.1", b"0.1", None, [0.1], 1j, True, np.False_, np.array(True)])
 def test_what_is_no_number_is_a_type_error_although_it_may_read_like_one(service, house, run, text):
     with pytest.raises(TypeError, match="eta is a number, not"):
         run.set_eta(text)
@@ -42,6 +42,19 @@ def test_what_is_no_number_is_a_type_error_although_it_may_read_like_one(service
     if text is not None:
         with pytest.raises(TypeError, match="eta is a number, not"):
             house.start(net="2x1", data="xor.csv", loss="mse", eta=text)
+    assert not service.requests
+
+
+@pytest.mark.parametrize("value", [True, False, np.True_, np.array(True), "5", 5.0])
+def test_what_is_no_whole_number_is_a_type_error(service, run, value):
+    asking = {
+        "batch": lambda: run.batch_to(value),
+        "batches": lambda: run.train(value),
+        "at_batch": lambda: run.pause(at_batch=value),
+    }
+    for name, ask in asking.items():
+        with pytest.raises(TypeError, match=f"^{name} is a whole number, not"):
+            ask()
     assert not service.requests
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from decimal import Decimal, InvalidOperation
 
 import numpy as np
 
 from pilothouse._convert import to_duration
-from pilothouse._numbers import real, whole
+from pilothouse._numbers import integer, real, whole
 from pilothouse.checkpoints import Checkpoints
 from pilothouse.errors import CheckpointsInvalid, SpecInvalid
 from pilothouse.v1 import checkpoint_pb2, run_pb2
@@ -23,8 +22,9 @@ def seed_number(seed: int) -> int:
 
     Raises:
         SpecInvalid: it is outside 0 … 2^64 − 1.
+        TypeError: it is no whole number.
     """
-    number = operator.index(seed)
+    number = integer(seed, "seed")
     if not 0 <= number < 2**64:
         raise SpecInvalid(
             f"A seed lies between 0 and 2^64 − 1; got {number}.", field="spec.seed", metadata={"value": str(number)}
