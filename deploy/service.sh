@@ -5,11 +5,13 @@
 # shellcheck disable=SC2154
 
 readonly default_address=127.0.0.1:50051
+readonly any_address=127.0.0.1:0
 readonly start_limit_seconds=60
 readonly stop_limit_seconds=60
 readonly most_runs_named=8
 
 address_file=$data/address
+last_address_file=$data/last-address
 service_log=$data/pilothoused.log
 
 # take_lock FILE: one call of this script at a time, until release_lock or the script's end.
@@ -66,17 +68,27 @@ complain_of_stranger() {
 
 port_is_taken() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
+# Where the service is looked for: where this folder's was last, which watches and other shells still know, or else where
+# programs look by themselves.
+wanted_address() {
+  local last=''
+  if [[ -f $last_address_file ]]; then read -r last <"$last_address_file" || true; fi
+  if [[ $last =~ ^127\.0\.0\.1:[1-9][0-9]*$ ]]; then echo "$last"; else echo "$default_address"; fi
+}
+
 show_service_log() { tail -n 20 "$service_log" | sed 's/^/   | /' >&2; }
 
-# The usual address, unless a program would be found there that is not this service.
+# The wanted address, or the usual one, unless a program would be found there that is not this service.
 choose_address() {
-  local port=${default_address##*:}
-  if port_is_taken 127.0.0.1 "$port" || port_is_taken ::1 "$port"; then
-    echo 127.0.0.1:0
-  else
-    echo "$default_address"
-  fi
+  local address port
+  for address in "$(wanted_address)" "$default_address"; do
+    port=${address##*:}
+    port_is_taken 127.0.0.1 "$port" || port_is_taken ::1 "$port" || { echo "$address"; return; }
+  done
+  echo "$any_address"
 }
+
+name_of_port() { if [[ $1 == "$any_address" ]]; then echo 'a free port'; else echo "port ${1##*:}"; fi; }
 
 # Waits until the process serves. Fails with 2 if it has ended, with 1 if it takes too long.
 await_address() { # PID
@@ -98,23 +110,25 @@ launch() { # LISTEN: sets `pid`; returns as await_address does.
 }
 
 start_service() {
-  local pid listen status=0
+  local pid wanted listen status=0
   if [[ ! -x $bin/pilothoused ]]; then
     complain "   FAILED: there is no $bin/pilothoused. $again --service builds it."
     return 1
   fi
+  wanted=$(wanted_address)
   listen=$(choose_address)
-  if [[ $listen != "$default_address" ]]; then
-    echo "   port ${default_address##*:} is used by another program (another service, perhaps): this one takes a free port"
+  if [[ $listen != "$wanted" ]]; then
+    echo "   port ${wanted##*:} is used by another program (another service, perhaps): this one takes $(name_of_port "$listen")"
   fi
   launch "$listen" || status=$?
-  if ((status == 2)) && [[ $listen == "$default_address" ]]; then
+  if ((status == 2)) && [[ $listen != "$any_address" ]]; then
     # Somebody may have taken the port after it was looked at: another checkout that starts its service just now, say.
-    echo "   pilothoused ended at once on port ${default_address##*:}: trying once more, on a free port"
+    echo "   pilothoused ended at once on port ${listen##*:}: trying once more, on a free port"
     status=0
-    launch 127.0.0.1:0 || status=$?
+    launch "$any_address" || status=$?
   fi
   if ((status == 0)); then
+    cp "$address_file" "$last_address_file"
     echo "   running on $(<"$address_file"), process $pid"
     return
   fi

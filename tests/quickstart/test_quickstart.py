@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ Quickstart = Callable[..., str]
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
+    return tmp_path / "my data"
 
 
 @pytest.fixture
@@ -66,6 +67,12 @@ def start_run(pilot: Callable[..., str], name: str) -> None:
     pilot("start", "--name", name, "--net", "64x16rx10", "--server-file", "digits.csv", "--loss", "cross-entropy")
 
 
+def typed(said: str, part: str) -> list[str]:
+    """The words of the line with this part, as a shell reads them."""
+    line = next(line for line in said.splitlines() if part in line)
+    return shlex.split(line)
+
+
 def checkpoints(data: Path, run_id: str) -> list[Path]:
     return list((data / "runs" / run_id / "checkpoints").glob("*.safetensors"))
 
@@ -94,8 +101,10 @@ def test_a_service_alone_is_started_once_and_says_what_to_type(
     address = (data / "address").read_text().strip()
     assert f"running on {address}" in first
     assert f"already running on {address}" in quickstart("--service")
-    for hint in ("build/venv/bin/activate", "pilot start", "--stop-runs", f"PILOTHOUSE_DATA={data}"):
-        assert hint in first
+    assert "build/venv/bin/activate" in first
+    start = typed(first, "pilot start ")
+    assert start[start.index("--data") + 1] == str(data / "files" / "digits.csv")
+    assert f"PILOTHOUSE_DATA={data}" in typed(first, " --stop-runs")
     assert (data / "files" / "digits.csv").read_text().count("\n") == 1798
     assert "First light" not in first
     start_run(pilot, "digits")

@@ -90,6 +90,31 @@ def test_a_port_that_is_taken_after_it_was_looked_at_is_left_for_a_free_one(shel
     assert "\n   running on 127.0.0.1:" in said
 
 
+def test_a_service_comes_back_where_it_was_unless_another_program_is_there(shell: Shell, data: Path) -> None:
+    shell("port_is_taken() { [[ $2 == 50051 ]]; }; ensure_service")
+    address = (data / "address").read_text().strip()
+    port = address.rpartition(":")[2]
+    shell("stop_service")
+    # What it would listen on is what matters, so that nobody can take the port before it does.
+    launch = 'launch() { echo "asked for $1"; echo "$1" >"$address_file"; pid=$$; }; '
+    said = shell("port_is_taken() { [[ $2 == 50051 ]]; }; " + launch + "ensure_service")
+    assert f"asked for {address}\n" in said
+    assert "another program" not in said
+    said = shell("port_is_taken() { true; }; " + launch + "ensure_service")
+    assert f"port {port} is used by another program (another service, perhaps): this one takes a free port\n" in said
+    assert "asked for 127.0.0.1:0\n" in said
+    (data / "last-address").write_text(f"{address}\n")
+    said = shell(f"port_is_taken() {{ [[ $2 == {port} ]]; }}; " + launch + "ensure_service")
+    assert f"port {port} is used by another program (another service, perhaps): this one takes port 50051\n" in said
+    assert "asked for 127.0.0.1:50051\n" in said
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\n", "127.0.0.1:0\n", "127.0.0.1:1 --insecure\n", "0.0.0.0:50052\n"])
+def test_an_address_that_makes_no_sense_is_not_taken_up_again(shell: Shell, data: Path, text: str) -> None:
+    (data / "last-address").write_text(text)
+    assert shell("wanted_address") == "127.0.0.1:50051\n"
+
+
 def test_a_service_that_ends_at_once_on_any_port_is_told_with_its_log(shell: Shell, data: Path) -> None:
     (data / "runs").write_text("a file, where a folder should be\n")
     said = shell("ensure_service", code=1)
