@@ -44,11 +44,11 @@ absl::StatusOr<DataFiles> FindData(const v1::DataSpec& spec, const std::string& 
 
 absl::StatusOr<std::string> HashOfData(const DataFiles& files) { return FilesHash(files.paths()); }
 
-absl::Status CheckDataHash(const std::string& expected, const std::string& found) {
+absl::Status CheckDataHash(const std::string& expected, const std::string& found, absl::string_view advice) {
   if (expected.empty() || found.empty() || expected == found) return absl::OkStatus();
   return MakeError(v1::ERROR_REASON_DATA_CHANGED, "data",
                    absl::StrCat("The data are not those the run was started with: their SHA-256 is ", found,
-                                ", and was ", expected, ". Put the old data back and fork the run, or start another."),
+                                ", and was ", expected, ". ", advice),
                    {{"expected", expected}, {"found", found}});
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "pilothouse/v1/run.pb.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
 
@@ -31,8 +32,13 @@ absl::StatusOr<DataFiles> FindData(const v1::DataSpec& spec, const std::string& 
 // As in RunFacts.data_sha256. FILE_NOT_FOUND. Thread-safe.
 absl::StatusOr<std::string> HashOfData(const DataFiles& files);
 
-// DATA_CHANGED unless both are the same or one of them is empty, which is: not known.
-absl::Status CheckDataHash(const std::string& expected, const std::string& found);
+// What to do about a living run whose data have changed.
+inline constexpr absl::string_view kRestoreData = "Put the old data back and fork the run, or start another.";
+
+// DATA_CHANGED, with a sentence that says what to do, unless both are the same or one of them is empty, which is: not
+// known.
+absl::Status CheckDataHash(const std::string& expected, const std::string& found,
+                           absl::string_view advice = kRestoreData);
 
 }  // namespace pilothouse::trainer
 

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "proto/journal/event_kind.h"
 #include "proto/journal/journal_reader.h"
 #include "proto/journal/wal.h"
@@ -25,6 +26,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr absl::string_view kHowToGiveData = "--data FILE, or for inputs and targets --data FILE --data FILE";
+
 std::string DataDirectory(const ReplayOptions& options) {
   if (!options.data_directory.empty()) return options.data_directory;
   std::error_code ignored;
@@ -36,11 +39,9 @@ std::string DataDirectory(const ReplayOptions& options) {
 absl::StatusOr<DataFiles> DataOfService(const ReplayOptions& options, const v1::DataSpec& spec) {
   absl::StatusOr<DataFiles> found = FindData(spec, DataDirectory(options));
   if (found.ok()) return found;
-  return MakeError(
-      ReasonOf(found.status()), "data",
-      absl::StrCat(std::string(found.status().message()),
-                   " Say where they are: --data FILE, or for inputs and targets --data FILE --data FILE; or "
-                   "--data-dir DIRECTORY, with the service's folder of data."));
+  return MakeError(ReasonOf(found.status()), "data",
+                   absl::StrCat(std::string(found.status().message()), " Say where they are: ", kHowToGiveData,
+                                "; or --data-dir DIRECTORY, with the service's folder of data."));
 }
 
 absl::StatusOr<DataFiles> DataOf(const ReplayOptions& options, const v1::DataSpec& spec) {
@@ -64,7 +65,8 @@ absl::StatusOr<std::unique_ptr<Learner>> LearnerOf(const ReplayOptions& options,
   if (!data_sha256.empty()) {
     const absl::StatusOr<std::string> found = HashOfData(*files);
     if (!found.ok()) return found.status();
-    if (absl::Status same = CheckDataHash(data_sha256, *found); !same.ok()) return same;
+    const std::string advice = absl::StrCat("Give the data that the run was trained on: ", kHowToGiveData, ".");
+    if (absl::Status same = CheckDataHash(data_sha256, *found, advice); !same.ok()) return same;
   }
   return BuildLearner(plan, *files);
 }

@@ -16,6 +16,7 @@
 namespace pilothouse::trainer {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::SizeIs;
 
@@ -323,7 +324,11 @@ TEST(ReplayTest, OtherDataAndJournalsThatCannotBeReadAreRefused) {
   EXPECT_EQ(ReasonOf(missing), v1::ERROR_REASON_FILE_NOT_FOUND);
   EXPECT_THAT(std::string(missing.message()), HasSubstr("are not below /nowhere. Say where they are: --data FILE"));
   std::ofstream(run.table(), std::ios::app) << "1,1,1\n";
-  EXPECT_EQ(ReasonOf(run.Replay().status()), v1::ERROR_REASON_DATA_CHANGED);
+  const absl::Status changed = run.Replay().status();
+  EXPECT_EQ(ReasonOf(changed), v1::ERROR_REASON_DATA_CHANGED);
+  EXPECT_THAT(std::string(changed.message()),
+              EndsWith(". Give the data that the run was trained on: --data FILE, or for "
+                       "inputs and targets --data FILE --data FILE."));
   options.directory = "/nowhere";
   EXPECT_EQ(ReasonOf(Replay(options).status()), v1::ERROR_REASON_JOURNAL_FAILED);
 }
