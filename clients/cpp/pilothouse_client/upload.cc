@@ -22,6 +22,7 @@ absl::StatusOr<Upload::Part> Upload::OpenFile(v1::DatasetPart part, const std::s
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
   }
   if (!S_ISREG(status.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, " is not a file."));
+  if (status.st_size == 0) return absl::InvalidArgumentError(absl::StrCat(path, " is empty."));
   return Part{part, path, "", static_cast<int64_t>(status.st_size)};
 }
 

@@ -18,7 +18,7 @@ namespace pilothouse::client {
 // several threads.
 class Upload {
  public:
-  // Without a reason: NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT where a file cannot be opened.
+  // Without a reason: NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT where a file cannot be opened or is empty.
   static absl::StatusOr<Upload> OfCsvFile(const std::string& path);
   static absl::StatusOr<Upload> OfNpyFiles(const std::string& inputs, const std::string& targets);
   // REQUIRES: CheckTensor is OK for both.
