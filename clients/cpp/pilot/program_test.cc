@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -25,7 +26,27 @@ TEST_F(Program, SaysThatNothingAnswers) {
   const Result result = Run("runs");
   EXPECT_EQ(result.exit_code, kExitUnreachable);
   EXPECT_TRUE(absl::StartsWith(result.errors, "pilot: no service answers at unix:")) << result.errors;
+  EXPECT_TRUE(absl::StrContains(result.errors, "Start one with deploy/quickstart --service or pilothoused"))
+      << result.errors;
   EXPECT_EQ(Json::parse(Run("runs --json").errors)["error"]["exit_code"], kExitUnreachable);
+}
+
+TEST_F(Program, SaysThatWhatWasNotAnsweredMayHaveBeenDone) {
+  house_.AddRun("digits");
+  house_.LoseNextAnswers(std::numeric_limits<int>::max());
+  const std::unique_ptr<ChildProcess> start = Begin("start --net 2x1 --loss mse --dataset d");
+  const std::unique_ptr<ChildProcess> fork = Begin("fork digits");
+  const std::unique_ptr<ChildProcess> change = Begin("pause digits --request-id mine");
+  for (const std::unique_ptr<ChildProcess>* making : {&start, &fork}) {
+    const Result result = End(*making);
+    EXPECT_EQ(result.exit_code, kExitUnreachable);
+    EXPECT_TRUE(
+        absl::StrContains(result.errors, "may have been made all the same: the list of runs (pilot runs) tells"))
+        << result.errors;
+  }
+  const Result result = End(change);
+  EXPECT_EQ(result.exit_code, kExitUnreachable);
+  EXPECT_TRUE(absl::StrContains(result.errors, "asking again with the request id mine tells")) << result.errors;
 }
 
 TEST_F(Program, PrintsTheReceiptOfAChange) {
@@ -113,6 +134,10 @@ TEST_F(Program, StartsARunFromALocalFile) {
   EXPECT_EQ(house_.uploaded().at(v1::DATASET_PART_TABLE), "a,b,y\n0,0,0\n0,1,1\n");
   EXPECT_EQ(house_.starts().at(0).spec().data().dataset_id(), "dataset-1");
   EXPECT_FALSE(house_.starts().at(0).request_id().empty());
+  const std::string empty = folder_.Write("empty.csv", "");
+  const Result nothing = Run("start --net 2x1 --loss mse --data " + empty);
+  EXPECT_EQ(nothing.exit_code, kExitUsage);
+  EXPECT_EQ(nothing.errors, "pilot: " + empty + " is empty.\n");
   EXPECT_EQ(Run("start --net 2x1 --loss mse --name xor --dataset d").exit_code, kExitRefused);
   EXPECT_EQ(Json::parse(Run("start --net 2x1 --loss mse --dataset d --json").output)["run_id"], "fake-2");
 }

@@ -88,7 +88,8 @@ absl::StatusOr<Session> Session::Open(const GlobalArguments& arguments) {
   if (!absl::IsUnavailable(client.status())) return client.status();
   return absl::UnavailableError(
       absl::StrCat(std::string(client.status().message()),
-                   " Start one with pilothoused, or say where it is with --address or PILOTHOUSE_ADDRESS."));
+                   " Start one with deploy/quickstart --service or pilothoused, or say where it is with --address or "
+                   "PILOTHOUSE_ADDRESS."));
 }
 
 Session::Session(std::unique_ptr<Client> client, bool json) : client_(std::move(client)), json_(json) {}

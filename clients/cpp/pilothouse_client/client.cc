@@ -50,6 +50,15 @@ absl::Status Explain(const absl::Status& status, const std::string& address, abs
   return status;
 }
 
+// Of a request that changes something: says what nobody knows where no answer came. A connection may break, and a
+// service die, after the request has arrived.
+absl::Status TellOpenEnd(const absl::Status& status, const std::string& what) {
+  if (!IsUnreachable(status)) return status;
+  return absl::Status(status.code(), absl::StrCat(std::string(status.message()), " ", what));
+}
+
+constexpr char kRunMayBeThere[] = "The run may have been made all the same: the list of runs (pilot runs) tells.";
+
 template <typename Response>
 absl::StatusOr<v1::Receipt> ReceiptOf(const absl::StatusOr<Response>& response) {
   if (!response.ok()) return response.status();
@@ -114,16 +123,16 @@ absl::StatusOr<Response> Client::AskForChange(absl::Duration timeout, const Chan
   if (given.at_batch.has_value()) options.set_at_batch(*given.at_batch);
   absl::StatusOr<Response> response =
       Ask(given.at_batch.has_value() ? options_.at_batch_timeout : timeout, method, request);
-  if (!absl::IsDeadlineExceeded(response.status())) return response;
-  return absl::DeadlineExceededError(absl::StrCat(std::string(response.status().message()),
-                                                  " The change may still be made; asking again with the request id ",
-                                                  options.request_id(), " tells, and makes it only once."));
+  if (response.ok()) return response;
+  return TellOpenEnd(response.status(),
+                     absl::StrCat("The change may have been made, or may still be; asking again with the request id ",
+                                  options.request_id(), " tells, and makes it only once."));
 }
 
 absl::StatusOr<v1::Run> Client::StartRun(v1::StartRunRequest request) const {
   if (request.request_id().empty()) request.set_request_id(NewRequestId());
   absl::StatusOr<v1::StartRunResponse> response = Ask(options_.data_timeout, &Stub::StartRun, request);
-  if (!response.ok()) return response.status();
+  if (!response.ok()) return TellOpenEnd(response.status(), kRunMayBeThere);
   return std::move(*response->mutable_run());
 }
 
@@ -249,7 +258,7 @@ absl::StatusOr<v1::Receipt> Client::Rewind(const std::string& run_id, int64_t ba
 absl::StatusOr<v1::Run> Client::Fork(v1::ForkRequest request) const {
   if (request.request_id().empty()) request.set_request_id(NewRequestId());
   absl::StatusOr<v1::ForkResponse> response = Ask(options_.at_batch_timeout, &Stub::Fork, request);
-  if (!response.ok()) return response.status();
+  if (!response.ok()) return TellOpenEnd(response.status(), kRunMayBeThere);
   return std::move(*response->mutable_run());
 }
 

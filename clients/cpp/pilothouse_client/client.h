@@ -67,7 +67,7 @@ class Client {
   // `address`: "host:port", "host" or "unix:/path". UNAVAILABLE if nothing answers there.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& address, ClientOptions options);
 
-  // Fills in a request id if there is none.
+  // Fills in a request id if there is none. Without an answer (IsUnreachable) the run may have been made all the same.
   absl::StatusOr<v1::Run> StartRun(v1::StartRunRequest request) const;
   // Newest first. `page_token`: empty, or next_page_token of the page before.
   absl::StatusOr<v1::ListRunsResponse> ListRuns(int32_t page_size, const std::string& page_token) const;
@@ -105,7 +105,7 @@ class Client {
   // Answers when the run is there. `branch`: what to call what came after; empty: a name is made up.
   absl::StatusOr<v1::Receipt> Rewind(const std::string& run_id, int64_t batch, const std::string& branch,
                                      const ChangeOptions& options) const;
-  // Fills in a request id if there is none.
+  // Fills in a request id if there is none. Without an answer (IsUnreachable) the run may have been made all the same.
   absl::StatusOr<v1::Run> Fork(v1::ForkRequest request) const;
   // One page.
   absl::StatusOr<v1::ReadHistoryResponse> ReadHistory(const v1::ReadHistoryRequest& request) const;

@@ -143,6 +143,12 @@ void FakeHouse::LoseNextAnswers(int count) {
   answers_to_lose_ = count;
 }
 
+bool FakeHouse::LosesAnswer() {
+  if (answers_to_lose_ == 0) return false;
+  --answers_to_lose_;
+  return true;
+}
+
 void FakeHouse::AddGap(uint64_t first, uint64_t last) {
   MutexLock lock(mutex_);
   v1::Gap gap;

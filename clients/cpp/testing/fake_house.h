@@ -37,8 +37,8 @@ class FakeHouse {
   void AddDamage(uint64_t first, uint64_t last);
   void SetLoss(const std::string& run_id, v1::LossFunction loss, int64_t inputs, int64_t outputs);
 
-  // The next `count` changes are made, and then answered with UNAVAILABLE: as if the connection broke before the
-  // answer.
+  // The next `count` changes and forks are made, and then answered with UNAVAILABLE: as if the connection broke before
+  // the answer. Runs are not started: as if it broke before the request.
   void LoseNextAnswers(int count);
   // Announces a gap to the watchers with the next message.
   void AddGap(uint64_t first, uint64_t last);
@@ -72,6 +72,8 @@ class FakeHouse {
   // Wakes the watches, which then end.
   void SetStopping(bool stopping);
   bool stopping() const;
+  // Whether the next answer is to be lost; counts it.
+  bool LosesAnswer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   FakeRun& Get(const std::string& run_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(FakeRun& run, v1::Event event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddRunLocked(const std::string& run_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

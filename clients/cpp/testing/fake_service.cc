@@ -31,6 +31,8 @@ absl::Status NotFound(const std::string& run_id) {
                    {{"run_id", run_id}});
 }
 
+grpc::Status BrokenConnection() { return {grpc::StatusCode::UNAVAILABLE, "the connection broke"}; }
+
 }  // namespace
 
 class FakeService final : public v1::TrainingControl::Service {
@@ -41,6 +43,7 @@ class FakeService final : public v1::TrainingControl::Service {
                         v1::StartRunResponse* response) override {
     MutexLock lock(house_.mutex_);
     house_.starts_.push_back(*request);
+    if (house_.LosesAnswer()) return BrokenConnection();
     const std::string run_id =
         request->run_id().empty() ? absl::StrCat("fake-", house_.runs_.size() + 1) : request->run_id();
     if (house_.runs_.contains(run_id)) {
@@ -193,7 +196,9 @@ class FakeService final : public v1::TrainingControl::Service {
   grpc::Status Fork(grpc::ServerContext*, const v1::ForkRequest* request, v1::ForkResponse* response) override {
     MutexLock lock(house_.mutex_);
     if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
-    return ToGrpcStatus(house_.ForkLocked(*request, *response));
+    const absl::Status status = house_.ForkLocked(*request, *response);
+    if (status.ok() && house_.LosesAnswer()) return BrokenConnection();
+    return ToGrpcStatus(status);
   }
 
   grpc::Status ReadHistory(grpc::ServerContext*, const v1::ReadHistoryRequest* request,
@@ -312,10 +317,7 @@ class FakeService final : public v1::TrainingControl::Service {
       if (const absl::Status status = CheckChange(run.run, change); !status.ok()) return ToGrpcStatus(status);
       run.receipts[options.request_id()] = Apply(run, change, options);
     }
-    if (house_.answers_to_lose_ > 0) {
-      --house_.answers_to_lose_;
-      return {grpc::StatusCode::UNAVAILABLE, "the connection broke"};
-    }
+    if (house_.LosesAnswer()) return BrokenConnection();
     *receipt = run.receipts[options.request_id()];
     return grpc::Status::OK;
   }
