@@ -8,13 +8,19 @@ namespace {
 
 std::string HowItEnded(const Death& death) {
   if (death.told_to_end()) {
-    return "The trainer made a checkpoint and ended, as it was told to, or since no service came.";
+    // Whether it could make a checkpoint, its exit code does not say: the disk may be full.
+    return "The trainer ended, as it was told to, or since no service came.";
   }
   return absl::StrCat("The trainer ended", death.how.empty() ? ", and nobody saw how" : ": ", death.how, ".");
 }
 
 std::string WhereItGoesOn(const Death& death) {
   return death.checkpoint.has_value() ? absl::StrCat("its checkpoint at batch ", *death.checkpoint) : "its beginning";
+}
+
+std::string TrainedAgain(const Death& death) {
+  if (!death.checkpoint.has_value() || death.batch <= *death.checkpoint) return "";
+  return absl::StrCat(", and trains batches ", *death.checkpoint + 1, " to ", death.batch, " again");
 }
 
 std::string Log(const Death& death) {
@@ -27,7 +33,8 @@ bool Death::told_to_end() const { return how == absl::StrCat("exit code ", kExit
 
 std::string StartedAgainNotice(const Death& death) {
   const std::string attempt = death.told_to_end() ? "" : absl::StrCat(", attempt ", death.restarts, " of ", death.most);
-  return absl::StrCat(HowItEnded(death), " It is started again from ", WhereItGoesOn(death), attempt, ".", Log(death));
+  return absl::StrCat(HowItEnded(death), " It is started again from ", WhereItGoesOn(death), attempt,
+                      TrainedAgain(death), ".", Log(death));
 }
 
 std::string OnItsWayNotice(int64_t batch, int64_t run_batch, const std::string& why) {

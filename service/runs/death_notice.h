@@ -18,6 +18,8 @@ struct Death {
   int most = 0;
   // The end of its log, where there is something to tell.
   std::string log;
+  // Where the run was.
+  int64_t batch = 0;
   // The batch of the checkpoint that it goes on from. nullopt: there is none, so it begins again.
   std::optional<int64_t> checkpoint;
 };

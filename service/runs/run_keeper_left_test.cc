@@ -137,7 +137,7 @@ TEST_F(LeftReportsTest, OfATrainerOfAFormerServiceSayHowItEnded) {
   std::ofstream(place_.lock_path()) << "123\nexit code " << kExitSuspended << "\n";
   Restart();
   TickUntil(
-      [this] { return keeper_->run().status_message().rfind("The trainer made a checkpoint and ended", 0) == 0; });
+      [this] { return keeper_->run().status_message().rfind("The trainer ended, as it was told to", 0) == 0; });
   EXPECT_EQ(keeper_->run().restarts(), 0);
 }
 
@@ -207,7 +207,7 @@ TEST_F(LeftReportsTest, OfATrainerThatWasToldToEndAreFollowedByAnotherTrainerHow
   for (int i = 0; i < 10; ++i) {
     keeper_->OnDetach(link.get(), now_);
     TickUntil([this] { return keeper_->run().status() == v1::RUN_STATUS_LOST; });
-    EXPECT_EQ(keeper_->run().status_message().rfind("The trainer made a checkpoint and ended", 0), 0U)
+    EXPECT_EQ(keeper_->run().status_message().rfind("The trainer ended, as it was told to", 0), 0U)
         << keeper_->run().status_message();
     link = ComeAgain();
     Prepare(*link);

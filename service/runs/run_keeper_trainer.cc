@@ -78,6 +78,7 @@ void RunKeeper::OnDeath(const std::string& how, Time now) {
                  .restarts = restarts_.restarts(),
                  .most = restarts_.most(),
                  .log = LastLines(place_.log_path(), kQuotedLogLines),
+                 .batch = run().batch(),
                  .checkpoint = std::nullopt};
   const bool for_good = started_ != nullptr || ending_;
   std::optional<std::chrono::milliseconds> delay;
