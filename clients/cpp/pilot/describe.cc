@@ -1,6 +1,7 @@
 #include "clients/cpp/pilot/describe.h"
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "clients/cpp/pilot/lineage_output.h"
 #include "clients/cpp/pilot/plugin_output.h"
+#include "clients/cpp/pilot/run_view.h"
 #include "clients/cpp/pilot/text.h"
 #include "proto/support/constant_schedule.h"
 
@@ -30,6 +32,28 @@ std::string Bound(double bound) {
   constexpr double kNear = 1e-300;
   if (std::abs(bound) >= kFar) return "any";
   return bound > 0 && bound < kNear ? "above 0" : FormatNumber(bound);
+}
+
+// Beyond it, a line of a terminal is hard to read.
+constexpr int kNoteColumns = 160;
+
+// What a run that lives has to say of its status.
+bool HasNote(const v1::Run& run) { return !HasEnded(run.status()) && !run.status_message().empty(); }
+
+std::string FirstSentence(const std::string& message) {
+  const std::string line(absl::string_view(message).substr(0, message.find('\n')));
+  const size_t end = line.find(". ");
+  return Truncate(Printable(absl::string_view(line).substr(0, end == std::string::npos ? end : end + 1)), kNoteColumns);
+}
+
+std::string Notes(const std::vector<v1::Run>& runs) {
+  std::string notes;
+  for (const v1::Run& run : runs) {
+    if (HasNote(run)) {
+      absl::StrAppend(&notes, "! ", Printable(run.run_id()), ": ", FirstSentence(run.status_message()), "\n");
+    }
+  }
+  return notes.empty() ? "" : absl::StrCat(notes, "! pilot state RUN says all of it\n");
 }
 
 std::string StatusEventText(const v1::StatusReport& status) {
@@ -90,6 +114,8 @@ std::string ControlText(const v1::ControlReport& control) {
   return absl::StrCat("target ", Count(control.previous_value()), " → ", Count(control.value()));
 }
 
+std::string SayMore(const std::string& run_id) { return absl::StrCat("pilot state ", Printable(run_id), " says more"); }
+
 std::string EventLine(const v1::Event& event) {
   const std::string begin = absl::StrCat(FormatClock(event.time()), "  batch ", event.batch(), "  ");
   switch (event.kind_case()) {
@@ -146,11 +172,12 @@ std::string LayerTable(const v1::RunFacts& facts) {
 std::string RunTable(const std::vector<v1::Run>& runs) {
   std::vector<std::vector<std::string>> rows = {{"run", "status", "batch", "target", "loss", "eta", "started"}};
   for (const v1::Run& run : runs) {
-    rows.push_back({Printable(run.run_id()), StatusText(run.status(), run.idle_reason()), FormatCount(run.batch()),
-                    FormatCount(run.target()), FormatLoss(run.loss()), FormatNumber(run.eta()),
-                    FormatDateTime(run.create_time())});
+    const std::string status = StatusText(run.status(), run.idle_reason());
+    rows.push_back({Printable(run.run_id()), HasNote(run) ? absl::StrCat(status, " !") : status,
+                    FormatCount(run.batch()), FormatCount(run.target()), FormatLoss(run.loss()),
+                    FormatNumber(run.eta()), FormatDateTime(run.create_time())});
   }
-  return FormatTable(rows, {false, false, true, true, true, true, false}, "");
+  return absl::StrCat(FormatTable(rows, {false, false, true, true, true, true, false}, ""), Notes(runs));
 }
 
 std::string RunPage(const v1::Run& run, absl::Time now) {

@@ -26,6 +26,8 @@ std::string StatusText(v1::RunStatus status, v1::IdleReason reason);
 // "eta 0.1 → 0.01", "eta 0.1 → 0.01 (schedule)", "target 1,000 → 5,000", "pause", "resume to 5,000", "stop", "attach
 // validate, each(100)".
 std::string ControlText(const v1::ControlReport& control);
+// "pilot state digits says more".
+std::string SayMore(const std::string& run_id);
 // One line for people and for grep: "12:03:41  batch 1200  loss 0.04213". Without a line's end.
 std::string EventLine(const v1::Event& event);
 
@@ -35,6 +37,7 @@ std::string StopLine(const std::string& run_id, const v1::StopResponse& response
 
 // Tables and paragraphs, each line ended.
 std::string LayerTable(const v1::RunFacts& facts);
+// Runs that live and have something to say of their status are marked, and the first sentence of it stands below.
 std::string RunTable(const std::vector<v1::Run>& runs);
 // `now`: by the service's clock, as far as it is known.
 std::string RunPage(const v1::Run& run, absl::Time now);

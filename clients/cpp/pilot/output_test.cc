@@ -192,5 +192,25 @@ TEST(Table, DropsColumnsByNameNumberOrPlaceFromTheEnd) {
   EXPECT_EQ(ReasonOf(DropColumns({"4"}, copy)), v1::ERROR_REASON_COLUMN_NOT_FOUND);
 }
 
+TEST(RunTable, MarksRunsThatLiveAndHaveSomethingToSay) {
+  std::vector<v1::Run> runs(3);
+  runs[0].set_run_id("digits");
+  runs[0].set_status(v1::RUN_STATUS_TRAINING);
+  runs[0].set_status_message("The journal cannot be written. The trainer trains on.");
+  runs[1].set_run_id("well");
+  runs[1].set_status(v1::RUN_STATUS_TRAINING);
+  runs[2].set_run_id("over");
+  runs[2].set_status(v1::RUN_STATUS_COMPLETED);
+  runs[2].set_status_message("early-stop: good enough");
+  const std::string table = RunTable(runs);
+  EXPECT_TRUE(absl::StrContains(table, "TRAINING !")) << table;
+  EXPECT_TRUE(
+      absl::StrContains(table, "\n! digits: The journal cannot be written.\n! pilot state RUN says all of it\n"))
+      << table;
+  EXPECT_FALSE(absl::StrContains(table, "! well")) << table;
+  EXPECT_FALSE(absl::StrContains(table, "early-stop")) << table;
+  EXPECT_FALSE(absl::StrContains(RunTable({runs[1], runs[2]}), "!"));
+}
+
 }  // namespace
 }  // namespace pilothouse::client

@@ -97,6 +97,8 @@ void AddTitle(const RunView& view, absl::Time now, Page& page) {
   const absl::Duration silence = view.TrainerSilence(now);
   if (!view.ended() && !view.lost_since().has_value() && silence > kWorryingSilence) {
     pieces.push_back({absl::StrCat("training thread last seen ", FormatSpan(silence), " ago"), kYellow});
+    // A watch hears of no reason while the journal cannot take what would tell it.
+    pieces.push_back({SayMore(run.run_id()), kDim});
   }
   page.Flow(pieces);
   if (view.lost_since().has_value()) {

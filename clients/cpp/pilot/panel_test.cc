@@ -151,6 +151,7 @@ TEST_F(PanelTest, SaysThatTheTrainingThreadIsSilent) {
   *heartbeat.mutable_time() = At(absl::Seconds(15));
   view_.Apply(item, kNow);
   EXPECT_TRUE(absl::StrContains(Panel(), "training thread last seen 12 s ago")) << Panel();
+  EXPECT_TRUE(absl::StrContains(Panel(), "pilot state digits says more")) << Panel();
 }
 
 TEST_F(PanelTest, TellsWhatWasLeftOut) {

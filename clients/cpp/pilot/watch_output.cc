@@ -84,7 +84,8 @@ class LineOutput final : public WatchOutput {
   void Tick(const RunView& view, absl::Time now, bool suspend_asked) override {
     if (suspend_asked) raise(SIGSTOP);
     if (silence_told_ || view.lost_since().has_value() || view.TrainerSilence(now) < kSilenceToTell) return;
-    std::fprintf(stderr, "pilot: training thread last seen %s ago\n", FormatSpan(view.TrainerSilence(now)).c_str());
+    std::fprintf(stderr, "pilot: training thread last seen %s ago; %s\n", FormatSpan(view.TrainerSilence(now)).c_str(),
+                 SayMore(view.run_id()).c_str());
     silence_told_ = true;
   }
 
