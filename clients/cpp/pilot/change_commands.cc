@@ -48,7 +48,7 @@ int RunChange(const Session& session, const Arguments& arguments) {
   const absl::StatusOr<std::string> run_id = session.RunToChange(arguments.run);
   if (!run_id.ok()) return session.Fail(run_id.status());
   const ChangeArguments& given = arguments.change;
-  session.NoteWaiting(given.options);
+  session.NoteWaiting(*run_id, given.options);
   if (arguments.command == Command::kStop) return RunStop(session, *run_id, given.options);
   const absl::StatusOr<v1::Receipt> receipt = Ask(session.client(), arguments.command, *run_id, given);
   if (!receipt.ok()) return session.Fail(receipt.status());

@@ -14,7 +14,7 @@ int RunCheckpoint(const Session& session, const Arguments& arguments) {
   const absl::StatusOr<std::string> run_id = session.RunToChange(arguments.run);
   if (!run_id.ok()) return session.Fail(run_id.status());
   const ChangeArguments& given = arguments.change;
-  session.NoteWaiting(given.options);
+  session.NoteWaiting(*run_id, given.options);
   const absl::StatusOr<v1::SaveCheckpointResponse> saved =
       session.client().SaveCheckpoint(*run_id, given.change.checkpoint().pin(), given.options);
   if (!saved.ok()) return session.Fail(saved.status());

@@ -74,6 +74,13 @@ TEST_F(Program, SaysThatAChangeThatIsWaitedForIsNotTakenBack) {
   EXPECT_EQ(Run("set-eta digits 0.01").errors, "");
 }
 
+TEST_F(Program, WaitsForNoBatchThatHasPassed) {
+  house_.AddRun("digits");
+  house_.Edit("digits", [](v1::Run& run) { run.set_batch(10); });
+  EXPECT_FALSE(absl::StrContains(Run("set-eta digits 0.01 --at-batch 7").errors, "waiting"));
+  EXPECT_TRUE(absl::StrContains(Run("set-eta digits 0.01 --at-batch 11").errors, "waiting for batch 11"));
+}
+
 TEST_F(Program, TellsARefusalFromWrongUsage) {
   house_.AddRun("digits");
   const Result refused = Run("set-eta nobody 0.1");

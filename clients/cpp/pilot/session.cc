@@ -70,8 +70,11 @@ int ExitCodeOf(const absl::Status& status) {
   return is_local ? kExitUsage : kExitRefused;
 }
 
-void Session::NoteWaiting(const ChangeOptions& options) const {
+void Session::NoteWaiting(const std::string& run_id, const ChangeOptions& options) const {
   if (json_ || !options.at_batch.has_value()) return;
+  // A run that cannot be read just now may still be one to wait for.
+  const absl::StatusOr<v1::GetStateResponse> state = client_->GetState(run_id, false);
+  if (state.ok() && (state->run().batch() >= *options.at_batch || HasEnded(state->run().status()))) return;
   std::fprintf(stderr, "pilot: waiting for batch %s; once the run has taken the change, Ctrl-C ends the waiting only\n",
                FormatCount(*options.at_batch).c_str());
 }

@@ -34,8 +34,8 @@ class Session {
   void Print(const std::string& line) const;
 
   // To standard error, for a person: that a change is waited for, which is not taken back by who stops waiting. Nothing
-  // for one that is made at once.
-  void NoteWaiting(const ChangeOptions& options) const;
+  // for one that is made at once, for a batch that has passed, or of a run that has ended.
+  void NoteWaiting(const std::string& run_id, const ChangeOptions& options) const;
 
   // All runs, or the newest `limit`.
   absl::StatusOr<std::vector<v1::Run>> ListRuns(size_t limit) const;
