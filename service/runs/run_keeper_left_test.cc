@@ -136,8 +136,7 @@ TEST_F(LeftReportsTest, OfATrainerOfAFormerServiceSayHowItEnded) {
   auto link = Begin();
   std::ofstream(place_.lock_path()) << "123\nexit code " << kExitSuspended << "\n";
   Restart();
-  TickUntil(
-      [this] { return keeper_->run().status_message().rfind("The trainer ended, as it was told to", 0) == 0; });
+  TickUntil([this] { return keeper_->run().status_message().rfind("The trainer ended, as it was told to", 0) == 0; });
   EXPECT_EQ(keeper_->run().restarts(), 0);
 }
 
