@@ -62,6 +62,14 @@ class EtaSchedule : public ::testing::Test {
     EXPECT_TRUE(run.ok()) << run.status();
     return run.value_or("");
   }
+  bool Rewind(const std::string& run, int64_t batch) {
+    v1::RewindRequest request;
+    request.set_run_id(run);
+    request.set_batch(batch);
+    v1::RewindResponse response;
+    grpc::ClientContext context;
+    return service_.stub().Rewind(&context, request, &response).ok();
+  }
 
   TestService service_;
 };
@@ -143,12 +151,7 @@ TEST_F(EtaSchedule, AForkOfARunWithoutOneGoesBackToTheEtaItWasGiven) {
   ExpectEta(fork, 0.4, /*follows=*/false);
   ASSERT_TRUE(Watcher(service_.stub(), FromTheStart(fork)).WaitForIdle(35));
   ASSERT_TRUE(service_.SetEta(fork, 0.3).ok());
-  v1::RewindRequest back;
-  back.set_run_id(fork);
-  back.set_batch(25);
-  v1::RewindResponse response;
-  grpc::ClientContext context;
-  ASSERT_TRUE(service_.stub().Rewind(&context, back, &response).ok());
+  ASSERT_TRUE(Rewind(fork, 25));
   ExpectEta(fork, 0.4, /*follows=*/false);
   service_.Restart();
   ExpectEta(fork, 0.4, /*follows=*/false);
@@ -181,12 +184,7 @@ TEST_F(EtaSchedule, ARunThatIsTakenBackIsAtTheEtaOfThen) {
   const std::string run = Start("20,0.05;40,0.02", 30);
   ASSERT_TRUE(service_.SetEta(run, 0.3).ok());
   TrainTo(run, 45);
-  v1::RewindRequest request;
-  request.set_run_id(run);
-  request.set_batch(15);
-  v1::RewindResponse response;
-  grpc::ClientContext context;
-  ASSERT_TRUE(service_.stub().Rewind(&context, request, &response).ok());
+  ASSERT_TRUE(Rewind(run, 15));
   ExpectEta(run, 0.1, /*follows=*/true);
   TrainTo(run, 50);
   ExpectEta(run, 0.02, /*follows=*/true);

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import numpy as np
 
 import pilothouse
@@ -37,3 +41,12 @@ def start_classes(house: pilothouse.House, **arguments) -> pilothouse.Run:
     centres = np.array([[0, 3], [3, -2], [-3, -2]])
     inputs = centres[labels] + generator.normal(scale=0.5, size=(300, 2))
     return house.start(**{"net": "2x8rx3", "data": (inputs, labels), "loss": "cross_entropy"} | arguments)
+
+
+def check_same_files(house: pilothouse.House, run: pilothouse.Run, folder: Path, format_name: str) -> None:
+    """That pilot and this package write the same bytes when they export the run."""
+    ours, theirs = folder / f"ours.{format_name}", folder / f"theirs.{format_name}"
+    run.export(ours)
+    pilot = Path(os.environ["PILOTHOUSE_BIN"]) / "pilot"
+    subprocess.run([pilot, "--address", house.address, "export", run.run_id, theirs], check=True)
+    assert ours.read_bytes() == theirs.read_bytes()

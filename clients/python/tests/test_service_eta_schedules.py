@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
-from service_testing import PATIENCE, XOR_INPUTS, XOR_STATE, XOR_TARGETS, start_xor
+from service_testing import PATIENCE, XOR_INPUTS, XOR_STATE, XOR_TARGETS, check_same_files, start_xor
 
 import pilothouse
 
@@ -89,11 +86,7 @@ def test_the_observatorys_log_tells_every_scheduled_eta(scheduled, tmp_path):
 
 @pytest.mark.parametrize("format_name", ["csv", "jsonl", "jsons"])
 def test_pilot_writes_the_same_files_of_a_scheduled_run(real_house, scheduled, tmp_path, format_name):
-    ours, theirs = tmp_path / f"ours.{format_name}", tmp_path / f"theirs.{format_name}"
-    pilot = Path(os.environ["PILOTHOUSE_BIN"]) / "pilot"
-    scheduled.export(ours)
-    subprocess.run([pilot, "--address", real_house.address, "export", scheduled.run_id, theirs], check=True)
-    assert ours.read_bytes() == theirs.read_bytes()
+    check_same_files(real_house, scheduled, tmp_path, format_name)
 
 
 def test_whoever_sets_eta_overrides_the_schedule_until_it_is_followed_again(real_house):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from service_testing import PATIENCE, start_xor
+from service_testing import PATIENCE, check_same_files, start_xor
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import pilothouse
@@ -69,11 +69,7 @@ def test_a_history_becomes_a_frame(steered):
 
 @pytest.mark.parametrize("format_name", ["csv", "jsonl", "jsons"])
 def test_pilot_writes_the_same_files(real_house, steered, tmp_path, format_name):
-    ours, theirs = tmp_path / f"ours.{format_name}", tmp_path / f"theirs.{format_name}"
-    pilot = Path(os.environ["PILOTHOUSE_BIN"]) / "pilot"
-    steered.export(ours)
-    subprocess.run([pilot, "--address", real_house.address, "export", steered.run_id, theirs], check=True)
-    assert ours.read_bytes() == theirs.read_bytes()
+    check_same_files(real_house, steered, tmp_path, format_name)
 
 
 def test_pilot_lets_this_package_write_for_tensorboard(real_house, steered, tmp_path):
