@@ -1,6 +1,6 @@
 """Includes point one way.
 
-server → rpc → {watch, runs} → journal → proto, channel → loop → {plugin, optim, data, checkpoint, net}, clients →
+server → rpc → {watch, runs} → journal → proto, channel → loop → {plugin, optim, data, checkpoint, net} → kernels, clients →
 proto; never back, and never service ↔ trainer. gRPC stays where calls are made or answered.
 """
 
@@ -14,10 +14,13 @@ from checkout import Finding, report, tracked_files
 # Folder → the folders whose headers it may include, besides its own. The longest matching folder decides.
 ENGINE = {"trainer/plugin", "trainer/optim", "trainer/data", "trainer/checkpoint", "trainer/net"}
 PROTO = {"proto"}
+KERNELS = {"trainer/kernels"}
 ALLOWED: dict[str, set[str]] = {
     "proto": set(),
     # Folders of the engine may use each other, as long as no circle arises.
-    **{folder: PROTO | (ENGINE - {folder}) for folder in ENGINE},
+    **{folder: PROTO | KERNELS | (ENGINE - {folder}) for folder in ENGINE},
+    # Arithmetic, for whoever computes; knows nothing of ours.
+    "trainer/kernels": set(),
     "trainer/loop": PROTO | ENGINE,
     "trainer/channel": PROTO | ENGINE | {"trainer/loop"},
     "trainer/replay": PROTO | ENGINE | {"trainer/loop", "trainer/channel"},

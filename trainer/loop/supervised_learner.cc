@@ -100,8 +100,12 @@ class SupervisedLearner final : public Learner {
     const ConstMatrixView<T> outputs = network_.Forward(learnt_.parameters, examples.inputs, batch);
     const double loss = LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient());
     if (!std::isfinite(loss)) return loss;
-    network_.Backward(learnt_.parameters, examples.inputs, gradient_);
-    rule_->Update(settings, gradient_, learnt_.parameters);
+    if (const std::optional<T> step = rule_->PlainStep(settings); step.has_value()) {
+      network_.BackwardAndDescend(learnt_.parameters, examples.inputs, *step, gradient_);
+    } else {
+      network_.Backward(learnt_.parameters, examples.inputs, gradient_);
+      rule_->Update(settings, gradient_, learnt_.parameters);
+    }
     network_.UpdateStatistics(learnt_.statistics);
     return loss;
   }

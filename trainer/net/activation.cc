@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "trainer/kernels/kernels.h"
+
 namespace pilothouse::trainer {
 namespace {
 
@@ -33,10 +35,9 @@ T GeluSlope(T x) {
 
 template <typename T>
 void SoftmaxForward(ConstMatrixView<T> x, MatrixView<T> y) {
-  for (Eigen::Index i = 0; i < x.rows(); ++i) {
-    y.row(i) = (x.row(i).array() - x.row(i).maxCoeff()).exp();
-    y.row(i) /= y.row(i).sum();
-  }
+  for (Eigen::Index i = 0; i < x.rows(); ++i) y.row(i) = x.row(i).array() - x.row(i).maxCoeff();
+  BestKernels<T>().exp(y.data(), y.size(), y.data());
+  for (Eigen::Index i = 0; i < x.rows(); ++i) y.row(i) /= y.row(i).sum();
 }
 
 template <typename T>
@@ -53,14 +54,13 @@ template <typename T>
 void ActivationForward(Activation activation, ConstMatrixView<T> x, MatrixView<T> y) {
   switch (activation) {
     case Activation::kTanh:
-      y = x.array().tanh();
+      BestKernels<T>().tanh(x.data(), x.size(), y.data());
       return;
     case Activation::kRelu:
-      // Compares with < so that NaN stays NaN.
-      y = (x.array() < T{0}).select(T{0}, x);
+      BestKernels<T>().relu(x.data(), x.size(), y.data());
       return;
     case Activation::kSigmoid:
-      y = (T{1} + (-x.array()).exp()).inverse();
+      BestKernels<T>().sigmoid(x.data(), x.size(), y.data());
       return;
     case Activation::kGelu:
       y = x.unaryExpr(&Gelu<T>);
@@ -72,7 +72,7 @@ void ActivationForward(Activation activation, ConstMatrixView<T> x, MatrixView<T
       y = (x.array() > T{0}).select(x, static_cast<T>(kLeakySlope) * x);
       return;
     case Activation::kSilu:
-      y = x.array() / (T{1} + (-x.array()).exp());
+      BestKernels<T>().silu(x.data(), x.size(), y.data());
       return;
     case Activation::kSoftplus:
       // max may lose NaN; the other term keeps it. A select would take twice as long.
@@ -85,10 +85,10 @@ template <typename T>
 void ActivationBackward(Activation activation, ConstMatrixView<T> x, ConstMatrixView<T> y, MatrixView<T> delta) {
   switch (activation) {
     case Activation::kTanh:
-      delta.array() *= T{1} - y.array().square();
+      BestKernels<T>().tanh_backward(y.data(), y.size(), delta.data());
       return;
     case Activation::kRelu:
-      delta = (x.array() > T{0}).select(delta, T{0});
+      BestKernels<T>().relu_backward(y.data(), y.size(), delta.data());
       return;
     case Activation::kSigmoid:
       delta.array() *= y.array() * (T{1} - y.array());
@@ -103,8 +103,7 @@ void ActivationBackward(Activation activation, ConstMatrixView<T> x, ConstMatrix
       delta = (x.array() > T{0}).select(delta, static_cast<T>(kLeakySlope) * delta);
       return;
     case Activation::kSilu:
-      // x − y first: of large x nothing is left, and all digits of the 1 are.
-      delta.array() *= (T{1} + (x.array() - y.array())) / (T{1} + (-x.array()).exp());
+      BestKernels<T>().silu_backward(x.data(), y.data(), x.size(), delta.data());
       return;
     case Activation::kSoftplus:
       delta.array() /= T{1} + (-x.array()).exp();

@@ -20,6 +20,7 @@ struct StageContext {
   // Null in training.
   const Vector<T>* statistics;
   StageMemory<T>& memory;
+  Arithmetic<T> arithmetic;
 };
 
 template <typename T>
@@ -29,8 +30,8 @@ void StepForward(const MapStep& step, const StageContext<T>& /*context*/, ConstM
 
 template <typename T>
 void StepForward(const AffineStep& step, const StageContext<T>& context, ConstMatrixView<T> x, MatrixView<T> y) {
-  y.noalias() = x * ConstMatrixView<T>(context.parameters.data() + step.weights, x.cols(), y.cols());
-  y.rowwise() += ConstRowView<T>(context.parameters.data() + step.biases, y.cols());
+  const T* parameters = context.parameters.data();
+  AffineForward<T>(context.arithmetic, x, {parameters + step.weights, x.cols(), y.cols()}, parameters + step.biases, y);
 }
 
 template <typename T>
@@ -63,11 +64,11 @@ void StepForward(const BatchNormStep& step, const StageContext<T>& context, Cons
   BatchNormForward<T>(features, {parameters + step.gains, y.cols()}, {parameters + step.biases, y.cols()}, x, y);
 }
 
+// θ ← θ − step·g for `count` parameters from `begin` on.
 template <typename T>
-void AffineParameterGradient(const AffineStep& step, ConstMatrixView<T> x, ConstMatrixView<T> delta,
-                             Vector<T>& gradient) {
-  MatrixView<T>(gradient.data() + step.weights, x.cols(), delta.cols()).noalias() = x.transpose() * delta;
-  RowView<T>(gradient.data() + step.biases, delta.cols()) = delta.colwise().sum();
+void Descend(const Vector<T>& gradient, int64_t begin, int64_t count, T step, T* descended) {
+  if (descended == nullptr) return;
+  for (int64_t i = begin; i < begin + count; ++i) descended[i] -= step * gradient[i];
 }
 
 }  // namespace
@@ -117,7 +118,7 @@ ConstMatrixView<T> Network<T>::Pass(const Vector<T>& parameters, ConstMatrixView
   const T* x = inputs.data();
   for (size_t i = 0; i < plan_.stages.size(); ++i) {
     const Stage& stage = plan_.stages[i];
-    const StageContext<T> context{parameters, stage.layer, random, statistics, memories_[i]};
+    const StageContext<T> context{parameters, stage.layer, random, statistics, memories_[i], arithmetic()};
     const ConstMatrixView<T> stage_inputs(x, rows_, stage.inputs);
     std::visit([&](const auto& step) { StepForward<T>(step, context, stage_inputs, Result(i)); }, stage.step);
     x = results_[i].data();
@@ -132,29 +133,59 @@ MatrixView<T> Network<T>::OutputGradient() {
 
 template <typename T>
 void Network<T>::Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs, Vector<T>& gradient) {
+  Backward(parameters, inputs, gradient, nullptr, 0);
+}
+
+template <typename T>
+void Network<T>::BackwardAndDescend(Vector<T>& parameters, ConstMatrixView<T> inputs, T step, Vector<T>& gradient) {
+  Backward(parameters, inputs, gradient, parameters.data(), step);
+}
+
+template <typename T>
+void Network<T>::Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs, Vector<T>& gradient, T* descended,
+                          T step) {
   for (size_t i = plan_.stages.size(); i-- > 0;) {
-    const Stage& stage = plan_.stages[i];
-    const ConstMatrixView<T> x(i == 0 ? inputs.data() : results_[i - 1].data(), rows_, stage.inputs);
-    MatrixView<T> delta(delta_.data(), rows_, stage.outputs);
-    if (const auto* map = std::get_if<MapStep>(&stage.step)) {
-      ActivationBackward<T>(map->activation, x, StageResult(i), delta);
-    } else if (const auto* norm = std::get_if<LayerNormStep>(&stage.step)) {
-      LayerNormBackward<T>({parameters.data() + norm->gains, stage.outputs}, x,
-                           {gradient.data() + norm->gains, stage.outputs},
-                           {gradient.data() + norm->biases, stage.outputs}, delta);
-    } else if (std::holds_alternative<DropoutStep>(stage.step)) {
-      delta.array() *= ConstMatrixView<T>(memories_[i].factors.data(), rows_, stage.outputs).array();
-    } else if (const auto* batch_norm = std::get_if<BatchNormStep>(&stage.step)) {
-      BatchNormBackward<T>(memories_[i].features, {parameters.data() + batch_norm->gains, stage.outputs}, x,
-                           {gradient.data() + batch_norm->gains, stage.outputs},
-                           {gradient.data() + batch_norm->biases, stage.outputs}, delta);
-    } else if (const auto* affine = std::get_if<AffineStep>(&stage.step)) {
-      AffineParameterGradient<T>(*affine, x, {delta.data(), rows_, stage.outputs}, gradient);
-      if (i == 0) return;  // nobody asks for the gradient with respect to the data
-      const ConstMatrixView<T> weights(parameters.data() + affine->weights, stage.inputs, stage.outputs);
-      MatrixView<T>(next_delta_.data(), rows_, stage.inputs).noalias() = delta * weights.transpose();
-      delta_.swap(next_delta_);
+    const ConstMatrixView<T> x(i == 0 ? inputs.data() : results_[i - 1].data(), rows_, plan_.stages[i].inputs);
+    // Nobody asks for the gradient with respect to the data.
+    StageBackward(i, parameters, x, /*input_gradient=*/i > 0, gradient, descended, step);
+  }
+}
+
+template <typename T>
+void Network<T>::StageBackward(size_t i, const Vector<T>& parameters, ConstMatrixView<T> x, bool input_gradient,
+                               Vector<T>& gradient, T* descended, T step) {
+  const Stage& stage = plan_.stages[i];
+  MatrixView<T> delta(delta_.data(), rows_, stage.outputs);
+  if (const auto* map = std::get_if<MapStep>(&stage.step)) {
+    ActivationBackward<T>(map->activation, x, StageResult(i), delta);
+  } else if (const auto* norm = std::get_if<LayerNormStep>(&stage.step)) {
+    LayerNormBackward<T>({parameters.data() + norm->gains, stage.outputs}, x,
+                         {gradient.data() + norm->gains, stage.outputs},
+                         {gradient.data() + norm->biases, stage.outputs}, delta);
+    Descend(gradient, norm->gains, 2 * stage.outputs, step, descended);
+  } else if (std::holds_alternative<DropoutStep>(stage.step)) {
+    delta.array() *= ConstMatrixView<T>(memories_[i].factors.data(), rows_, stage.outputs).array();
+  } else if (const auto* batch_norm = std::get_if<BatchNormStep>(&stage.step)) {
+    BatchNormBackward<T>(memories_[i].features, {parameters.data() + batch_norm->gains, stage.outputs}, x,
+                         {gradient.data() + batch_norm->gains, stage.outputs},
+                         {gradient.data() + batch_norm->biases, stage.outputs}, delta);
+    Descend(gradient, batch_norm->gains, 2 * stage.outputs, step, descended);
+  } else if (const auto* affine = std::get_if<AffineStep>(&stage.step)) {
+    const ConstMatrixView<T> dy(delta_.data(), rows_, stage.outputs);
+    // First, while the parameters are those of the forward pass.
+    if (input_gradient) {
+      AffineInputGradient<T>(arithmetic(), dy, {parameters.data() + affine->weights, stage.inputs, stage.outputs},
+                             {next_delta_.data(), rows_, stage.inputs});
     }
+    AffineLearning<T> learning{.weight_gradient = gradient.data() + affine->weights,
+                               .bias_gradient = gradient.data() + affine->biases};
+    if (descended != nullptr) {
+      learning.weights = descended + affine->weights;
+      learning.biases = descended + affine->biases;
+      learning.step = step;
+    }
+    AffineParameterGradient<T>(arithmetic(), x, dy, learning);
+    delta_.swap(next_delta_);
   }
 }
 

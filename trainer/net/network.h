@@ -1,8 +1,7 @@
 // A feed-forward network: outputs forward, gradients backward. For n examples, and a loss whose gradient with respect
 // to the outputs is known:
 //
-//   affine    forward   y = x·W + 1·bᵀ      x [n, inputs], W [inputs, outputs], b [outputs], y [n, outputs]
-//             backward  dW = xᵀ·dy, db = Σ_rows dy, dx = dy·Wᵀ
+//   affine              see affine.h
 //   activation          see activation.h
 //   layer norm          see layer_norm.h
 //   dropout             see dropout.h; outside training y = x
@@ -22,6 +21,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "trainer/kernels/workspace.h"
+#include "trainer/net/affine.h"
 #include "trainer/net/batch_norm.h"
 #include "trainer/net/learnt.h"
 #include "trainer/net/matrix.h"
@@ -67,6 +68,10 @@ class Network {
   // parameters.size().
   void Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs, Vector<T>& gradient);
 
+  // The same, and moves the parameters down the gradient while its parts are at hand: θ ← θ − step·g, with the bits
+  // that come of doing it afterwards.
+  void BackwardAndDescend(Vector<T>& parameters, ConstMatrixView<T> inputs, T step, Vector<T>& gradient);
+
   // Moves the running statistics towards those of the batch. REQUIRES: Forward() was the last pass;
   // statistics.size() == plan().statistics.
   void UpdateStatistics(Vector<T>& statistics) const;
@@ -84,11 +89,20 @@ class Network {
   // Through all stages. Of the last two one is null: training draws, and otherwise there are running statistics.
   ConstMatrixView<T> Pass(const Vector<T>& parameters, ConstMatrixView<T> inputs, const RandomStream* random,
                           const Vector<T>* statistics);
+  // Backward(). Where `descended` is not null it is `parameters`, and is moved down.
+  void Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs, Vector<T>& gradient, T* descended, T step);
+  // Through one stage: sets its part of `gradient`, and turns delta_ into the gradient with respect to `x`, for an
+  // affine step only where that is asked for.
+  void StageBackward(size_t stage, const Vector<T>& parameters, ConstMatrixView<T> x, bool input_gradient,
+                     Vector<T>& gradient, T* descended, T step);
+  Arithmetic<T> arithmetic() const { return {*kernels_, workspace_.data()}; }
   // Results of stage i for the current rows.
   MatrixView<T> Result(size_t stage);
 
   NetworkPlan plan_;
   uint64_t seed_;
+  const Kernels<T>* kernels_ = &BestKernels<T>();
+  Workspace<T> workspace_;
   int64_t rows_ = 0;
   // results_[i]: [max_rows, stages[i].outputs].
   std::vector<Matrix<T>> results_;

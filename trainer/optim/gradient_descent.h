@@ -3,6 +3,7 @@
 #define PILOTHOUSE_TRAINER_OPTIM_GRADIENT_DESCENT_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "trainer/net/matrix.h"
 #include "trainer/optim/update_rule.h"
@@ -17,6 +18,11 @@ class GradientDescent final : public UpdateRule<T> {
 
   void Update(const UpdateSettings& settings, const Vector<T>& gradient, Vector<T>& parameters) override {
     parameters.noalias() -= static_cast<T>(settings.eta) * this->Shaped(settings, gradient, parameters);
+  }
+
+  std::optional<T> PlainStep(const UpdateSettings& settings) const override {
+    if (!LeavesGradient(settings)) return std::nullopt;
+    return static_cast<T>(settings.eta);
   }
 };
 

@@ -34,7 +34,7 @@ double NormOf(const Vector<T>& gradient) {
 template <typename T>
 const Vector<T>& ShapedGradient<T>::Of(const UpdateSettings& settings, const Vector<T>& gradient,
                                        const Vector<T>& parameters) {
-  if (settings.clip_norm == 0 && settings.clip_value == 0 && settings.weight_decay == 0) return gradient;
+  if (LeavesGradient(settings)) return gradient;
   shaped_ = gradient;
   if (settings.clip_norm > 0) {
     const double norm = NormOf(gradient);

@@ -11,6 +11,11 @@
 
 namespace pilothouse::trainer {
 
+// Whether none of it is to be done.
+inline bool LeavesGradient(const UpdateSettings& settings) {
+  return settings.clip_norm == 0 && settings.clip_value == 0 && settings.weight_decay == 0;
+}
+
 // T is float or double. Not thread-safe.
 template <typename T>
 class ShapedGradient {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,8 @@ class UpdateRule : public Stateful {
   // Makes one update. Once it was called with the same settings, it allocates nothing. REQUIRES: parameters.size() and
   // gradient.size() are what the rule was made for; the settings of its kind lie within their bounds.
   virtual void Update(const UpdateSettings& settings, const Vector<T>& gradient, Vector<T>& parameters) = 0;
+  // Where an update is θ ← θ − step·g and nothing else, with g the gradient as it is: the step.
+  virtual std::optional<T> PlainStep(const UpdateSettings& /*settings*/) const { return std::nullopt; }
   // Forgets every update.
   void Reset() { kept_.Reset(); }
 

@@ -1,0 +1,67 @@
+#include "trainer/kernels/kernels.h"
+
+#include <array>
+#include <string_view>
+#include <type_traits>
+
+#include "trainer/kernels/kernel_sets.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+struct Candidate {
+  KernelSet kernels;
+  bool runs_here;
+};
+
+// The fastest first.
+std::array<Candidate, 3> Candidates() {
+#if defined(__x86_64__)
+  // Asks the operating system, too: it must save the registers.
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+#else
+  const bool avx2 = false;
+  const bool avx512 = false;
+#endif
+  return {{{Avx512Kernels(), avx512}, {Avx2Kernels(), avx2}, {PortableKernels(), true}}};
+}
+
+template <typename T>
+const Kernels<T>* Of(const KernelSet& set) {
+  if constexpr (std::is_same_v<T, float>) {
+    return set.of_float;
+  } else {
+    return set.of_double;
+  }
+}
+
+// The first that runs here and has the name; an empty name is that of all.
+template <typename T>
+const Kernels<T>* First(std::string_view name) {
+  for (const Candidate& candidate : Candidates()) {
+    const Kernels<T>* const kernels = Of<T>(candidate.kernels);
+    if (candidate.runs_here && (name.empty() || name == kernels->name)) return kernels;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+template <typename T>
+const Kernels<T>& BestKernels() {
+  static const Kernels<T>& best = *First<T>("");
+  return best;
+}
+
+template <typename T>
+const Kernels<T>* FindKernels(const char* name) {
+  return First<T>(name);
+}
+
+template const Kernels<float>& BestKernels();
+template const Kernels<double>& BestKernels();
+template const Kernels<float>* FindKernels(const char*);
+template const Kernels<double>* FindKernels(const char*);
+
+}  // namespace pilothouse::trainer

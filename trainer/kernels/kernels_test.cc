@@ -1,0 +1,312 @@
+#include "trainer/kernels/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "trainer/kernels/plain_product.h"
+#include "trainer/kernels/workspace.h"
+
+namespace pilothouse::trainer {
+namespace {
+
+// All that run on this processor.
+template <typename T>
+std::vector<const Kernels<T>*> KernelsHere() {
+  std::vector<const Kernels<T>*> kernels;
+  for (const char* name : {"portable", "avx2", "avx512"}) {
+    if (const Kernels<T>* found = FindKernels<T>(name)) kernels.push_back(found);
+  }
+  return kernels;
+}
+
+// Equal bits, which numbers that are both NaN need not have.
+template <typename T>
+bool Same(T a, T b) {
+  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
+  return std::bit_cast<Bits>(a) == std::bit_cast<Bits>(b) || (std::isnan(a) && std::isnan(b));
+}
+
+template <typename T>
+void ExpectSame(const std::vector<T>& found, const std::vector<T>& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    ASSERT_TRUE(Same(found[i], expected[i])) << "element " << i << ": " << found[i] << ", not " << expected[i];
+  }
+}
+
+// Numbers between −1 and 1 of which no sum is exact.
+template <typename T>
+std::vector<T> Numbers(int64_t count, double phase) {
+  std::vector<T> numbers(static_cast<size_t>(count));
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] = static_cast<T>(std::sin(static_cast<double>(i) * 1.7 + phase));
+  }
+  return numbers;
+}
+
+// The second half of each stride belongs to somebody else.
+constexpr int64_t kGap = 3;
+
+struct Shape {
+  int64_t rows;
+  int64_t columns;
+  int64_t depth;
+  bool a_transposed = false;
+  bool b_transposed = false;
+};
+
+std::string Describe(const Shape& shape) {
+  return std::to_string(shape.rows) + "×" + std::to_string(shape.depth) + (shape.a_transposed ? "ᵀ" : "") + " · " +
+         std::to_string(shape.depth) + "×" + std::to_string(shape.columns) + (shape.b_transposed ? "ᵀ" : "");
+}
+
+template <typename T>
+Strided<T> View(const std::vector<T>& numbers, int64_t rows, int64_t columns, bool transposed) {
+  return transposed ? Strided<T>{numbers.data(), 1, rows + kGap} : Strided<T>{numbers.data(), columns + kGap, 1};
+}
+
+template <typename T>
+std::vector<T> Storage(int64_t rows, int64_t columns, bool transposed, double phase) {
+  return transposed ? Numbers<T>(columns * (rows + kGap), phase) : Numbers<T>(rows * (columns + kGap), phase);
+}
+
+template <typename T>
+void ExpectProductIsPlain(const Kernels<T>& kernels, const Shape& shape, bool with_start, bool descends) {
+  SCOPED_TRACE(std::string(kernels.name) + ", " + Describe(shape));
+  const std::vector<T> a = Storage<T>(shape.rows, shape.depth, shape.a_transposed, 0);
+  const std::vector<T> b = Storage<T>(shape.depth, shape.columns, shape.b_transposed, 1);
+  const std::vector<T> start = Numbers<T>(shape.columns, 2);
+  const int64_t stride = shape.columns + kGap;
+  std::vector<T> plain_c = Numbers<T>(shape.rows * stride, 3);
+  std::vector<T> plain_descended = Numbers<T>(shape.rows * stride, 4);
+  std::vector<T> c = plain_c;
+  std::vector<T> descended = plain_descended;
+  Product<T> product{.rows = shape.rows,
+                     .columns = shape.columns,
+                     .depth = shape.depth,
+                     .a = View(a, shape.rows, shape.depth, shape.a_transposed),
+                     .b = View(b, shape.depth, shape.columns, shape.b_transposed),
+                     .c = c.data(),
+                     .c_stride = stride,
+                     .start = with_start ? start.data() : nullptr,
+                     .descended = descends ? descended.data() : nullptr,
+                     .step = static_cast<T>(0.1)};
+  const Workspace<T> workspace;
+  kernels.multiply(product, workspace.data());
+  product.c = plain_c.data();
+  if (descends) product.descended = plain_descended.data();
+  PlainMultiply(product);
+  ExpectSame(c, plain_c);
+  ExpectSame(descended, plain_descended);
+}
+
+template <typename T>
+class KernelsTest : public testing::Test {};
+using Precisions = testing::Types<float, double>;
+TYPED_TEST_SUITE(KernelsTest, Precisions);
+
+TYPED_TEST(KernelsTest, MultiplyEveryShapeOfASingleTileAsThePlainProductDoes) {
+  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
+    for (int64_t rows = 1; rows <= 14; ++rows) {
+      for (int64_t columns = 1; columns <= 40; ++columns) {
+        for (const bool b_transposed : {false, true}) {
+          const Shape shape{rows, columns, 1 + columns % 4, rows % 2 == 0, b_transposed};
+          ExpectProductIsPlain(*kernels, shape, columns % 2 == 0, rows % 3 == 0);
+        }
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, MultiplyWhatMustBeDividedAsThePlainProductDoes) {
+  const std::vector<Shape> shapes = {{1, 1, 3 * kDepthBlock + 1},
+                                     {kRowBlock + 7, 200, kDepthBlock + 5},
+                                     {37, kColumnBlock + 50, kDepthBlock + 1},
+                                     {2 * kRowBlock, 70, 90},
+                                     {90, 130, kDepthBlock}};
+  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
+    for (Shape shape : shapes) {
+      for (int which = 0; which < 4; ++which) {
+        shape.a_transposed = which % 2 == 1;
+        shape.b_transposed = which / 2 == 1;
+        ExpectProductIsPlain(*kernels, shape, which % 2 == 0, which < 2);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, GiveTheStartWhereThereIsNothingToSum) {
+  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
+    ExpectProductIsPlain(*kernels, {5, 40, 0}, /*with_start=*/true, /*descends=*/true);
+    ExpectProductIsPlain(*kernels, {5, 40, 0, false, true}, /*with_start=*/false, /*descends=*/false);
+  }
+}
+
+TYPED_TEST(KernelsTest, MultiplyByWhatIsNoNumber) {
+  constexpr TypeParam kInfinity = std::numeric_limits<TypeParam>::infinity();
+  const std::vector<TypeParam> a = {kInfinity, 0, std::numeric_limits<TypeParam>::quiet_NaN(), 1};
+  const std::vector<TypeParam> b = {0, 1, 2, 3};
+  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
+    std::vector<TypeParam> c(4);
+    const Workspace<TypeParam> workspace;
+    kernels->multiply({.rows = 2,
+                       .columns = 2,
+                       .depth = 2,
+                       .a = {a.data(), 2, 1},
+                       .b = {b.data(), 2, 1},
+                       .c = c.data(),
+                       .c_stride = 2},
+                      workspace.data());
+    EXPECT_TRUE(std::isnan(c[0])) << kernels->name;
+    EXPECT_EQ(c[1], kInfinity) << kernels->name;
+    EXPECT_TRUE(std::isnan(c[2]) && std::isnan(c[3])) << kernels->name;
+  }
+}
+
+TYPED_TEST(KernelsTest, SumRowsInTheirOrder) {
+  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
+    for (const int64_t columns : {1, 3, 4, 8, 17, 40}) {
+      constexpr int64_t kRows = 23;
+      const std::vector<TypeParam> m = Numbers<TypeParam>(kRows * columns, 0.5);
+      std::vector<TypeParam> sums(static_cast<size_t>(columns));
+      kernels->sum_rows(m.data(), kRows, columns, sums.data());
+      std::vector<TypeParam> expected(sums.size(), 0);
+      for (size_t i = 0; i < m.size(); ++i) expected[i % expected.size()] += m[i];
+      ExpectSame(sums, expected);
+    }
+  }
+}
+
+// From where results are 0 to where they are infinite, with what is special.
+template <typename T>
+std::vector<T> Arguments() {
+  using Limits = std::numeric_limits<T>;
+  std::vector<T> arguments = {T{0},
+                              -T{0},
+                              Limits::infinity(),
+                              -Limits::infinity(),
+                              Limits::quiet_NaN(),
+                              Limits::min(),
+                              -Limits::min(),
+                              Limits::denorm_min(),
+                              Limits::max(),
+                              Limits::lowest(),
+                              Limits::epsilon()};
+  for (int i = 0; i < 100'003; ++i) arguments.push_back(static_cast<T>((i - 50'000) * 0.0161));
+  for (int i = 0; i < 10'007; ++i) arguments.push_back(static_cast<T>((i - 5'000) * 0.0001));
+  return arguments;
+}
+
+template <typename T>
+std::vector<T> Apply(void (*function)(const T*, int64_t, T*), std::vector<T> x) {
+  function(x.data(), static_cast<int64_t>(x.size()), x.data());
+  return x;
+}
+
+// Distance in units in the last place of `expected`.
+template <typename T>
+double UnitsApart(T found, long double expected) {
+  const T rounded = static_cast<T>(expected);
+  if (Same(found, rounded)) return 0;
+  if (std::isinf(rounded) || std::isnan(rounded) || !std::isfinite(found)) return 1e9;
+  const T next = std::nextafter(std::abs(rounded), std::numeric_limits<T>::infinity());
+  const auto unit = static_cast<long double>(next) - static_cast<long double>(std::abs(rounded));
+  return static_cast<double>(std::abs(static_cast<long double>(found) - expected) / unit);
+}
+
+template <typename T>
+void ExpectNear(const std::vector<T>& x, const std::vector<T>& found, long double (*exact)(long double), double units) {
+  for (size_t i = 0; i < x.size(); ++i) {
+    ASSERT_LE(UnitsApart(found[i], exact(static_cast<long double>(x[i]))), units)
+        << "of " << x[i] << ": " << found[i] << ", not " << static_cast<T>(exact(static_cast<long double>(x[i])));
+  }
+}
+
+TYPED_TEST(KernelsTest, TanhIsWithinThreeUnits) {
+  const std::vector<TypeParam> x = Arguments<TypeParam>();
+  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
+    SCOPED_TRACE(kernels->name);
+    ExpectNear<TypeParam>(x, Apply<TypeParam>(kernels->tanh, x), &std::tanh, 3);
+  }
+}
+
+TYPED_TEST(KernelsTest, ExpIsWithinTwoUnits) {
+  const std::vector<TypeParam> x = Arguments<TypeParam>();
+  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
+    SCOPED_TRACE(kernels->name);
+    ExpectNear<TypeParam>(x, Apply<TypeParam>(kernels->exp, x), &std::exp, 2);
+  }
+}
+
+TYPED_TEST(KernelsTest, FunctionsHaveTheSameBitsWhateverTheProcessorAndTheLength) {
+  using Function = void (*Kernels<TypeParam>::*)(const TypeParam*, int64_t, TypeParam*);
+  const std::vector<TypeParam> x = Arguments<TypeParam>();
+  for (const Function function :
+       {&Kernels<TypeParam>::tanh, &Kernels<TypeParam>::exp, &Kernels<TypeParam>::sigmoid, &Kernels<TypeParam>::silu,
+        &Kernels<TypeParam>::relu, &Kernels<TypeParam>::tanh_backward, &Kernels<TypeParam>::relu_backward}) {
+    const std::vector<TypeParam> expected = Apply(FindKernels<TypeParam>("portable")->*function, x);
+    for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
+      SCOPED_TRACE(kernels->name);
+      ExpectSame(Apply(kernels->*function, x), expected);
+      // One by one.
+      for (size_t i = 0; i < x.size(); i += 97) {
+        TypeParam y = x[i];
+        (kernels->*function)(&y, 1, &y);
+        ASSERT_TRUE(Same(y, expected[i])) << "of " << x[i];
+      }
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, BackwardMultipliesByTheSlope) {
+  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
+    SCOPED_TRACE(kernels->name);
+    const std::vector<TypeParam> x = {-2, -0.5, -0.0, 0, 0.25, 1, 3};
+    const auto n = static_cast<int64_t>(x.size());
+    std::vector<TypeParam> y = Apply<TypeParam>(kernels->tanh, x);
+    std::vector<TypeParam> delta(x.size(), 3);
+    kernels->tanh_backward(y.data(), n, delta.data());
+    for (size_t i = 0; i < x.size(); ++i) {
+      EXPECT_TRUE(Same(delta[i], 3 * std::fma(-y[i], y[i], TypeParam{1}))) << x[i];
+    }
+    delta.assign(x.size(), 3);
+    kernels->relu_backward(x.data(), n, delta.data());
+    EXPECT_EQ(delta, (std::vector<TypeParam>{0, 0, 0, 0, 3, 3, 3}));
+    y = Apply<TypeParam>(kernels->silu, x);
+    delta.assign(x.size(), 3);
+    kernels->silu_backward(x.data(), y.data(), n, delta.data());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const TypeParam slope = (1 + (x[i] - y[i])) / (1 + std::exp(-x[i]));
+      EXPECT_NEAR(delta[i], 3 * slope, 20 * std::numeric_limits<TypeParam>::epsilon()) << x[i];
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, ReluKeepsWhatIsNoNumber) {
+  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
+    const std::vector<TypeParam> y =
+        Apply<TypeParam>(kernels->relu, {-1, 2, std::numeric_limits<TypeParam>::quiet_NaN(), -0.0});
+    EXPECT_EQ(y[0], 0);
+    EXPECT_EQ(y[1], 2);
+    EXPECT_TRUE(std::isnan(y[2])) << kernels->name;
+    EXPECT_EQ(y[3], 0);
+  }
+}
+
+TEST(FindKernelsTest, KnowsWhatRunsHere) {
+  EXPECT_NE(FindKernels<float>("portable"), nullptr);
+  EXPECT_EQ(FindKernels<float>("sse"), nullptr);
+  EXPECT_EQ(std::string(BestKernels<float>().name), BestKernels<double>().name);
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer

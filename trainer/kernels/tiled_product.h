@@ -1,0 +1,308 @@
+// A matrix product in tiles: some rows by one or two vectors of columns, whose sums stay in registers while the depth
+// is gone through. A product that is large is first divided into blocks, which are copied so that each tile reads
+// memory from front to back.
+//
+//   for each block of columns, for each block of depth:  copy of b  [depth block, columns block], in panels
+//     for each block of rows:                            copy of a  [rows block, depth block], in strips
+//       for each panel (two vectors of columns), for each strip (the rows of a tile):  one tile
+//
+// Sums that continue in the next block of depth wait in c meanwhile, where they are what they were: no bit depends on
+// the division.
+#ifndef PILOTHOUSE_TRAINER_KERNELS_TILED_PRODUCT_H_
+#define PILOTHOUSE_TRAINER_KERNELS_TILED_PRODUCT_H_
+
+#include <cstdint>
+
+#include "trainer/kernels/kernels.h"
+
+#define PILOTHOUSE_INLINE inline __attribute__((always_inline))
+
+namespace pilothouse::trainer {
+namespace {
+
+// Vectors beside each other in a tile, at most.
+constexpr int kTileVectors = 2;
+
+template <typename T>
+struct TileWork {
+  // Rows of a, in steps of a.row_stride, the depth in steps of a.column_stride.
+  Strided<T> a;
+  // Vectors of b; from one step of the depth to the next.
+  const T* b;
+  int64_t b_stride;
+  int64_t depth;
+  T* c;
+  int64_t c_stride;
+  // What the sums begin with: c itself, or one value for each column, or, where null, 0.
+  bool continues;
+  const T* start;
+  // Lanes of the last vector that are columns.
+  int64_t last_lanes;
+  T* descended;
+  T step;
+};
+
+template <typename V, bool kMasked>
+PILOTHOUSE_INLINE V LoadVector(const typename V::Element* from, bool last, int64_t last_lanes) {
+  return kMasked && last ? V::LoadFirst(from, last_lanes) : V::Load(from);
+}
+
+template <typename V, bool kMasked>
+PILOTHOUSE_INLINE void StoreVector(V vector, typename V::Element* to, bool last, int64_t last_lanes) {
+  if (kMasked && last) {
+    vector.StoreFirst(to, last_lanes);
+  } else {
+    vector.Store(to);
+  }
+}
+
+template <typename V, int kRows, int kVectors, bool kMasked>
+PILOTHOUSE_INLINE void BeginSums(const TileWork<typename V::Element>& work, V (&sums)[kRows][kVectors]) {
+#pragma GCC unroll 16
+  for (int j = 0; j < kVectors; ++j) {
+    const bool last = j == kVectors - 1;
+    V start = V::All(0);
+    if (!work.continues && work.start != nullptr) {
+      start = LoadVector<V, kMasked>(work.start + j * V::kLanes, last, work.last_lanes);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      sums[i][j] = work.continues
+                       ? LoadVector<V, kMasked>(work.c + i * work.c_stride + j * V::kLanes, last, work.last_lanes)
+                       : start;
+    }
+  }
+}
+
+template <typename V, int kRows, int kVectors, bool kMasked>
+PILOTHOUSE_INLINE void EndSums(const TileWork<typename V::Element>& work, const V (&sums)[kRows][kVectors]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < kVectors; ++j) {
+      const bool last = j == kVectors - 1;
+      const int64_t place = i * work.c_stride + j * V::kLanes;
+      StoreVector<V, kMasked>(sums[i][j], work.c + place, last, work.last_lanes);
+      if (work.descended != nullptr) {
+        const V before = LoadVector<V, kMasked>(work.descended + place, last, work.last_lanes);
+        StoreVector<V, kMasked>(before - V::All(work.step) * sums[i][j], work.descended + place, last, work.last_lanes);
+      }
+    }
+  }
+}
+
+// Three rows share a pointer: so many pointers as a tile has rows would not fit into the registers.
+template <typename V, int kRows, int kVectors, bool kMasked>
+void Tile(const TileWork<typename V::Element>& work) {
+  using T = typename V::Element;
+  constexpr int kPointers = (kRows + 2) / 3;
+  V sums[kRows][kVectors];
+  BeginSums<V, kRows, kVectors, kMasked>(work, sums);
+  const int64_t row = work.a.row_stride;
+  const int64_t two_rows = 2 * row;
+  const T* a[kPointers];
+#pragma GCC unroll 16
+  for (int i = 0; i < kPointers; ++i) a[i] = work.a.data + 3 * i * row;
+  const T* b = work.b;
+  for (int64_t d = 0; d < work.depth; ++d) {
+    V columns[kVectors];
+#pragma GCC unroll 16
+    for (int j = 0; j < kVectors; ++j) {
+      columns[j] = LoadVector<V, kMasked>(b + j * V::kLanes, j == kVectors - 1, work.last_lanes);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const V factor = V::All(a[i / 3][i % 3 == 0 ? 0 : i % 3 == 1 ? row : two_rows]);
+#pragma GCC unroll 16
+      for (int j = 0; j < kVectors; ++j) sums[i][j] = V::Fma(factor, columns[j], sums[i][j]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kPointers; ++i) a[i] += work.a.column_stride;
+    b += work.b_stride;
+  }
+  EndSums<V, kRows, kVectors, kMasked>(work, sums);
+}
+
+template <typename V>
+using TileFunction = void (*)(const TileWork<typename V::Element>&);
+
+// The tiles of 1 to V::kTileRows rows.
+template <typename V, int kVectors, bool kMasked, int kRows = V::kTileRows>
+struct TilesByRows : TilesByRows<V, kVectors, kMasked, kRows - 1> {
+  constexpr TilesByRows() { this->tiles[kRows - 1] = &Tile<V, kRows, kVectors, kMasked>; }
+};
+template <typename V, int kVectors, bool kMasked>
+struct TilesByRows<V, kVectors, kMasked, 0> {
+  TileFunction<V> tiles[V::kTileRows] = {};
+};
+
+template <typename V>
+TileFunction<V> FindTile(int64_t rows, int64_t vectors, bool masked) {
+  static constexpr TilesByRows<V, 1, false> kOne{};
+  static constexpr TilesByRows<V, 1, true> kOneMasked{};
+  static constexpr TilesByRows<V, 2, false> kTwo{};
+  static constexpr TilesByRows<V, 2, true> kTwoMasked{};
+  const int64_t index = rows - 1;
+  if (vectors == 1) return masked ? kOneMasked.tiles[index] : kOne.tiles[index];
+  return masked ? kTwoMasked.tiles[index] : kTwo.tiles[index];
+}
+
+// Calls `take(begin, rows)` for parts of `rows` rows that are as equal as can be: one short tile at the end would take
+// as long as a whole one.
+template <typename V, typename Take>
+PILOTHOUSE_INLINE void ForEachStrip(int64_t rows, Take take) {
+  int64_t strips = (rows + V::kTileRows - 1) / V::kTileRows;
+  for (int64_t begin = 0; begin < rows; --strips) {
+    const int64_t count = (rows - begin + strips - 1) / strips;
+    take(begin, count);
+    begin += count;
+  }
+}
+
+// One panel of columns (at most two vectors), all rows. `work` is that of its first row; strips of a lie one after
+// another where they were copied, and otherwise as the rows do.
+template <typename V>
+void MultiplyPanel(TileWork<typename V::Element> work, int64_t rows, int64_t columns, bool a_is_copy) {
+  const int64_t vectors = (columns + V::kLanes - 1) / V::kLanes;
+  work.last_lanes = columns - (vectors - 1) * V::kLanes;
+  const bool masked = work.last_lanes < V::kLanes;
+  ForEachStrip<V>(
+      rows, [&](int64_t /*begin*/, int64_t count) __attribute__((always_inline)) {
+        if (a_is_copy) {
+          work.a.row_stride = 1;
+          work.a.column_stride = count;
+        }
+        FindTile<V>(count, vectors, masked)(work);
+        work.a.data += count * (a_is_copy ? work.depth : work.a.row_stride);
+        work.c += count * work.c_stride;
+        if (work.descended != nullptr) work.descended += count * work.c_stride;
+      });
+}
+
+template <typename V>
+constexpr int64_t PanelColumns() {
+  return kTileVectors * V::kLanes;
+}
+
+// The part of b from `depth_begin` and `column_begin` on, panel by panel: [panel][depth][columns of a panel], the last
+// panel filled up with zeros.
+template <typename V, typename T>
+void CopyColumns(const Strided<T>& b, int64_t depth, int64_t columns, T* to) {
+  for (int64_t panel = 0; panel < columns; panel += PanelColumns<V>()) {
+    const int64_t count = columns - panel < PanelColumns<V>() ? columns - panel : PanelColumns<V>();
+    const T* const from = b.data + panel * b.column_stride;
+    if (b.column_stride == 1) {
+      for (int64_t d = 0; d < depth; ++d) {
+        for (int64_t j = 0; j < count; ++j) to[d * PanelColumns<V>() + j] = from[d * b.row_stride + j];
+        for (int64_t j = count; j < PanelColumns<V>(); ++j) to[d * PanelColumns<V>() + j] = 0;
+      }
+    } else {
+      for (int64_t d = 0; d < depth; ++d) {
+        for (int64_t j = 0; j < count; ++j) {
+          to[d * PanelColumns<V>() + j] = from[d * b.row_stride + j * b.column_stride];
+        }
+        for (int64_t j = count; j < PanelColumns<V>(); ++j) to[d * PanelColumns<V>() + j] = 0;
+      }
+    }
+    to += depth * PanelColumns<V>();
+  }
+}
+
+// The part of a, strip by strip: [strip][depth][rows of the strip].
+template <typename V, typename T>
+void CopyRows(const Strided<T>& a, int64_t rows, int64_t depth, T* to) {
+  ForEachStrip<V>(rows, [&](int64_t begin, int64_t count) {
+    const T* const from = a.data + begin * a.row_stride;
+    for (int64_t d = 0; d < depth; ++d) {
+      for (int64_t i = 0; i < count; ++i) to[d * count + i] = from[i * a.row_stride + d * a.column_stride];
+    }
+    to += count * depth;
+  });
+}
+
+template <typename T>
+const T* At(const Strided<T>& matrix, int64_t row, int64_t column) {
+  return matrix.data + row * matrix.row_stride + column * matrix.column_stride;
+}
+
+// What is not copied: as it lies there.
+struct Copies {
+  bool a;
+  bool b;
+};
+
+// Whether copying pays. Rows of b that are no vectors must be copied.
+template <typename V, typename T>
+Copies ChooseCopies(const Product<T>& product) {
+  // What fits into the nearest cache beside everything else.
+  constexpr int64_t kSmall = 16384 / static_cast<int64_t>(sizeof(T));
+  const bool large_b = product.depth * product.columns > kSmall && product.rows > 2 * V::kTileRows;
+  const bool large_a = product.rows * product.depth > kSmall && product.columns > 2 * PanelColumns<V>();
+  return {large_a, large_b || product.b.column_stride != 1};
+}
+
+// All rows, one block of columns and of depth.
+template <typename V, typename T>
+void MultiplyBlock(const Product<T>& product, const Copies& copies, TileWork<T> work, int64_t columns, T* workspace) {
+  T* const b_copy = workspace;
+  T* const a_copy = workspace + kDepthBlock * kColumnBlock;
+  const Strided<T> b{work.b, product.b.row_stride, product.b.column_stride};
+  if (copies.b) CopyColumns<V>(b, work.depth, columns, b_copy);
+  const Strided<T> a = work.a;
+  const int64_t row_block = copies.a ? kRowBlock : product.rows;
+  for (int64_t row = 0; row < product.rows; row += row_block) {
+    const int64_t rows = product.rows - row < row_block ? product.rows - row : row_block;
+    if (copies.a) CopyRows<V>({At(a, row, 0), a.row_stride, a.column_stride}, rows, work.depth, a_copy);
+    for (int64_t column = 0; column < columns; column += PanelColumns<V>()) {
+      TileWork<T> panel = work;
+      panel.a.data = copies.a ? a_copy : At(a, row, 0);
+      panel.b = copies.b ? b_copy + column * work.depth : work.b + column;
+      panel.b_stride = copies.b ? PanelColumns<V>() : b.row_stride;
+      panel.c += row * work.c_stride + column;
+      if (work.start != nullptr) panel.start += column;
+      if (work.descended != nullptr) panel.descended += row * work.c_stride + column;
+      const int64_t left = columns - column;
+      MultiplyPanel<V>(panel, rows, left < PanelColumns<V>() ? left : PanelColumns<V>(), copies.a);
+    }
+  }
+}
+
+template <typename V>
+void Multiply(const Product<typename V::Element>& product, typename V::Element* workspace) {
+  using T = typename V::Element;
+  const Copies copies = ChooseCopies<V>(product);
+  const int64_t column_block = copies.b ? kColumnBlock : product.columns;
+  const int64_t depth_block = copies.a || copies.b ? kDepthBlock : product.depth;
+  for (int64_t column = 0; column < product.columns; column += column_block) {
+    const int64_t columns_left = product.columns - column;
+    int64_t begin = 0;
+    // At least once: a sum over nothing is its start.
+    do {
+      const int64_t left = product.depth - begin;
+      const int64_t depth = left < depth_block ? left : depth_block;
+      const bool is_last = begin + depth == product.depth;
+      const TileWork<T> work{
+          .a = {At(product.a, 0, begin), product.a.row_stride, product.a.column_stride},
+          .b = At(product.b, begin, column),
+          .b_stride = 0,
+          .depth = depth,
+          .c = product.c + column,
+          .c_stride = product.c_stride,
+          .continues = begin > 0,
+          .start = product.start == nullptr ? nullptr : product.start + column,
+          .last_lanes = 0,
+          .descended = product.descended == nullptr || !is_last ? nullptr : product.descended + column,
+          .step = product.step,
+      };
+      MultiplyBlock<V>(product, copies, work, columns_left < column_block ? columns_left : column_block, workspace);
+      begin += depth;
+    } while (begin < product.depth);
+  }
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer
+
+#undef PILOTHOUSE_INLINE
+
+#endif  // PILOTHOUSE_TRAINER_KERNELS_TILED_PRODUCT_H_
