@@ -6,6 +6,7 @@
 
 #include "trainer/kernels/kernel_sets.h"
 #include "trainer/kernels/kernels.h"
+#include "trainer/kernels/small_passes.h"
 #include "trainer/kernels/tiled_product.h"
 #include "trainer/kernels/vector_functions.h"
 
@@ -92,9 +93,11 @@ void SumRows(const T* m, int64_t rows, int64_t columns, T* out) {
   }
 }
 
-template <typename V>
+// `Small` are the vectors for small networks: no wider than kSmallRows.
+template <typename V, typename Small = V>
 constexpr Kernels<typename V::Element> MakeKernels(const char* name) {
   using T = typename V::Element;
+  static_assert(kSmallRows % Small::kLanes == 0);
   return {.name = name,
           .multiply = &Multiply<V>,
           .sum_rows = &SumRows<V, T>,
@@ -105,7 +108,9 @@ constexpr Kernels<typename V::Element> MakeKernels(const char* name) {
           .tanh_backward = &TanhBackward<V, T>,
           .silu_backward = &SiluBackward<V, T>,
           .relu = &ReluOf<V, T>,
-          .relu_backward = &ReluBackward<V, T>};
+          .relu_backward = &ReluBackward<V, T>,
+          .small_forward = &SmallForward<Small>,
+          .small_backward = &SmallBackward<Small>};
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 // widest vector instructions that this processor has.
 //
 //   const Kernels<float>& kernels = BestKernels<float>();
-//   Workspace<float> workspace;
+//   AlignedArray<float> workspace(kWorkspaceElements);
 //   kernels.multiply({.rows = n, .columns = k, .depth = m, .a = {x, m, 1}, .b = {w, k, 1}, .c = y, .c_stride = k},
 //                    workspace.data());
 //
@@ -14,6 +14,8 @@
 
 #include <cstddef>
 #include <cstdint>
+
+#include "trainer/kernels/small_network.h"
 
 namespace pilothouse::trainer {
 
@@ -69,6 +71,13 @@ struct Kernels {
   void (*relu)(const T* x, int64_t n, T* y);
   // delta ← y > 0 ? delta : 0.
   void (*relu_backward)(const T* y, int64_t n, T* delta);
+  // The outputs of a small network, [rows, outputs of the last stage], row-major.
+  void (*small_forward)(const SmallPass<T>& pass, const T* parameters, T* outputs);
+  // After small_forward with the same parameters: the gradient with respect to the parameters, given that with respect
+  // to the outputs, [rows, outputs]. Where `descended` is not null it is `parameters`, which go down:
+  // θ ← θ − step·g, rounded twice.
+  void (*small_backward)(const SmallPass<T>& pass, const T* parameters, const T* delta, T* gradient, T* descended,
+                         T step);
 };
 
 inline constexpr size_t kWorkspaceAlignment = 64;

@@ -10,8 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "trainer/kernels/aligned_array.h"
 #include "trainer/kernels/plain_product.h"
-#include "trainer/kernels/workspace.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -98,7 +98,7 @@ void ExpectProductIsPlain(const Kernels<T>& kernels, const Shape& shape, bool wi
                      .start = with_start ? start.data() : nullptr,
                      .descended = descends ? descended.data() : nullptr,
                      .step = static_cast<T>(0.1)};
-  const Workspace<T> workspace;
+  const AlignedArray<T> workspace(kWorkspaceElements);
   kernels.multiply(product, workspace.data());
   product.c = plain_c.data();
   if (descends) product.descended = plain_descended.data();
@@ -157,7 +157,7 @@ TYPED_TEST(KernelsTest, MultiplyByWhatIsNoNumber) {
   const std::vector<TypeParam> b = {0, 1, 2, 3};
   for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
     std::vector<TypeParam> c(4);
-    const Workspace<TypeParam> workspace;
+    const AlignedArray<TypeParam> workspace(kWorkspaceElements);
     kernels->multiply({.rows = 2,
                        .columns = 2,
                        .depth = 2,

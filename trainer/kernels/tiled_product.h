@@ -267,9 +267,34 @@ void MultiplyBlock(const Product<T>& product, const Copies& copies, TileWork<T> 
   }
 }
 
+// A product that is one tile, whose b is as it is to be read.
+template <typename V, typename T>
+PILOTHOUSE_INLINE void MultiplyTile(const Product<T>& product, const T* b, int64_t b_stride) {
+  const bool two = product.columns > V::kLanes;
+  const int64_t last_lanes = two ? product.columns - V::kLanes : product.columns;
+  FindTile<V>(product.rows, two ? 2 : 1, last_lanes < V::kLanes)({.a = product.a,
+                                                                  .b = b,
+                                                                  .b_stride = b_stride,
+                                                                  .depth = product.depth,
+                                                                  .c = product.c,
+                                                                  .c_stride = product.c_stride,
+                                                                  .continues = false,
+                                                                  .start = product.start,
+                                                                  .last_lanes = last_lanes,
+                                                                  .descended = product.descended,
+                                                                  .step = product.step});
+}
+
 template <typename V>
 void Multiply(const Product<typename V::Element>& product, typename V::Element* workspace) {
   using T = typename V::Element;
+  if (product.rows <= V::kTileRows && product.columns <= PanelColumns<V>() && product.depth <= kDepthBlock) {
+    if (product.b.column_stride == 1) return MultiplyTile<V>(product, product.b.data, product.b.row_stride);
+    for (int64_t d = 0; d < product.depth; ++d) {
+      for (int64_t j = 0; j < product.columns; ++j) workspace[d * product.columns + j] = *At(product.b, d, j);
+    }
+    return MultiplyTile<V>(product, workspace, product.columns);
+  }
   const Copies copies = ChooseCopies<V>(product);
   const int64_t column_block = copies.b ? kColumnBlock : product.columns;
   const int64_t depth_block = copies.a || copies.b ? kDepthBlock : product.depth;

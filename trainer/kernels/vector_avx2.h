@@ -30,6 +30,7 @@ struct Float256 {
 
   static Float256 Fma(Float256 a, Float256 b, Float256 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
   static Float256 FmaNegated(Float256 a, Float256 b, Float256 c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
+  static float FmaOne(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
   friend Float256 operator+(Float256 a, Float256 b) { return {_mm256_add_ps(a.v, b.v)}; }
   friend Float256 operator-(Float256 a, Float256 b) { return {_mm256_sub_ps(a.v, b.v)}; }
   friend Float256 operator*(Float256 a, Float256 b) { return {_mm256_mul_ps(a.v, b.v)}; }
@@ -68,6 +69,7 @@ struct Double256 {
 
   static Double256 Fma(Double256 a, Double256 b, Double256 c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
   static Double256 FmaNegated(Double256 a, Double256 b, Double256 c) { return {_mm256_fnmadd_pd(a.v, b.v, c.v)}; }
+  static double FmaOne(double a, double b, double c) { return __builtin_fma(a, b, c); }
   friend Double256 operator+(Double256 a, Double256 b) { return {_mm256_add_pd(a.v, b.v)}; }
   friend Double256 operator-(Double256 a, Double256 b) { return {_mm256_sub_pd(a.v, b.v)}; }
   friend Double256 operator*(Double256 a, Double256 b) { return {_mm256_mul_pd(a.v, b.v)}; }

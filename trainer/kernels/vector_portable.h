@@ -46,6 +46,7 @@ struct FourNumbers {
   static FourNumbers FmaNegated(FourNumbers a, FourNumbers b, FourNumbers c) {
     return Each([&](int64_t i) { return std::fma(-a.v[i], b.v[i], c.v[i]); });
   }
+  static T FmaOne(T a, T b, T c) { return std::fma(a, b, c); }
   friend FourNumbers operator+(FourNumbers a, FourNumbers b) {
     return Each([&](int64_t i) { return a.v[i] + b.v[i]; });
   }

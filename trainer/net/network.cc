@@ -74,7 +74,9 @@ void Descend(const Vector<T>& gradient, int64_t begin, int64_t count, T step, T*
 }  // namespace
 
 template <typename T>
-Network<T>::Network(NetworkPlan plan, int64_t max_rows, uint64_t seed) : plan_(std::move(plan)), seed_(seed) {
+Network<T>::Network(NetworkPlan plan, int64_t max_rows, uint64_t seed, NetworkWay way)
+    : plan_(std::move(plan)), seed_(seed) {
+  if (way == NetworkWay::kFastest) small_ = SmallPath<T>::Find(plan_, max_rows);
   int64_t largest = 0;
   results_.reserve(plan_.stages.size());
   memories_.reserve(plan_.stages.size());
@@ -97,11 +99,19 @@ MatrixView<T> Network<T>::Result(size_t stage) {
 
 template <typename T>
 ConstMatrixView<T> Network<T>::StageResult(size_t stage) const {
+  if (small_was_last_) small_->CopyResult(stage, results_[stage].data());
   return {results_[stage].data(), rows_, plan_.stages[stage].outputs};
 }
 
 template <typename T>
 ConstMatrixView<T> Network<T>::Forward(const Vector<T>& parameters, ConstMatrixView<T> inputs, int64_t batch) {
+  if (small_.has_value()) {
+    rows_ = inputs.rows();
+    small_was_last_ = true;
+    T* const outputs = results_.back().data();
+    small_->Forward(parameters, inputs, outputs);
+    return {outputs, rows_, plan_.outputs};
+  }
   const RandomStream random(seed_, RandomPurpose::kDropout, static_cast<uint64_t>(batch));
   return Pass(parameters, inputs, &random, nullptr);
 }
@@ -115,6 +125,7 @@ template <typename T>
 ConstMatrixView<T> Network<T>::Pass(const Vector<T>& parameters, ConstMatrixView<T> inputs, const RandomStream* random,
                                     const Vector<T>* statistics) {
   rows_ = inputs.rows();
+  small_was_last_ = false;
   const T* x = inputs.data();
   for (size_t i = 0; i < plan_.stages.size(); ++i) {
     const Stage& stage = plan_.stages[i];
@@ -144,6 +155,7 @@ void Network<T>::BackwardAndDescend(Vector<T>& parameters, ConstMatrixView<T> in
 template <typename T>
 void Network<T>::Backward(const Vector<T>& parameters, ConstMatrixView<T> inputs, Vector<T>& gradient, T* descended,
                           T step) {
+  if (small_was_last_) return small_->Backward(parameters, delta_.data(), gradient.data(), descended, step);
   for (size_t i = plan_.stages.size(); i-- > 0;) {
     const ConstMatrixView<T> x(i == 0 ? inputs.data() : results_[i - 1].data(), rows_, plan_.stages[i].inputs);
     // Nobody asks for the gradient with respect to the data.

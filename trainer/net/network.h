@@ -19,15 +19,18 @@
 #define PILOTHOUSE_TRAINER_NET_NETWORK_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
-#include "trainer/kernels/workspace.h"
+#include "trainer/kernels/aligned_array.h"
+#include "trainer/kernels/kernels.h"
 #include "trainer/net/affine.h"
 #include "trainer/net/batch_norm.h"
 #include "trainer/net/learnt.h"
 #include "trainer/net/matrix.h"
 #include "trainer/net/network_plan.h"
 #include "trainer/net/random.h"
+#include "trainer/net/small_path.h"
 
 namespace pilothouse::trainer {
 
@@ -40,13 +43,16 @@ struct StageMemory {
   FeatureStatistics features;
 };
 
+// Which way learning steps go: both give the same bits.
+enum class NetworkWay { kFastest, kThroughStages };
+
 // T is float or double. Holds buffers for the results of all stages, so that nothing is allocated per call; not
 // thread-safe. The parameters belong to the caller.
 template <typename T>
 class Network {
  public:
   // `max_rows` is the most examples that are given at once. What dropout drops is drawn from `seed`.
-  Network(NetworkPlan plan, int64_t max_rows, uint64_t seed = 0);
+  Network(NetworkPlan plan, int64_t max_rows, uint64_t seed = 0, NetworkWay way = NetworkWay::kFastest);
 
   // Training: the outputs, of shape [n, plan().outputs], of learning step number `batch` for `inputs` of shape
   // [n, plan().inputs]: logits where the plan has a prediction activation. They lie in this object and stay valid until
@@ -102,10 +108,14 @@ class Network {
   NetworkPlan plan_;
   uint64_t seed_;
   const Kernels<T>* kernels_ = &BestKernels<T>();
-  Workspace<T> workspace_;
+  AlignedArray<T> workspace_{kWorkspaceElements};
+  // Unset where the network is not small.
+  std::optional<SmallPath<T>> small_;
+  // Whether the last pass was Forward() by it.
+  bool small_was_last_ = false;
   int64_t rows_ = 0;
-  // results_[i]: [max_rows, stages[i].outputs].
-  std::vector<Matrix<T>> results_;
+  // results_[i]: [max_rows, stages[i].outputs]. A small path keeps its own, which are copied when they are asked for.
+  mutable std::vector<Matrix<T>> results_;
   // memories_[i]: of stage i; empty where it needs none.
   std::vector<StageMemory<T>> memories_;
   // Gradients with respect to the results of a stage; an affine stage reads the one and writes the other. Each has
