@@ -35,8 +35,8 @@ struct Product {
   int64_t columns = 0;
   // May be 0: then c is the start.
   int64_t depth = 0;
-  Strided<T> a;  // [rows, depth]
-  Strided<T> b;  // [depth, columns]
+  Strided<T> a = {};  // [rows, depth]
+  Strided<T> b = {};  // [depth, columns]
   // [rows, columns], row-major; overlaps neither a nor b.
   T* c = nullptr;
   int64_t c_stride = 0;

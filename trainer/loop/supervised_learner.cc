@@ -15,6 +15,7 @@
 #include "trainer/data/split.h"
 #include "trainer/data/standardization.h"
 #include "trainer/data/targets.h"
+#include "trainer/kernels/thread_team.h"
 #include "trainer/loop/supervised_model.h"
 #include "trainer/loop/validation.h"
 #include "trainer/net/initial_state.h"
@@ -61,7 +62,8 @@ class SupervisedLearner final : public Learner {
         frame_(std::move(frame)),
         batches_(std::move(batches)),
         validator_(std::move(validator)),
-        network_(frame_->plan, facts_.batch_size, seed_),
+        team_(spec.threads > 1 ? std::make_unique<ThreadTeam>(spec.threads) : nullptr),
+        network_(NewNetwork()),
         initial_parameters_(std::move(initial_parameters)),
         learnt_{std::move(parameters), InitialStatistics<T>(frame_->plan)},
         gradient_(Vector<T>::Zero(learnt_.parameters.size())),
@@ -144,7 +146,10 @@ class SupervisedLearner final : public Learner {
   // Nothing was computed yet.
   void ForgetLastBatch() {
     gradient_.setZero();
-    network_ = Network<T>(frame_->plan, facts_.batch_size, seed_);
+    network_ = NewNetwork();
+  }
+  Network<T> NewNetwork() const {
+    return Network<T>(frame_->plan, facts_.batch_size, {.seed = seed_, .threads = team_.get()});
   }
 
   const LearnerFacts facts_;
@@ -154,6 +159,8 @@ class SupervisedLearner final : public Learner {
   BatchSource<T> batches_;
   // Unset: no examples are held out.
   std::optional<Validator<T>> validator_;
+  // Null: the training thread computes alone.
+  const std::unique_ptr<ThreadTeam> team_;
   Network<T> network_;
   // Made again where they are needed, rather than kept: they take as much memory as the parameters.
   const InitialParameters initial_parameters_;
@@ -165,6 +172,13 @@ class SupervisedLearner final : public Learner {
 
 ExampleOrder OrderOf(const LearnerSpec& spec) {
   return spec.keep_order ? ExampleOrder::kKept : ExampleOrder::kShuffled;
+}
+
+absl::Status CheckThreads(int threads) {
+  if (threads >= 1 && threads <= kMaxThreads) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_SPEC_INVALID, "threads",
+                   absl::StrCat("threads must lie between 1 and ", kMaxThreads, "; got ", threads, "."),
+                   {{"value", absl::StrCat(threads)}, {"limit", absl::StrCat(kMaxThreads)}});
 }
 
 absl::Status CheckNetwork(const LearnerSpec& spec) {
@@ -274,6 +288,7 @@ absl::StatusOr<std::optional<Standardization>> StandardizeInputs(const LearnerSp
 
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Dataset&& data) {
   if (absl::Status status = CheckNetwork(spec); !status.ok()) return status;
+  if (absl::Status status = CheckThreads(spec.threads); !status.ok()) return status;
   auto frame = std::make_shared<ModelFrame>(ModelFrame{MakePlan(spec.network, spec.loss), std::nullopt});
   if (absl::Status status = CheckInputWidth(frame->plan.inputs, data.inputs); !status.ok()) return status;
   if (absl::Status status = PrepareTargets(spec.loss, frame->plan.outputs, data.targets); !status.ok()) return status;

@@ -37,6 +37,8 @@ struct LearnerSpec {
   bool full_batch = false;
   bool keep_order = false;
   uint64_t seed = 0;
+  // Threads that compute, the training thread among them: from 1 to kMaxThreads. No bit of the result depends on it.
+  int threads = 1;
   bool standardize = false;
   // At most one of these; neither: no examples are held out.
   std::optional<double> validation_fraction;
@@ -46,8 +48,8 @@ struct LearnerSpec {
 // Checks the whole spec and that network, loss and data fit. Step() allocates nothing once the largest batch was seen.
 //
 // Errors: NET_INVALID, NET_LOSS_MISMATCH, NET_DATA_MISMATCH, LABEL_OUT_OF_RANGE, ARRAY_SHAPE_INVALID (initial_state),
-// DATA_MALFORMED (a target the loss cannot take, a number too large for float32), SPEC_INVALID (batching, holding out;
-// a batch of one example where there are batch norms).
+// DATA_MALFORMED (a target the loss cannot take, a number too large for float32), SPEC_INVALID (batching, holding out,
+// threads; a batch of one example where there are batch norms).
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Dataset&& data);
 
 struct SavedModel {

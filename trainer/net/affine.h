@@ -2,26 +2,19 @@
 #ifndef PILOTHOUSE_TRAINER_NET_AFFINE_H_
 #define PILOTHOUSE_TRAINER_NET_AFFINE_H_
 
-#include "trainer/kernels/kernels.h"
+#include "trainer/kernels/parallel_product.h"
 #include "trainer/net/matrix.h"
 
 namespace pilothouse::trainer {
 
-// What its products are computed with. Not owned; see Kernels::multiply for the workspace.
-template <typename T>
-struct Arithmetic {
-  const Kernels<T>& kernels;
-  T* workspace;
-};
-
 // y = x·W + 1·bᵀ, for x [n, inputs], W [inputs, outputs], b [outputs], y [n, outputs]. Each sum begins with its bias.
 template <typename T>
-void AffineForward(const Arithmetic<T>& arithmetic, ConstMatrixView<T> x, ConstMatrixView<T> weights, const T* biases,
+void AffineForward(const Multiplier<T>& multiplier, ConstMatrixView<T> x, ConstMatrixView<T> weights, const T* biases,
                    MatrixView<T> y);
 
 // dx = dy·Wᵀ, for dy [n, outputs], W [inputs, outputs], dx [n, inputs].
 template <typename T>
-void AffineInputGradient(const Arithmetic<T>& arithmetic, ConstMatrixView<T> dy, ConstMatrixView<T> weights,
+void AffineInputGradient(const Multiplier<T>& multiplier, ConstMatrixView<T> dy, ConstMatrixView<T> weights,
                          MatrixView<T> dx);
 
 // What an affine step learns from: dW = xᵀ·dy [inputs, outputs] and db = Σ_rows dy [outputs], each sum over the
@@ -35,7 +28,7 @@ struct AffineLearning {
   T step = 0;
 };
 template <typename T>
-void AffineParameterGradient(const Arithmetic<T>& arithmetic, ConstMatrixView<T> x, ConstMatrixView<T> dy,
+void AffineParameterGradient(const Multiplier<T>& multiplier, ConstMatrixView<T> x, ConstMatrixView<T> dy,
                              const AffineLearning<T>& learning);
 
 }  // namespace pilothouse::trainer

@@ -20,7 +20,7 @@ struct StageContext {
   // Null in training.
   const Vector<T>* statistics;
   StageMemory<T>& memory;
-  Arithmetic<T> arithmetic;
+  const Multiplier<T>& multiplier;
 };
 
 template <typename T>
@@ -31,7 +31,7 @@ void StepForward(const MapStep& step, const StageContext<T>& /*context*/, ConstM
 template <typename T>
 void StepForward(const AffineStep& step, const StageContext<T>& context, ConstMatrixView<T> x, MatrixView<T> y) {
   const T* parameters = context.parameters.data();
-  AffineForward<T>(context.arithmetic, x, {parameters + step.weights, x.cols(), y.cols()}, parameters + step.biases, y);
+  AffineForward<T>(context.multiplier, x, {parameters + step.weights, x.cols(), y.cols()}, parameters + step.biases, y);
 }
 
 template <typename T>
@@ -74,9 +74,9 @@ void Descend(const Vector<T>& gradient, int64_t begin, int64_t count, T step, T*
 }  // namespace
 
 template <typename T>
-Network<T>::Network(NetworkPlan plan, int64_t max_rows, uint64_t seed, NetworkWay way)
-    : plan_(std::move(plan)), seed_(seed) {
-  if (way == NetworkWay::kFastest) small_ = SmallPath<T>::Find(plan_, max_rows);
+Network<T>::Network(NetworkPlan plan, int64_t max_rows, const NetworkOptions& options)
+    : plan_(std::move(plan)), seed_(options.seed), multiplier_(options.threads) {
+  if (!options.through_stages) small_ = SmallPath<T>::Find(plan_, max_rows);
   int64_t largest = 0;
   results_.reserve(plan_.stages.size());
   memories_.reserve(plan_.stages.size());
@@ -129,7 +129,7 @@ ConstMatrixView<T> Network<T>::Pass(const Vector<T>& parameters, ConstMatrixView
   const T* x = inputs.data();
   for (size_t i = 0; i < plan_.stages.size(); ++i) {
     const Stage& stage = plan_.stages[i];
-    const StageContext<T> context{parameters, stage.layer, random, statistics, memories_[i], arithmetic()};
+    const StageContext<T> context{parameters, stage.layer, random, statistics, memories_[i], multiplier_};
     const ConstMatrixView<T> stage_inputs(x, rows_, stage.inputs);
     std::visit([&](const auto& step) { StepForward<T>(step, context, stage_inputs, Result(i)); }, stage.step);
     x = results_[i].data();
@@ -186,7 +186,7 @@ void Network<T>::StageBackward(size_t i, const Vector<T>& parameters, ConstMatri
     const ConstMatrixView<T> dy(delta_.data(), rows_, stage.outputs);
     // First, while the parameters are those of the forward pass.
     if (input_gradient) {
-      AffineInputGradient<T>(arithmetic(), dy, {parameters.data() + affine->weights, stage.inputs, stage.outputs},
+      AffineInputGradient<T>(multiplier_, dy, {parameters.data() + affine->weights, stage.inputs, stage.outputs},
                              {next_delta_.data(), rows_, stage.inputs});
     }
     AffineLearning<T> learning{.weight_gradient = gradient.data() + affine->weights,
@@ -196,7 +196,7 @@ void Network<T>::StageBackward(size_t i, const Vector<T>& parameters, ConstMatri
       learning.biases = descended + affine->biases;
       learning.step = step;
     }
-    AffineParameterGradient<T>(arithmetic(), x, dy, learning);
+    AffineParameterGradient<T>(multiplier_, x, dy, learning);
     delta_.swap(next_delta_);
   }
 }

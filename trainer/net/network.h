@@ -10,7 +10,7 @@
 // All parameters are one vector, the state vector: stage by stage, W row-major (of a norm: the gains), then b.
 // The gradient has the same layout.
 //
-//   Network<double> network(MakePlan(spec, loss), rows, seed);
+//   Network<double> network(MakePlan(spec, loss), rows, {.seed = seed});
 //   const auto outputs = network.Forward(parameters, inputs, batch);
 //   const double value = LossAndGradient<double>(loss, outputs, targets, network.OutputGradient());
 //   network.Backward(parameters, inputs, gradient);
@@ -22,8 +22,8 @@
 #include <optional>
 #include <vector>
 
-#include "trainer/kernels/aligned_array.h"
-#include "trainer/kernels/kernels.h"
+#include "trainer/kernels/parallel_product.h"
+#include "trainer/kernels/thread_team.h"
 #include "trainer/net/affine.h"
 #include "trainer/net/batch_norm.h"
 #include "trainer/net/learnt.h"
@@ -43,16 +43,23 @@ struct StageMemory {
   FeatureStatistics features;
 };
 
-// Which way learning steps go: both give the same bits.
-enum class NetworkWay { kFastest, kThroughStages };
+// No bit of what a network computes depends on `threads` or `through_stages`.
+struct NetworkOptions {
+  // What dropout drops is drawn from it.
+  uint64_t seed = 0;
+  // Computes large products. Null: the calling thread alone. It must outlive the network.
+  ThreadTeam* threads = nullptr;
+  // Whether small networks, too, are gone through stage by stage: the reference for tests.
+  bool through_stages = false;
+};
 
 // T is float or double. Holds buffers for the results of all stages, so that nothing is allocated per call; not
 // thread-safe. The parameters belong to the caller.
 template <typename T>
 class Network {
  public:
-  // `max_rows` is the most examples that are given at once. What dropout drops is drawn from `seed`.
-  Network(NetworkPlan plan, int64_t max_rows, uint64_t seed = 0, NetworkWay way = NetworkWay::kFastest);
+  // `max_rows` is the most examples that are given at once.
+  Network(NetworkPlan plan, int64_t max_rows, const NetworkOptions& options = {});
 
   // Training: the outputs, of shape [n, plan().outputs], of learning step number `batch` for `inputs` of shape
   // [n, plan().inputs]: logits where the plan has a prediction activation. They lie in this object and stay valid until
@@ -101,14 +108,12 @@ class Network {
   // affine step only where that is asked for.
   void StageBackward(size_t stage, const Vector<T>& parameters, ConstMatrixView<T> x, bool input_gradient,
                      Vector<T>& gradient, T* descended, T step);
-  Arithmetic<T> arithmetic() const { return {*kernels_, workspace_.data()}; }
   // Results of stage i for the current rows.
   MatrixView<T> Result(size_t stage);
 
   NetworkPlan plan_;
   uint64_t seed_;
-  const Kernels<T>* kernels_ = &BestKernels<T>();
-  AlignedArray<T> workspace_{kWorkspaceElements};
+  Multiplier<T> multiplier_;
   // Unset where the network is not small.
   std::optional<SmallPath<T>> small_;
   // Whether the last pass was Forward() by it.

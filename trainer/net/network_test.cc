@@ -208,7 +208,7 @@ TEST(Network, UpdatesRunningStatisticsWhenItIsToldAndEvaluatesByThem) {
 
 TEST(Network, DropsInTrainingOnlyAndTheSameInTheSameBatch) {
   const NetworkSpec spec = Net({AffineLayer{1, 400}, DropoutLayer{0.5}, DropoutLayer{0.5}, IdentityLayer{}});
-  Network<double> network(MakePlan(spec, LossFunction::kMse), 3, 1);
+  Network<double> network(MakePlan(spec, LossFunction::kMse), 3, {.seed = 1});
   Vector<double> state(800);
   state << Vector<double>::LinSpaced(400, 1, 2), Vector<double>::Zero(400);
   const Matrix<double> x = Matrix<double>::Ones(3, 1);
@@ -221,9 +221,9 @@ TEST(Network, DropsInTrainingOnlyAndTheSameInTheSameBatch) {
   EXPECT_NE(Matrix<double>(network.Forward(state, View(x), 2)), dropped);
   EXPECT_EQ(Matrix<double>(network.Evaluate({state, {}}, View(x))), whole);
   EXPECT_EQ(Matrix<double>(network.Forward(state, View(x), 1)), dropped);
-  Network<double> other(MakePlan(spec, LossFunction::kMse), 3, 2);
+  Network<double> other(MakePlan(spec, LossFunction::kMse), 3, {.seed = 2});
   EXPECT_NE(Matrix<double>(other.Forward(state, View(x), 1)), dropped) << "another seed";
-  Network<double> larger(MakePlan(spec, LossFunction::kMse), 9, 1);
+  Network<double> larger(MakePlan(spec, LossFunction::kMse), 9, {.seed = 1});
   EXPECT_EQ(Matrix<double>(larger.Forward(state, View(x), 1)), dropped);
 }
 

@@ -29,8 +29,8 @@ struct Passes {
   Vector<T> gradient;
   Matrix<T> outputs;
 
-  Passes(const std::string& shorthand, int64_t max_rows, NetworkWay way)
-      : network(PlanOf(shorthand), max_rows, /*seed=*/0, way),
+  Passes(const std::string& shorthand, int64_t max_rows, bool through_stages)
+      : network(PlanOf(shorthand), max_rows, {.through_stages = through_stages}),
         parameters(InitialState<T>(*ParseShorthand(shorthand), /*seed=*/3)),
         gradient(Vector<T>::Zero(parameters.size())) {}
 
@@ -54,8 +54,8 @@ TYPED_TEST(SmallPathTest, GivesTheBitsOfTheOrdinaryWay) {
   for (const char* shorthand : {"2x2tx1t", "1x1", "8x8tx8rx8s", "3x5rx2", "4x3sx3tx3rx2s", "2x7tx1"}) {
     for (const int64_t rows : {1, 2, 3, 4, 5, 8}) {
       SCOPED_TRACE(std::string(shorthand) + ", rows: " + std::to_string(rows));
-      Passes<TypeParam> fast(shorthand, rows, NetworkWay::kFastest);
-      Passes<TypeParam> ordinary(shorthand, rows, NetworkWay::kThroughStages);
+      Passes<TypeParam> fast(shorthand, rows, /*through_stages=*/false);
+      Passes<TypeParam> ordinary(shorthand, rows, /*through_stages=*/true);
       ASSERT_TRUE(SmallPath<TypeParam>::Find(fast.network.plan(), rows).has_value());
       const Matrix<TypeParam> inputs = Inputs<TypeParam>(rows, fast.network.plan().inputs);
       // The last has fewer examples, as the last batch of an epoch may.
@@ -77,7 +77,7 @@ TYPED_TEST(SmallPathTest, GivesTheBitsOfTheOrdinaryWay) {
 }
 
 TYPED_TEST(SmallPathTest, LeavesTheNetworkAbleToEvaluateInBetween) {
-  Passes<TypeParam> fast("2x2tx1t", 4, NetworkWay::kFastest);
+  Passes<TypeParam> fast("2x2tx1t", 4, /*through_stages=*/false);
   const Matrix<TypeParam> inputs = Inputs<TypeParam>(4, 2);
   const ConstMatrixView<TypeParam> examples(inputs.data(), 4, 2);
   const Matrix<TypeParam> learning = fast.network.Forward(fast.parameters, examples, /*batch=*/1);
