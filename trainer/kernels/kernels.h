@@ -35,6 +35,7 @@ struct Product {
   int64_t columns = 0;
   // May be 0: then c is the start.
   int64_t depth = 0;
+  // Of each, one of the strides is 1.
   Strided<T> a = {};  // [rows, depth]
   Strided<T> b = {};  // [depth, columns]
   // [rows, columns], row-major; overlaps neither a nor b.

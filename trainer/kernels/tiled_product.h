@@ -184,37 +184,59 @@ constexpr int64_t PanelColumns() {
   return kTileVectors * V::kLanes;
 }
 
-// The part of b from `depth_begin` and `column_begin` on, panel by panel: [panel][depth][columns of a panel], the last
-// panel filled up with zeros.
-template <typename V, typename T>
-void CopyColumns(const Strided<T>& b, int64_t depth, int64_t columns, T* to) {
-  for (int64_t panel = 0; panel < columns; panel += PanelColumns<V>()) {
-    const int64_t count = columns - panel < PanelColumns<V>() ? columns - panel : PanelColumns<V>();
-    const T* const from = b.data + panel * b.column_stride;
-    if (b.column_stride == 1) {
-      for (int64_t d = 0; d < depth; ++d) {
-        for (int64_t j = 0; j < count; ++j) to[d * PanelColumns<V>() + j] = from[d * b.row_stride + j];
-        for (int64_t j = count; j < PanelColumns<V>(); ++j) to[d * PanelColumns<V>() + j] = 0;
-      }
-    } else {
-      for (int64_t d = 0; d < depth; ++d) {
-        for (int64_t j = 0; j < count; ++j) {
-          to[d * PanelColumns<V>() + j] = from[d * b.row_stride + j * b.column_stride];
-        }
-        for (int64_t j = count; j < PanelColumns<V>(); ++j) to[d * PanelColumns<V>() + j] = 0;
-      }
+// to[j · to_stride + i] = from[i · from_stride + j] for i below `rows` and j below `columns`.
+template <typename V, typename T = typename V::Element>
+void CopyTransposed(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to, int64_t to_stride) {
+  const int64_t whole_rows = rows - rows % 4;
+  const int64_t whole_columns = columns - columns % 4;
+  for (int64_t j = 0; j < whole_columns; j += 4) {
+    for (int64_t i = 0; i < whole_rows; i += 4) {
+      V::TransposeFour(from + i * from_stride + j, from_stride, to + j * to_stride + i, to_stride);
     }
-    to += depth * PanelColumns<V>();
+  }
+  for (int64_t j = 0; j < columns; ++j) {
+    for (int64_t i = j < whole_columns ? whole_rows : 0; i < rows; ++i)
+      to[j * to_stride + i] = from[i * from_stride + j];
   }
 }
 
-// The part of a, strip by strip: [strip][depth][rows of the strip].
+// to[i · to_stride + j] = from[i · from_stride + j].
+template <typename T>
+void CopyRowByRow(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to, int64_t to_stride) {
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; ++j) to[i * to_stride + j] = from[i * from_stride + j];
+  }
+}
+
+// The part of b from `depth_begin` and `column_begin` on, panel by panel: [panel][depth][columns of a panel], the last
+// panel filled up with zeros. REQUIRES: one of b's strides is 1.
+template <typename V, typename T>
+void CopyColumns(const Strided<T>& b, int64_t depth, int64_t columns, T* to) {
+  constexpr int64_t kColumns = PanelColumns<V>();
+  for (int64_t panel = 0; panel < columns; panel += kColumns) {
+    const int64_t count = columns - panel < kColumns ? columns - panel : kColumns;
+    const T* const from = b.data + panel * b.column_stride;
+    if (b.column_stride == 1) {
+      CopyRowByRow(from, b.row_stride, depth, count, to, kColumns);
+    } else {
+      CopyTransposed<V>(from, b.column_stride, count, depth, to, kColumns);
+    }
+    for (int64_t d = 0; d < depth; ++d) {
+      for (int64_t j = count; j < kColumns; ++j) to[d * kColumns + j] = 0;
+    }
+    to += depth * kColumns;
+  }
+}
+
+// The part of a, strip by strip: [strip][depth][rows of the strip]. REQUIRES: one of a's strides is 1.
 template <typename V, typename T>
 void CopyRows(const Strided<T>& a, int64_t rows, int64_t depth, T* to) {
   ForEachStrip<V>(rows, [&](int64_t begin, int64_t count) {
     const T* const from = a.data + begin * a.row_stride;
-    for (int64_t d = 0; d < depth; ++d) {
-      for (int64_t i = 0; i < count; ++i) to[d * count + i] = from[i * a.row_stride + d * a.column_stride];
+    if (a.row_stride == 1) {
+      CopyRowByRow(from, a.column_stride, depth, count, to, count);
+    } else {
+      CopyTransposed<V>(from, a.row_stride, count, depth, to, count);
     }
     to += count * depth;
   });
@@ -290,9 +312,8 @@ void Multiply(const Product<typename V::Element>& product, typename V::Element* 
   using T = typename V::Element;
   if (product.rows <= V::kTileRows && product.columns <= PanelColumns<V>() && product.depth <= kDepthBlock) {
     if (product.b.column_stride == 1) return MultiplyTile<V>(product, product.b.data, product.b.row_stride);
-    for (int64_t d = 0; d < product.depth; ++d) {
-      for (int64_t j = 0; j < product.columns; ++j) workspace[d * product.columns + j] = *At(product.b, d, j);
-    }
+    CopyTransposed<V>(product.b.data, product.b.column_stride, product.columns, product.depth, workspace,
+                      product.columns);
     return MultiplyTile<V>(product, workspace, product.columns);
   }
   const Copies copies = ChooseCopies<V>(product);

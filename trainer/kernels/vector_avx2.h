@@ -14,6 +14,34 @@ namespace {
 alignas(64) constexpr int32_t kFirst32[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
 alignas(64) constexpr int64_t kFirst64[8] = {-1, -1, -1, -1, 0, 0, 0, 0};
 
+// Four rows of four numbers, `from_stride` apart, become four columns of rows that are `to_stride` apart.
+inline void TransposeFourFloats(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+  __m128 row0 = _mm_loadu_ps(from);
+  __m128 row1 = _mm_loadu_ps(from + from_stride);
+  __m128 row2 = _mm_loadu_ps(from + 2 * from_stride);
+  __m128 row3 = _mm_loadu_ps(from + 3 * from_stride);
+  _MM_TRANSPOSE4_PS(row0, row1, row2, row3);
+  _mm_storeu_ps(to, row0);
+  _mm_storeu_ps(to + to_stride, row1);
+  _mm_storeu_ps(to + 2 * to_stride, row2);
+  _mm_storeu_ps(to + 3 * to_stride, row3);
+}
+
+inline void TransposeFourDoubles(const double* from, int64_t from_stride, double* to, int64_t to_stride) {
+  const __m256d row0 = _mm256_loadu_pd(from);
+  const __m256d row1 = _mm256_loadu_pd(from + from_stride);
+  const __m256d row2 = _mm256_loadu_pd(from + 2 * from_stride);
+  const __m256d row3 = _mm256_loadu_pd(from + 3 * from_stride);
+  const __m256d even01 = _mm256_unpacklo_pd(row0, row1);
+  const __m256d odd01 = _mm256_unpackhi_pd(row0, row1);
+  const __m256d even23 = _mm256_unpacklo_pd(row2, row3);
+  const __m256d odd23 = _mm256_unpackhi_pd(row2, row3);
+  _mm256_storeu_pd(to, _mm256_permute2f128_pd(even01, even23, 0x20));
+  _mm256_storeu_pd(to + to_stride, _mm256_permute2f128_pd(odd01, odd23, 0x20));
+  _mm256_storeu_pd(to + 2 * to_stride, _mm256_permute2f128_pd(even01, even23, 0x31));
+  _mm256_storeu_pd(to + 3 * to_stride, _mm256_permute2f128_pd(odd01, odd23, 0x31));
+}
+
 struct Float256 {
   using Element = float;
   static constexpr int64_t kLanes = 8;
@@ -22,6 +50,9 @@ struct Float256 {
 
   __m256 v;
 
+  static void TransposeFour(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+    TransposeFourFloats(from, from_stride, to, to_stride);
+  }
   static Float256 Load(const float* from) { return {_mm256_loadu_ps(from)}; }
   static Float256 LoadFirst(const float* from, int64_t count) { return {_mm256_maskload_ps(from, First(count))}; }
   static Float256 All(float value) { return {_mm256_set1_ps(value)}; }
@@ -61,6 +92,9 @@ struct Double256 {
 
   __m256d v;
 
+  static void TransposeFour(const double* from, int64_t from_stride, double* to, int64_t to_stride) {
+    TransposeFourDoubles(from, from_stride, to, to_stride);
+  }
   static Double256 Load(const double* from) { return {_mm256_loadu_pd(from)}; }
   static Double256 LoadFirst(const double* from, int64_t count) { return {_mm256_maskload_pd(from, First(count))}; }
   static Double256 All(double value) { return {_mm256_set1_pd(value)}; }

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "trainer/kernels/vector_avx2.h"
+
 namespace pilothouse::trainer {
 namespace {
 
@@ -18,6 +20,9 @@ struct Float512 {
 
   __m512 v;
 
+  static void TransposeFour(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+    TransposeFourFloats(from, from_stride, to, to_stride);
+  }
   static Float512 Load(const float* from) { return {_mm512_loadu_ps(from)}; }
   static Float512 LoadFirst(const float* from, int64_t count) { return {_mm512_maskz_loadu_ps(First(count), from)}; }
   static Float512 All(float value) { return {_mm512_set1_ps(value)}; }
@@ -61,6 +66,9 @@ struct Double512 {
 
   __m512d v;
 
+  static void TransposeFour(const double* from, int64_t from_stride, double* to, int64_t to_stride) {
+    TransposeFourDoubles(from, from_stride, to, to_stride);
+  }
   static Double512 Load(const double* from) { return {_mm512_loadu_pd(from)}; }
   static Double512 LoadFirst(const double* from, int64_t count) { return {_mm512_maskz_loadu_pd(First(count), from)}; }
   static Double512 All(double value) { return {_mm512_set1_pd(value)}; }

@@ -26,6 +26,11 @@ struct FourNumbers {
     for (int64_t i = 0; i < kLanes; ++i) result.v[i] = lane(i);
     return result;
   }
+  static void TransposeFour(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
+    for (int64_t i = 0; i < 4; ++i) {
+      for (int64_t j = 0; j < 4; ++j) to[j * to_stride + i] = from[i * from_stride + j];
+    }
+  }
   static FourNumbers Load(const T* from) {
     return Each([&](int64_t i) { return from[i]; });
   }
