@@ -1,5 +1,6 @@
 #include "trainer/channel/journal_scan.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -47,13 +48,15 @@ WallTime ToWallTime(const google::protobuf::Timestamp& timestamp) {
 }
 
 PositionScan::PositionScan(const std::vector<RewindMark>& rewinds, int64_t first_batch)
-    : present_(Line::Present(rewinds)),
+    : rewinds_(rewinds),
+      present_(Line::Present(rewinds)),
       last_rewind_(rewinds.empty() ? 0 : rewinds.back().sequence),
       last_batch_(rewinds.empty() ? first_batch : rewinds.back().batch) {}
 
 void PositionScan::Take(const v1::Event& event) {
-  // A rewind is told at the batch that it leaves.
-  if (!IsOfTheTrainer(event) || event.control().change().has_rewind()) return;
+  // A rewind is told at the batch that it leaves, and so is a checkpoint that was made before it and is told of after
+  // it.
+  if (!IsOfTheTrainer(event) || event.control().change().has_rewind() || IsOfEarlierLine(event)) return;
   if (event.has_status() && !first_target_.has_value()) first_target_ = event.status().target();
   const int64_t batch = event.batch();
   Mark(event);
@@ -68,6 +71,12 @@ void PositionScan::Take(const v1::Event& event) {
     }
   }
   if (batch == last_batch_) Count(event);
+}
+
+bool PositionScan::IsOfEarlierLine(const v1::Event& event) const {
+  if (!event.has_checkpoint()) return false;
+  const auto line = static_cast<size_t>(std::max<int64_t>(event.checkpoint().line(), 0));
+  return line < rewinds_.size() && rewinds_[line].sequence < event.sequence();
 }
 
 void PositionScan::Mark(const v1::Event& event) {

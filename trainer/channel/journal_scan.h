@@ -60,9 +60,12 @@ class PositionScan {
   const std::vector<SequenceMark>& marks() const { return marks_; }
 
  private:
+  // Whether it is of a checkpoint of a line that had been left when it was told of.
+  bool IsOfEarlierLine(const v1::Event& event) const;
   void Mark(const v1::Event& event);
   void Count(const v1::Event& event);
 
+  const std::vector<RewindMark> rewinds_;
   const Line present_;
   // Its sequence; 0: there was none.
   const uint64_t last_rewind_;

@@ -141,6 +141,23 @@ TEST_F(RunHistoryTest, ACheckpointToldOfAfterTheRewindBelongsToTheLineItWasMadeO
   EXPECT_THAT(Resume(), ElementsAre("{\"batch\":10,\"controls\":1}", "20 pause", "through 45"));
 }
 
+// At the batch that was left, since the event comes from the same boundary.
+TEST_F(RunHistoryTest, ACheckpointToldOfAfterTheRewindDoesNotTakeTheRunForwardAgain) {
+  Target(0, 100);
+  Checkpoint(10, 10);
+  Loss(50);
+  Rewind(50, 20, "first");
+  v1::Event late = EventAt(50);
+  late.mutable_checkpoint()->set_batch(48);
+  late.mutable_checkpoint()->set_controls(1);
+  late.mutable_checkpoint()->set_line(0);
+  late.mutable_checkpoint()->set_file(Read().checkpoints()[0].report.file());
+  journal_.Add(std::move(late));
+  EXPECT_THAT(Resume(50), ElementsAre("{\"batch\":10,\"controls\":1}", "20 pause", "through 20"));
+  EXPECT_TRUE(Read().PlanResume(50, damaged_)->pause);
+  EXPECT_EQ(*Read().LastBatch(""), 20);
+}
+
 TEST_F(RunHistoryTest, TellsWhatWasReportedOfTheLastBatch) {
   Loss(9);
   Plugin(10, "old");
