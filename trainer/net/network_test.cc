@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 
-#include "absl/strings/str_cat.h"
 #include "trainer/net/initial_state.h"
 #include "trainer/net/loss.h"
 
@@ -13,8 +12,6 @@ namespace pilothouse::trainer {
 namespace {
 
 constexpr int64_t kBatch = 7;
-constexpr Activation kHidden[] = {Activation::kTanh,      Activation::kRelu, Activation::kSigmoid, Activation::kGelu,
-                                  Activation::kLeakyRelu, Activation::kSilu, Activation::kSoftplus};
 constexpr Activation kAll[] = {Activation::kTanh, Activation::kRelu,    Activation::kSigmoid,
                                Activation::kGelu, Activation::kSoftmax, Activation::kLeakyRelu,
                                Activation::kSilu, Activation::kSoftplus};
@@ -97,91 +94,6 @@ TEST(Network, GivesProbabilitiesUnderTheCrossEntropiesHoweverTheLastLayerIsWritt
   }
 }
 
-// Loss at `state`, and the gradient if `gradient` is not null.
-double Loss(Network<double>& network, LossFunction loss, const Vector<double>& state, const Matrix<double>& inputs,
-            const Matrix<double>& targets, Vector<double>* gradient) {
-  const auto outputs = network.Forward(state, View(inputs), kBatch);
-  const double value = LossAndGradient<double>(loss, outputs, View(targets), network.OutputGradient());
-  if (gradient != nullptr) network.Backward(state, View(inputs), *gradient);
-  return value;
-}
-
-void CheckGradient(const NetworkSpec& spec, LossFunction loss) {
-  constexpr int kRows = 5;
-  Matrix<double> inputs(kRows, 3);
-  for (int i = 0; i < inputs.size(); ++i) inputs.data()[i] = std::sin(1.0 + 2.0 * i);
-  Matrix<double> targets(kRows, loss == LossFunction::kCrossEntropy ? 1 : 4);
-  for (int i = 0; i < targets.size(); ++i) {
-    targets.data()[i] = loss == LossFunction::kCrossEntropy ? i % 4 : 0.5 + 0.5 * std::cos(3.0 * i);
-  }
-  NetworkSpec drawn = spec;
-  drawn.initializer = Initializer::kNormal;
-  Vector<double> state = InitialState<double>(drawn, 11) * 0.7;
-  // More rows than are used: the buffers are larger than the batch, as with the last batch of an epoch.
-  Network<double> network(MakePlan(spec, loss), kRows + 3);
-  Vector<double> gradient = Vector<double>::Constant(state.size(), 1e9);
-  Loss(network, loss, state, inputs, targets, &gradient);
-  for (int i = 0; i < state.size(); ++i) {
-    const double middle = state[i];
-    const double step = 1e-5;
-    state[i] = middle + step;
-    const double above = Loss(network, loss, state, inputs, targets, nullptr);
-    state[i] = middle - step;
-    const double below = Loss(network, loss, state, inputs, targets, nullptr);
-    state[i] = middle;
-    ASSERT_NEAR(gradient[i], (above - below) / (2 * step), 1e-8) << "parameter " << i;
-  }
-}
-
-TEST(Network, GradientsAgreeWithFiniteDifferencesForEveryActivationAndLoss) {
-  const LossFunction losses[] = {LossFunction::kCrossEntropy, LossFunction::kBinaryCrossEntropy, LossFunction::kMse,
-                                 LossFunction::kHalfMse, LossFunction::kHuber};
-  int checked = 0;
-  for (const LossFunction loss : losses) {
-    for (const Activation hidden : kHidden) {
-      std::vector<Layer> layers = {AffineLayer{3, 6}, MapLayer{hidden}, IdentityLayer{}, AffineLayer{6, 4}};
-      SCOPED_TRACE(absl::StrCat(Name(loss), ", hidden ", Describe(layers[1]), ", linear at the end"));
-      CheckGradient(Net(layers), loss);
-      for (const Activation last : kAll) {
-        std::vector<Layer> closed = layers;
-        closed.push_back(MapLayer{last});
-        if (!CheckLossFits(Net(closed), loss).ok()) continue;
-        SCOPED_TRACE(Describe(closed.back()));
-        CheckGradient(Net(closed), loss);
-        ++checked;
-      }
-    }
-  }
-  EXPECT_EQ(checked, 7 * (1 + 1 + 3 * 8));
-}
-
-TEST(Network, GradientsAgreeWithFiniteDifferencesThroughLayerNorms) {
-  CheckGradient(Net({AffineLayer{3, 6}, LayerNormLayer{6}, MapLayer{Activation::kGelu}, AffineLayer{6, 4}}),
-                LossFunction::kCrossEntropy);
-  CheckGradient(Net({AffineLayer{3, 6}, MapLayer{Activation::kTanh}, LayerNormLayer{6}, AffineLayer{6, 4},
-                     LayerNormLayer{4}, MapLayer{Activation::kSigmoid}}),
-                LossFunction::kBinaryCrossEntropy);
-  CheckGradient(Net({AffineLayer{3, 4}, LayerNormLayer{4}, LayerNormLayer{4}}), LossFunction::kHuber);
-}
-
-TEST(Network, GradientsAgreeWithFiniteDifferencesThroughDropout) {
-  CheckGradient(Net({AffineLayer{3, 6}, DropoutLayer{0.4}, AffineLayer{6, 4}}), LossFunction::kMse);
-  CheckGradient(Net({AffineLayer{3, 6}, LayerNormLayer{6}, MapLayer{Activation::kTanh}, DropoutLayer{0.5},
-                     AffineLayer{6, 6}, DropoutLayer{0}, MapLayer{Activation::kGelu}, AffineLayer{6, 4}}),
-                LossFunction::kCrossEntropy);
-  CheckGradient(Net({AffineLayer{3, 4}, MapLayer{Activation::kSigmoid}, DropoutLayer{0.3}}), LossFunction::kHuber);
-}
-
-TEST(Network, GradientsAgreeWithFiniteDifferencesThroughBatchNorms) {
-  CheckGradient(Net({AffineLayer{3, 4}, BatchNormLayer{4}}), LossFunction::kMse);
-  CheckGradient(Net({AffineLayer{3, 6}, BatchNormLayer{6}, MapLayer{Activation::kGelu}, AffineLayer{6, 4}}),
-                LossFunction::kCrossEntropy);
-  CheckGradient(
-      Net({AffineLayer{3, 6}, MapLayer{Activation::kTanh}, BatchNormLayer{6}, DropoutLayer{0.3}, AffineLayer{6, 5},
-           LayerNormLayer{5}, BatchNormLayer{5}, MapLayer{Activation::kSilu}, DropoutLayer{0.2}, AffineLayer{5, 4}}),
-      LossFunction::kHuber);
-}
-
 TEST(Network, UpdatesRunningStatisticsWhenItIsToldAndEvaluatesByThem) {
   const NetworkSpec spec = Net({AffineLayer{1, 1}, BatchNormLayer{1}, AffineLayer{1, 1}, BatchNormLayer{1}});
   const NetworkPlan plan = MakePlan(spec, LossFunction::kMse);
@@ -225,12 +137,6 @@ TEST(Network, DropsInTrainingOnlyAndTheSameInTheSameBatch) {
   EXPECT_NE(Matrix<double>(other.Forward(state, View(x), 1)), dropped) << "another seed";
   Network<double> larger(MakePlan(spec, LossFunction::kMse), 9, {.seed = 1});
   EXPECT_EQ(Matrix<double>(larger.Forward(state, View(x), 1)), dropped);
-}
-
-TEST(Network, ActivationsMayFollowEachOther) {
-  CheckGradient(Net({AffineLayer{3, 4}, MapLayer{Activation::kTanh}, MapLayer{Activation::kSigmoid},
-                     MapLayer{Activation::kGelu}}),
-                LossFunction::kMse);
 }
 
 template <typename T>
