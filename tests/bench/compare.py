@@ -223,7 +223,8 @@ def main() -> None:
     wanted = arguments.only or names
     folder = ROOT / "build" / arguments.preset / "bench"
     if not arguments.no_build:
-        build(arguments.preset, ["engine_bench", "memory_bench"])
+        others = [program for program in OTHER_PROGRAMS.values() if (HERE / f"{program}.cc").exists()]
+        build(arguments.preset, ["engine_bench", "memory_bench", *others])
 
     speed = {
         key: subject for key, subject in subjects(folder / "engine_bench", arguments.seconds).items() if key in wanted

@@ -1,8 +1,12 @@
 // Partners in the comparison that tests/bench/compare.py makes: the engine, and what is written in C++ beside it.
 //
 //   engine_bench NAME SECONDS   takes part as NAME: says "ready" and the loss of batch 100, or "absent" and why; then
-//                               answers each line with the seconds that a batch took, measured for SECONDS
+//                               answers each line with the seconds that a batch took, measured for SECONDS, in the
+//                               processor's time: what other programs have it do does not count
 //   engine_bench                everyone in turn, each for a moment: to see that all of it works
+#include <time.h>
+
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -17,7 +21,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "tests/bench/contestant.h"
-#include "tests/bench/statistics.h"
 
 namespace pilothouse::bench {
 namespace {
@@ -36,11 +39,24 @@ std::vector<Entry> AllEntries() {
   return entries;
 }
 
+// Of this process, all threads.
+double ProcessorSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+double SecondsOf(Contestant& contestant, int64_t batches) {
+  const double begin = ProcessorSeconds();
+  contestant.Run(batches);
+  return ProcessorSeconds() - begin;
+}
+
 // How many batches take at least `seconds`.
 int64_t BatchesIn(Contestant& contestant, double seconds) {
   int64_t batches = 1;
   for (;;) {
-    const double taken = SecondsOf([&] { contestant.Run(batches); });
+    const double taken = SecondsOf(contestant, batches);
     if (taken >= seconds) return batches;
     // Not more than tenfold: the first batches may be slower than what follows.
     const double growth = taken > 0 ? 1.2 * seconds / taken : 10;
@@ -57,7 +73,7 @@ int TakePart(const Entry& entry, double seconds) {
   std::cout << "ready " << std::setprecision(17) << (*contestant)->Run(kCompared) << std::endl;
   const int64_t batches = BatchesIn(**contestant, seconds);
   for (std::string line; std::getline(std::cin, line);) {
-    const double taken = SecondsOf([&] { (*contestant)->Run(batches); });
+    const double taken = SecondsOf(**contestant, batches);
     std::cout << taken / static_cast<double>(batches) << std::endl;
   }
   return EXIT_SUCCESS;
@@ -83,7 +99,7 @@ int TryEveryone() {
       return EXIT_FAILURE;
     }
     const int64_t batches = BatchesIn(**contestant, kMoment);
-    const double taken = SecondsOf([&] { (*contestant)->Run(batches); });
+    const double taken = SecondsOf(**contestant, batches);
     std::cout << std::setprecision(3) << 1e6 * taken / static_cast<double>(batches) << " µs a batch\n";
   }
   return EXIT_SUCCESS;

@@ -20,7 +20,7 @@ def take_part(run: Callable[[int], float | None], seconds: float) -> None:
     """Measures for whoever writes lines to the standard input.
 
     `run` goes on by so many batches, and returns the loss of the last if that can be compared. Each line is answered
-    with the seconds that a batch took, in rounds of `seconds`.
+    with the seconds that a batch took, in rounds of `seconds`, in the processor's time.
     """
     loss = run(COMPARED)
     print("ready", repr(loss or 0.0), flush=True)
@@ -30,9 +30,9 @@ def take_part(run: Callable[[int], float | None], seconds: float) -> None:
 
 
 def time_of(run: Callable[[int], float | None], batches: int) -> float:
-    begin = time.perf_counter()
+    begin = time.process_time()
     run(batches)
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def batches_in(run: Callable[[int], float | None], seconds: float) -> int:

@@ -61,7 +61,7 @@ template <typename T>
 struct Trial {
   Trial(const NetworkSpec& spec, LossFunction loss_function, int64_t rows)
       // More rows than are used: the buffers are larger than the batch, as with the last batch of an epoch.
-      : loss(loss_function), network(MakePlan(spec, loss_function), rows + 3, kSeed) {
+      : loss(loss_function), network(MakePlan(spec, loss_function), rows + 3, {kSeed}) {
     NetworkSpec drawn = spec;
     drawn.initializer = Initializer::kNormal;
     // The last factor keeps sums of many inputs as large as those of few.
