@@ -76,12 +76,14 @@ int64_t PeakBytes(trainer::OptimizerKind kind) {
 }
 
 int Main() {
+  bool allowed = true;
   for (const trainer::OptimizerKind kind : trainer::kAllOptimizers) {
     const int64_t peak = PeakBytes(kind);
     if (peak < 0) return EXIT_FAILURE;
     std::cout << trainer::Name(kind) << " " << peak << " " << AllowedBytes(kind) << std::endl;
+    allowed = allowed && peak <= AllowedBytes(kind);
   }
-  return EXIT_SUCCESS;
+  return allowed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 }  // namespace

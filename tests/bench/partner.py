@@ -45,7 +45,6 @@ def batches_in(run: Callable[[int], float | None], seconds: float) -> int:
 
 
 def blas() -> str:
-    """The library that multiplies matrices in this process, as far as its name tells."""
-    lines = LIBRARIES.read_text(encoding="utf-8").splitlines()
-    names = {line.split("/")[-1] for line in lines if "blas" in line or "blis" in line}
-    return ", ".join(sorted(names)) or "its own"
+    """Where the library lies that multiplies matrices in this process, as far as its name tells."""
+    paths = {line.split()[-1] for line in LIBRARIES.read_text(encoding="utf-8").splitlines() if "/libblas.so" in line}
+    return ", ".join(sorted(paths)) or "its own"
