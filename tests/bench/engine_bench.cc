@@ -1,6 +1,6 @@
 // Partners in the comparison that tests/bench/compare.py makes: the engine, and what is written in C++ beside it.
 //
-//   engine_bench NAME SECONDS   takes part as NAME: says "ready" and the loss of batch 100, or "absent" and why; then
+//   engine_bench NAME SECONDS   takes part as NAME: says "ready" and the loss of batch 20, or "absent" and why; then
 //                               answers each line with the seconds that a batch took, measured for SECONDS, in the
 //                               processor's time: what other programs have it do does not count
 //   engine_bench                everyone in turn, each for a moment: to see that all of it works
@@ -26,7 +26,7 @@ namespace pilothouse::bench {
 namespace {
 
 // The batch whose losses are compared.
-constexpr int64_t kCompared = 100;
+constexpr int64_t kCompared = 20;
 constexpr double kMoment = 0.01;
 // Between a loop and what it calls there may be as much difference as sums in another order make.
 constexpr double kTolerance = 1e-9;

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 #: The batch whose losses are compared.
-COMPARED = 100
+COMPARED = 20
 LIBRARIES = Path("/proc/self/maps")
 
 
