@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     **{folder: PROTO | KERNELS | (ENGINE - {folder}) for folder in ENGINE},
     # Arithmetic, for whoever computes; knows nothing of ours.
     "trainer/kernels": set(),
-    "trainer/loop": PROTO | ENGINE,
+    "trainer/loop": PROTO | KERNELS | ENGINE,
     "trainer/channel": PROTO | ENGINE | {"trainer/loop"},
     "trainer/replay": PROTO | ENGINE | {"trainer/loop", "trainer/channel"},
     "trainer/program": PROTO | ENGINE | {"trainer/loop", "trainer/channel", "trainer/replay"},
