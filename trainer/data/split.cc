@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/numeric/int128.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "proto/support/error.h"
 #include "trainer/net/random.h"
 
@@ -26,22 +26,66 @@ absl::Status RefuseCount(absl::string_view field, const std::string& given, int6
                    {{"value", given}, {"examples", absl::StrCat(examples)}});
 }
 
-// Whether row i is held out.
-std::vector<bool> Choose(int64_t rows, int64_t count, ExampleOrder order) {
-  std::vector<bool> held_out(static_cast<size_t>(rows), false);
-  if (order == ExampleOrder::kKept) {
-    std::fill(held_out.end() - count, held_out.end(), true);
-    return held_out;
+enum class Part : uint8_t { kTraining, kValidation, kTest };
+
+// What tells the streams of the parts apart. Part of what a seed means: never change one.
+constexpr uint64_t kValidationStream = 0;
+constexpr uint64_t kTestStream = 1;
+
+// Puts `rows` into a random order and calls take(row) for them in turn, until it has returned true `count` times.
+template <typename Take>
+void Draw(std::vector<int64_t> rows, int64_t count, const RandomStream& random, Take take) {
+  // A Fisher-Yates shuffle from the end; what is not drawn need not be shuffled.
+  for (size_t left = rows.size(); left > 0 && count > 0; --left) {
+    std::swap(rows[left - 1], rows[random.Below(left, left - 1)]);
+    if (take(rows[left - 1])) --count;
   }
-  const RandomStream random(/*seed=*/0, RandomPurpose::kHoldOut, 0);
-  std::vector<size_t> deck(held_out.size());
-  std::iota(deck.begin(), deck.end(), 0);
-  // The last `count` places of a Fisher-Yates shuffle; the others need not be shuffled.
-  for (size_t i = deck.size() - 1; i >= deck.size() - static_cast<size_t>(count); --i) {
-    std::swap(deck[i], deck[random.Below(i + 1, i)]);
-    held_out[deck[i]] = true;
+}
+
+// How many of each class a part of `count` of these rows gets.
+std::vector<int64_t> LargestRemainders(absl::Span<const int64_t> rows, int64_t count,
+                                       absl::Span<const int32_t> classes) {
+  std::vector<int64_t> sizes(static_cast<size_t>(*std::max_element(classes.begin(), classes.end())) + 1);
+  for (const int64_t row : rows) ++sizes[static_cast<size_t>(classes[static_cast<size_t>(row)])];
+  const auto of_all = static_cast<absl::uint128>(rows.size());
+  std::vector<int64_t> wanted;
+  std::vector<absl::uint128> remainders;
+  for (const int64_t size : sizes) {
+    const absl::uint128 product = static_cast<absl::uint128>(size) * static_cast<absl::uint128>(count);
+    wanted.push_back(static_cast<int64_t>(product / of_all));
+    remainders.push_back(product % of_all);
   }
-  return held_out;
+  std::vector<size_t> by_remainder(sizes.size());
+  std::iota(by_remainder.begin(), by_remainder.end(), 0);
+  std::stable_sort(by_remainder.begin(), by_remainder.end(),
+                   [&](size_t a, size_t b) { return remainders[a] > remainders[b]; });
+  // Less than there are classes with a remainder, none of which is used up by being rounded down.
+  const int64_t missing = count - std::accumulate(wanted.begin(), wanted.end(), int64_t{0});
+  for (size_t i = 0; i < static_cast<size_t>(missing); ++i) ++wanted[by_remainder[i]];
+  return wanted;
+}
+
+std::vector<int64_t> RowsOf(absl::Span<const Part> parts, Part part) {
+  std::vector<int64_t> rows;
+  rows.reserve(static_cast<size_t>(std::count(parts.begin(), parts.end(), part)));
+  for (size_t row = 0; row < parts.size(); ++row) {
+    if (parts[row] == part) rows.push_back(static_cast<int64_t>(row));
+  }
+  return rows;
+}
+
+// Moves `count` rows of the training part to `part`; of given classes, each as many as it should have.
+void DrawPart(Part part, int64_t count, const RandomStream& random, absl::Span<const int32_t> classes,
+              std::vector<Part>& parts) {
+  if (count == 0) return;
+  std::vector<int64_t> rows = RowsOf(parts, Part::kTraining);
+  std::vector<int64_t> wanted;
+  if (!classes.empty()) wanted = LargestRemainders(rows, count, classes);
+  Draw(std::move(rows), count, random, [&](int64_t row) {
+    if (!wanted.empty() && wanted[static_cast<size_t>(classes[static_cast<size_t>(row)])]-- <= 0) return false;
+    parts[static_cast<size_t>(row)] = part;
+    return true;
+  });
 }
 
 void AppendRow(const NumberTable& from, int64_t row, NumberTable& to) {
@@ -50,19 +94,13 @@ void AppendRow(const NumberTable& from, int64_t row, NumberTable& to) {
   ++to.rows;
 }
 
-void Append(const Dataset& from, int64_t row, Dataset& to) {
-  AppendRow(from.inputs, row, to.inputs);
-  AppendRow(from.targets, row, to.targets);
-  to.row_numbers.push_back(RowNumber(from, row));
-}
-
-Dataset Empty(const Dataset& like, int64_t rows) {
+Dataset Empty(const Dataset& like, size_t rows) {
   Dataset part;
   part.inputs.columns = like.inputs.columns;
   part.targets.columns = like.targets.columns;
-  part.inputs.values.reserve(static_cast<size_t>(rows * like.inputs.columns));
-  part.targets.values.reserve(static_cast<size_t>(rows * like.targets.columns));
-  part.row_numbers.reserve(static_cast<size_t>(rows));
+  part.inputs.values.reserve(rows * static_cast<size_t>(like.inputs.columns));
+  part.targets.values.reserve(rows * static_cast<size_t>(like.targets.columns));
+  part.row_numbers.reserve(rows);
   return part;
 }
 
@@ -87,14 +125,28 @@ absl::StatusOr<int64_t> CountHeldOut(std::optional<double> fraction, std::option
                               : RefuseCount(kCount, absl::StrCat(*count), held_out, examples);
 }
 
-Split HoldOut(const Dataset& data, int64_t count, ExampleOrder order) {
-  const int64_t rows = data.inputs.rows;
-  const std::vector<bool> held_out = Choose(rows, count, order);
-  Split split{Empty(data, rows - count), Empty(data, count)};
-  for (int64_t row = 0; row < rows; ++row) {
-    Append(data, row, held_out[static_cast<size_t>(row)] ? split.validation : split.training);
+Split SplitRows(int64_t rows, PartCounts counts, SplitMethod method, uint64_t seed, absl::Span<const int32_t> classes) {
+  std::vector<Part> parts(static_cast<size_t>(rows), Part::kTraining);
+  if (method == SplitMethod::kTail) {
+    std::fill(parts.end() - counts.test - counts.validation, parts.end(), Part::kValidation);
+    std::fill(parts.end() - counts.test, parts.end(), Part::kTest);
+  } else {
+    if (method == SplitMethod::kRandom) classes = {};
+    DrawPart(Part::kTest, counts.test, RandomStream(seed, RandomPurpose::kHoldOut, kTestStream), classes, parts);
+    DrawPart(Part::kValidation, counts.validation, RandomStream(seed, RandomPurpose::kHoldOut, kValidationStream),
+             classes, parts);
   }
-  return split;
+  return {RowsOf(parts, Part::kTraining), RowsOf(parts, Part::kValidation), RowsOf(parts, Part::kTest)};
+}
+
+Dataset TakeRows(const Dataset& data, absl::Span<const int64_t> rows) {
+  Dataset part = Empty(data, rows.size());
+  for (const int64_t row : rows) {
+    AppendRow(data.inputs, row, part.inputs);
+    AppendRow(data.targets, row, part.targets);
+    part.row_numbers.push_back(RowNumber(data, row));
+  }
+  return part;
 }
 
 }  // namespace pilothouse::trainer

@@ -1,13 +1,14 @@
-// Holding examples out: those that a run is scored on and never learns from. Pure and thread-safe. Error fields are
-// relative to RunSpec.
+// Which examples a run learns from, and which it is only scored on. Pure and thread-safe. Error fields are relative to
+// RunSpec.
 #ifndef PILOTHOUSE_TRAINER_DATA_SPLIT_H_
 #define PILOTHOUSE_TRAINER_DATA_SPLIT_H_
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
-#include "trainer/data/batcher.h"
+#include "absl/types/span.h"
 #include "trainer/data/dataset.h"
 
 namespace pilothouse::trainer {
@@ -17,16 +18,42 @@ namespace pilothouse::trainer {
 // fraction lies between 0 and 1 and at least one example is held out and one is left; or if both are given.
 absl::StatusOr<int64_t> CountHeldOut(std::optional<double> fraction, std::optional<int64_t> count, int64_t examples);
 
-struct Split {
-  Dataset training;
-  Dataset validation;
+// How many examples the parts beside the training part have.
+struct PartCounts {
+  int64_t validation = 0;
+  int64_t test = 0;
 };
 
-// Holds `count` examples out: the last ones where the order is kept, otherwise random ones, always the same. Runs on
-// the same data are so measured on the same examples whatever their seeds, and a run that goes on from the parameters
-// of another has not learnt from what it is measured on. Both parts keep the order of `data`, and its row numbers.
-// REQUIRES: 0 < count < rows of `data`.
-Split HoldOut(const Dataset& data, int64_t count, ExampleOrder order);
+// The rows of each part, from 0, ascending. Together they are all rows, each once.
+struct Split {
+  std::vector<int64_t> training;
+  // Scored while the run goes on.
+  std::vector<int64_t> validation;
+  // Kept for the end: nothing that a run does or decides depends on them.
+  std::vector<int64_t> test;
+};
+
+enum class SplitMethod {
+  kRandom,  // drawn, each example as likely as any other
+  // The last rows are the test part, those before them the validation part: for examples in the order of time.
+  kTail,
+  // Drawn like kRandom, but of each class as many as there should be of it, by largest remainder: a class with c of n
+  // examples gets c·p/n of a part of p, rounded down; what is then missing goes to the largest remainders, of equal
+  // ones to the lower class. For the validation part, c and n are what the test part left.
+  kStratified,
+};
+
+// Splits `rows` rows. `seed` decides what is drawn, not the seed of a run: runs on the same data are measured on the
+// same examples whatever their seeds, and a run that goes on from the parameters of another has not learnt from what it
+// is measured on. The test part is drawn first, so that it does not depend on how many examples are held out for
+// validation; a larger part contains a smaller one (not where stratified). `classes` has the class of each row, from 0;
+// only kStratified looks at it.
+// REQUIRES: no count is negative, and their sum is less than `rows`; for kStratified, classes.size() == rows.
+Split SplitRows(int64_t rows, PartCounts counts, SplitMethod method, uint64_t seed,
+                absl::Span<const int32_t> classes = {});
+
+// These rows of `data`, with the numbers they had there.
+Dataset TakeRows(const Dataset& data, absl::Span<const int64_t> rows);
 
 }  // namespace pilothouse::trainer
 

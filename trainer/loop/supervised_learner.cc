@@ -12,10 +12,8 @@
 #include "trainer/checkpoint/buffer_pool.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/batch_source.h"
-#include "trainer/data/split.h"
-#include "trainer/data/standardization.h"
-#include "trainer/data/targets.h"
 #include "trainer/kernels/thread_team.h"
+#include "trainer/loop/prepared_data.h"
 #include "trainer/loop/supervised_model.h"
 #include "trainer/loop/validation.h"
 #include "trainer/net/initial_state.h"
@@ -223,7 +221,7 @@ absl::Status CheckMemory(const NetworkPlan& plan, int64_t batch_size) {
                    {{"value", absl::StrCat(batch_size)}, {"limit", absl::StrCat(most)}});
 }
 
-LearnerFacts MakeFacts(const LearnerSpec& spec, const NetworkPlan& plan, const Split& data, int64_t batch_size) {
+LearnerFacts MakeFacts(const LearnerSpec& spec, const NetworkPlan& plan, const PreparedData& data, int64_t batch_size) {
   LearnerFacts facts;
   facts.examples = data.training.inputs.rows;
   facts.validation_examples = data.validation.inputs.rows;
@@ -244,7 +242,7 @@ LearnerFacts MakeFacts(const LearnerSpec& spec, const NetworkPlan& plan, const S
 // What is left to do once everything but the numbers' size is known to be in order.
 template <typename T>
 absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::shared_ptr<const ModelFrame> frame,
-                                               Split data, int64_t batch_size) {
+                                               PreparedData data, int64_t batch_size) {
   const auto initial_parameters = [network = spec.network, seed = spec.seed] { return InitialState<T>(network, seed); };
   Vector<T> parameters = initial_parameters();
   if (!parameters.allFinite()) {
@@ -266,44 +264,22 @@ absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::sha
                                                 std::move(validator), std::move(parameters), initial_parameters);
 }
 
-absl::StatusOr<Split> SplitData(const LearnerSpec& spec, Dataset data) {
-  const absl::StatusOr<int64_t> held_out =
-      CountHeldOut(spec.validation_fraction, spec.validation_examples, data.inputs.rows);
-  if (!held_out.ok()) return held_out.status();
-  if (*held_out == 0) return Split{std::move(data), {}};
-  return HoldOut(data, *held_out, OrderOf(spec));
-}
-
-// What is held out is treated as what the network will meet later: it must not take part in measuring.
-absl::StatusOr<std::optional<Standardization>> StandardizeInputs(const LearnerSpec& spec, Split& data) {
-  if (!spec.standardize) return std::nullopt;
-  absl::StatusOr<Standardization> standardization = MeasureStandardization(data.training.inputs);
-  if (!standardization.ok()) return standardization.status();
-  Standardize(*standardization, absl::MakeSpan(data.training.inputs.values));
-  Standardize(*standardization, absl::MakeSpan(data.validation.inputs.values));
-  return *std::move(standardization);
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Dataset&& data) {
   if (absl::Status status = CheckNetwork(spec); !status.ok()) return status;
   if (absl::Status status = CheckThreads(spec.threads); !status.ok()) return status;
   auto frame = std::make_shared<ModelFrame>(ModelFrame{MakePlan(spec.network, spec.loss), std::nullopt});
-  if (absl::Status status = CheckInputWidth(frame->plan.inputs, data.inputs); !status.ok()) return status;
-  if (absl::Status status = PrepareTargets(spec.loss, frame->plan.outputs, data.targets); !status.ok()) return status;
-  absl::StatusOr<Split> split = SplitData(spec, std::move(data));
-  if (!split.ok()) return split.status();
-  const absl::StatusOr<int64_t> batch_size = ResolveBatchSize(spec, split->training.inputs.rows);
+  absl::StatusOr<PreparedData> parts = PrepareData(spec, frame->plan, std::move(data));
+  if (!parts.ok()) return parts.status();
+  const int64_t examples = parts->training.inputs.rows;
+  const absl::StatusOr<int64_t> batch_size = ResolveBatchSize(spec, examples);
   if (!batch_size.ok()) return batch_size.status();
   if (absl::Status status = CheckMemory(frame->plan, *batch_size); !status.ok()) return status;
-  absl::Status norms = CheckBatchNorms(frame->plan, split->training.inputs.rows, *batch_size);
-  if (!norms.ok()) return norms;
-  absl::StatusOr<std::optional<Standardization>> standardization = StandardizeInputs(spec, *split);
-  if (!standardization.ok()) return standardization.status();
-  frame->standardization = *std::move(standardization);
-  return spec.precision == Precision::kFloat32 ? Build<float>(spec, std::move(frame), *std::move(split), *batch_size)
-                                               : Build<double>(spec, std::move(frame), *std::move(split), *batch_size);
+  if (absl::Status status = CheckBatchNorms(frame->plan, examples, *batch_size); !status.ok()) return status;
+  frame->standardization = std::move(parts->standardization);
+  return spec.precision == Precision::kFloat32 ? Build<float>(spec, std::move(frame), *std::move(parts), *batch_size)
+                                               : Build<double>(spec, std::move(frame), *std::move(parts), *batch_size);
 }
 
 absl::StatusOr<SavedModel> LoadModel(const LearnerSpec& spec, const std::string& path) {
