@@ -6,83 +6,145 @@
 namespace pilothouse::trainer {
 namespace {
 
-template <typename T>
-double CrossEntropy(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, MatrixView<T> delta) {
-  const Eigen::Index n = outputs.rows();
-  double total = 0;
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const auto label = static_cast<Eigen::Index>(targets(i, 0));
-    const T largest = outputs.row(i).maxCoeff();
-    delta.row(i) = (outputs.row(i).array() - largest).exp();
-    const T sum = delta.row(i).sum();
-    total += std::log(sum) - (outputs(i, label) - largest);
-    delta.row(i) /= sum * static_cast<T>(n);
-    delta(i, label) -= T{1} / static_cast<T>(n);
+// The weights of n examples that have none, and so are one group of the same weight. What multiplies or divides by 1 is
+// left out by the compiler: one text serves both, and gives both the same bits.
+class Alike {
+ public:
+  explicit Alike(Eigen::Index examples) : examples_(examples) {}
+  double Sum() const { return static_cast<double>(examples_); }
+  double Of(Eigen::Index /*example*/) const { return 1; }
+  Eigen::Index groups() const { return 1; }
+
+ private:
+  Eigen::Index examples_;
+};
+
+// Each example is a group.
+class Weighted {
+ public:
+  explicit Weighted(absl::Span<const double> weights) : weights_(weights) {
+    for (const double weight : weights) sum_ += weight;
   }
-  return total / static_cast<double>(n);
+  double Sum() const { return sum_; }
+  double Of(Eigen::Index example) const { return weights_[static_cast<size_t>(example)]; }
+  Eigen::Index groups() const { return static_cast<Eigen::Index>(weights_.size()); }
+
+ private:
+  absl::Span<const double> weights_;
+  double sum_ = 0;
+};
+
+// Views go by reference here: copying them twice would cost a small network more than its loss does.
+//
+// An example's part in a gradient is divided by W/w rather than multiplied by w/W: of weights 1 that is n, whatever T.
+// Of weight 0 it is infinity, and the part 0.
+
+template <typename T, typename Weights>
+double CrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& targets, Weights weights,
+                    MatrixView<T>& delta) {
+  const Eigen::Index group_rows = outputs.rows() / weights.groups();
+  double total = 0;
+  for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
+    const T divisor = static_cast<T>(weights.Sum() / weights.Of(group));
+    const T share = T{1} / divisor;
+    for (const Eigen::Index end = i + group_rows; i < end; ++i) {
+      const auto label = static_cast<Eigen::Index>(targets(i, 0));
+      const T largest = outputs.row(i).maxCoeff();
+      delta.row(i) = (outputs.row(i).array() - largest).exp();
+      const T sum = delta.row(i).sum();
+      total += weights.Of(group) * static_cast<double>(std::log(sum) - (outputs(i, label) - largest));
+      delta.row(i) /= sum * divisor;
+      delta(i, label) -= share;
+    }
+  }
+  return total / weights.Sum();
 }
 
-template <typename T>
-double BinaryCrossEntropy(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, MatrixView<T> delta) {
-  const Eigen::Index size = outputs.size();
+template <typename T, typename Weights>
+double BinaryCrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& targets, Weights weights,
+                          MatrixView<T>& delta) {
+  const double size = weights.Sum() * static_cast<double>(outputs.cols());
+  const Eigen::Index group_size = outputs.size() / weights.groups();
   double total = 0;
-  for (Eigen::Index i = 0; i < size; ++i) {
-    const T z = outputs.data()[i];
-    const T t = targets.data()[i];
-    const T decay = std::exp(-std::abs(z));
-    total += (z > 0 ? z : 0) - z * t + std::log1p(decay);
-    const T probability = z >= 0 ? 1 / (1 + decay) : decay / (1 + decay);
-    delta.data()[i] = (probability - t) / static_cast<T>(size);
+  for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
+    const T divisor = static_cast<T>(size / weights.Of(group));
+    for (const Eigen::Index end = i + group_size; i < end; ++i) {
+      const T z = outputs.data()[i];
+      const T t = targets.data()[i];
+      const T decay = std::exp(-std::abs(z));
+      total += weights.Of(group) * static_cast<double>((z > 0 ? z : 0) - z * t + std::log1p(decay));
+      const T probability = z >= 0 ? 1 / (1 + decay) : decay / (1 + decay);
+      delta.data()[i] = (probability - t) / divisor;
+    }
   }
-  return total / static_cast<double>(size);
+  return total / size;
 }
 
-// Σ (outputs − targets)² / divisor.
-template <typename T>
-double SquaredError(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, double divisor, MatrixView<T> delta) {
-  const T slope = static_cast<T>(2 / divisor);
+// Σ w_i (outputs − targets)² / divisor.
+template <typename T, typename Weights>
+double SquaredError(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& targets, Weights weights,
+                    double divisor, MatrixView<T>& delta) {
+  const Eigen::Index group_size = outputs.size() / weights.groups();
   double total = 0;
-  for (Eigen::Index i = 0; i < outputs.size(); ++i) {
-    const T error = outputs.data()[i] - targets.data()[i];
-    total += static_cast<double>(error) * static_cast<double>(error);
-    delta.data()[i] = error * slope;
+  for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
+    const T slope = static_cast<T>(2 * weights.Of(group) / divisor);
+    for (const Eigen::Index end = i + group_size; i < end; ++i) {
+      const T error = outputs.data()[i] - targets.data()[i];
+      total += weights.Of(group) * (static_cast<double>(error) * static_cast<double>(error));
+      delta.data()[i] = error * slope;
+    }
   }
   return total / divisor;
 }
 
-template <typename T>
-double Huber(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, MatrixView<T> delta) {
-  const auto size = static_cast<double>(outputs.size());
+template <typename T, typename Weights>
+double Huber(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& targets, Weights weights,
+             MatrixView<T>& delta) {
+  const double size = weights.Sum() * static_cast<double>(outputs.cols());
+  const Eigen::Index group_size = outputs.size() / weights.groups();
   double total = 0;
-  for (Eigen::Index i = 0; i < outputs.size(); ++i) {
-    const T error = outputs.data()[i] - targets.data()[i];
-    const double distance = std::abs(static_cast<double>(error));
-    total += distance <= 1 ? distance * distance / 2 : distance - 0.5;
-    delta.data()[i] = std::clamp(error, T{-1}, T{1}) / static_cast<T>(size);
+  for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
+    const T divisor = static_cast<T>(size / weights.Of(group));
+    for (const Eigen::Index end = i + group_size; i < end; ++i) {
+      const T error = outputs.data()[i] - targets.data()[i];
+      const double distance = std::abs(static_cast<double>(error));
+      total += weights.Of(group) * (distance <= 1 ? distance * distance / 2 : distance - 0.5);
+      delta.data()[i] = std::clamp(error, T{-1}, T{1}) / divisor;
+    }
   }
   return total / size;
+}
+
+template <typename T, typename Weights>
+double Compute(LossFunction loss, const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& targets, Weights weights,
+               MatrixView<T>& delta) {
+  switch (loss) {
+    case LossFunction::kCrossEntropy:
+      return CrossEntropy<T>(outputs, targets, weights, delta);
+    case LossFunction::kBinaryCrossEntropy:
+      return BinaryCrossEntropy<T>(outputs, targets, weights, delta);
+    case LossFunction::kMse:
+      return SquaredError<T>(outputs, targets, weights, weights.Sum() * static_cast<double>(outputs.cols()), delta);
+    case LossFunction::kHalfMse:
+      return SquaredError<T>(outputs, targets, weights, 2 * weights.Sum(), delta);
+    case LossFunction::kHuber:
+      return Huber<T>(outputs, targets, weights, delta);
+  }
+  return 0;
 }
 
 }  // namespace
 
 template <typename T>
-double LossAndGradient(LossFunction loss, ConstMatrixView<T> outputs, ConstMatrixView<T> targets, MatrixView<T> delta) {
-  switch (loss) {
-    case LossFunction::kCrossEntropy:
-      return CrossEntropy(outputs, targets, delta);
-    case LossFunction::kBinaryCrossEntropy:
-      return BinaryCrossEntropy(outputs, targets, delta);
-    case LossFunction::kMse:
-      return SquaredError(outputs, targets, static_cast<double>(outputs.size()), delta);
-    case LossFunction::kHalfMse:
-      return SquaredError(outputs, targets, 2 * static_cast<double>(outputs.rows()), delta);
-    case LossFunction::kHuber:
-      return Huber(outputs, targets, delta);
-  }
-  return 0;
+double LossAndGradient(LossFunction loss, ConstMatrixView<T> outputs, ConstMatrixView<T> targets, MatrixView<T> delta,
+                       absl::Span<const double> weights) {
+  return weights.empty() ? Compute<T>(loss, outputs, targets, Alike(outputs.rows()), delta)
+                         : Compute<T>(loss, outputs, targets, Weighted(weights), delta);
 }
 
-template double LossAndGradient(LossFunction, ConstMatrixView<float>, ConstMatrixView<float>, MatrixView<float>);
-template double LossAndGradient(LossFunction, ConstMatrixView<double>, ConstMatrixView<double>, MatrixView<double>);
+template double LossAndGradient(LossFunction, ConstMatrixView<float>, ConstMatrixView<float>, MatrixView<float>,
+                                absl::Span<const double>);
+template double LossAndGradient(LossFunction, ConstMatrixView<double>, ConstMatrixView<double>, MatrixView<double>,
+                                absl::Span<const double>);
 
 }  // namespace pilothouse::trainer
