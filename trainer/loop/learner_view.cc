@@ -35,7 +35,7 @@ Validation ValidationFrom(const Json& json) {
   for (const ScoreFacts& score : ScoresOfValidations()) {
     if (json.contains(score.name)) validation.*score.value = NumberFrom(json.at(score.name));
   }
-  if (json.contains(kConfusion)) validation.confusion = json.at(kConfusion).get<std::vector<int64_t>>();
+  if (json.contains(kConfusion)) validation.confusion = json.at(kConfusion).get<std::vector<double>>();
   return validation;
 }
 

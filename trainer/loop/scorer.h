@@ -1,22 +1,27 @@
-// How good predictions are, besides their loss. For n examples:
+// How good predictions are, besides their loss. For examples of weights w > 0, without weights all 1, which count as if
+// each were there w times:
 //
-//   accuracy            part of the examples whose class was predicted
+//   accuracy            Σ w of the examples whose class was predicted / Σ w
 //   balanced_accuracy   the same of each class's examples, and the mean of that over the classes that have any
-//   roc_auc             of two classes: (R − p·(p + 1)/2) / (p·q), where p examples are of the second class, q of the
-//                       first, and R is the sum of the ranks of the former among all by what speaks for the second;
-//                       equals share their mean rank. How likely one of the second class ranks above one of the first
-//   r2                  mean over outputs of 1 − Σ(y − ŷ)² / Σ(y − ȳ)²
-//   mae                 mean of |y − ŷ| over all elements
+//   roc_auc             of two classes: Σ w_i·w_j·[s_i > s_j] / (P·Q), over the examples i of the second class and j of
+//                       the first, with [s_i = s_j] counting half; P and Q are the sums of their weights, and s what
+//                       speaks for the second class. How likely one of the second class ranks above one of the first
+//   r2                  mean over outputs of 1 − Σ w(y − ŷ)² / Σ w(y − ȳ)², with ȳ = Σ w·y / Σ w
+//   mae                 Σ w·|y − ŷ| over all elements / (outputs · Σ w)
+//   confusion           Σ w of the examples of one class that were taken for another
 //
 // The class that is predicted is the first with the largest output (cross_entropy), or that on whose side of 0.5 the
 // output is (binary_cross_entropy with one output; an example of several counts as right if all of them are). For
-// roc_auc: Fawcett (2006), "An introduction to ROC analysis".
+// roc_auc, which is the statistic of Mann and Whitney (1947) over the number of pairs: Fawcett (2006), "An introduction
+// to ROC analysis". ȳ and the squares about it are added up as in West (1979), "Updating mean and variance estimates".
 #ifndef PILOTHOUSE_TRAINER_LOOP_SCORER_H_
 #define PILOTHOUSE_TRAINER_LOOP_SCORER_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "trainer/net/matrix.h"
 #include "trainer/net/network_spec.h"
 #include "trainer/plugin/validation.h"
@@ -31,8 +36,8 @@ class Scorer {
   Scorer(LossFunction loss, int64_t outputs);
 
   // As the loss takes them: outputs of shape [rows, outputs], before the function that the loss has in it; targets of
-  // shape [rows, 1] for cross_entropy, else [rows, outputs].
-  void Add(ConstMatrixView<T> outputs, ConstMatrixView<T> targets);
+  // shape [rows, 1] for cross_entropy, else [rows, outputs]; finite weights above 0 of shape [rows], or none.
+  void Add(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, absl::Span<const double> weights = {});
 
   // Sets those scores that there are for the loss, of all examples since the last call. An output that is NaN is no
   // prediction: it is not right, and what is computed from it is NaN.
@@ -41,9 +46,10 @@ class Scorer {
  private:
   struct Ranked {
     double score;
+    double weight;
     bool second;
   };
-  // Of one output, by Welford's recurrence.
+  // Of one output.
   struct Spread {
     double mean = 0;
     double squares = 0;
@@ -53,9 +59,9 @@ class Scorer {
   int64_t ClassOf(ConstMatrixView<T> targets, int64_t row) const;
   // −1: none.
   int64_t PredictedClass(ConstMatrixView<T> outputs, int64_t row) const;
-  void AddClasses(ConstMatrixView<T> outputs, ConstMatrixView<T> targets);
-  void AddSides(ConstMatrixView<T> outputs, ConstMatrixView<T> targets);
-  void AddNumbers(ConstMatrixView<T> outputs, ConstMatrixView<T> targets);
+  void AddClasses(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, absl::Span<const double> weights);
+  void AddSides(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, absl::Span<const double> weights);
+  void AddNumbers(ConstMatrixView<T> outputs, ConstMatrixView<T> targets, absl::Span<const double> weights);
   void FinishClasses(Validation& validation);
   void FinishNumbers(Validation& validation) const;
   // Unset where there is one class only.
@@ -66,13 +72,14 @@ class Scorer {
   // 0: the examples have no class, or several.
   const int64_t classes_;
 
-  int64_t examples_ = 0;
-  int64_t right_ = 0;
-  // [classes]: examples of the class, and those of them that were predicted.
-  std::vector<int64_t> count_;
-  std::vector<int64_t> right_of_class_;
-  // [classes][classes] if they are few enough: what was predicted for examples of a class.
-  std::vector<int64_t> confusion_;
+  // Sums of weights: of all examples, and of those that are right.
+  double weight_ = 0;
+  double right_ = 0;
+  // [classes]: of the examples of the class, and of those of them that were predicted.
+  std::vector<double> weight_of_class_;
+  std::vector<double> right_of_class_;
+  // [classes][classes] if they are few enough: of the examples of a class for which another was predicted.
+  std::vector<double> confusion_;
   std::vector<Ranked> ranked_;
   std::vector<Spread> spreads_;
   double absolute_errors_ = 0;

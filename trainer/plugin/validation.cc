@@ -30,7 +30,7 @@ std::optional<double> CountOf(const Validation& validation, absl::string_view na
   if (parts.size() != 3 || !absl::SimpleAtoi(parts[1], &of) || !absl::SimpleAtoi(parts[2], &taken_for))
     return std::nullopt;
   if (of >= classes || taken_for >= classes || name != NameOfCount(of, taken_for)) return std::nullopt;
-  return static_cast<double>(validation.confusion[of * classes + taken_for]);
+  return validation.confusion[of * classes + taken_for];
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ std::vector<std::pair<std::string, double>> ConfusionValues(const Validation& va
   std::vector<std::pair<std::string, double>> values;
   const size_t classes = ClassesOf(validation);
   for (size_t i = 0; i < validation.confusion.size(); ++i) {
-    values.emplace_back(NameOfCount(i / classes, i % classes), static_cast<double>(validation.confusion[i]));
+    values.emplace_back(NameOfCount(i / classes, i % classes), validation.confusion[i]);
   }
   return values;
 }

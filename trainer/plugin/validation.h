@@ -21,10 +21,12 @@ inline constexpr int64_t kMaxConfusionClasses = 30;
 struct Validation {
   // The parameters after this batch.
   int64_t batch = 0;
-  // Mean over all examples held out, whatever they were computed in. May be NaN or infinite.
+  // Mean over all examples held out, by their weights, whatever they were computed in. May be NaN or infinite.
   double loss = 0;
-  // 0 to 1: part of the examples whose class was predicted; of binary_cross_entropy with several outputs, all of them.
+  // 0 to 1: part of the examples, by weight, whose class was predicted; of binary_cross_entropy with several outputs,
+  // all of them.
   std::optional<double> accuracy;
+  // Without those of weight 0.
   int64_t examples = 0;
   // 0 to 1. Unset also where an example has several classes.
   std::optional<double> balanced_accuracy = std::nullopt;
@@ -34,9 +36,9 @@ struct Validation {
   std::optional<double> r2 = std::nullopt;
   // 0 or more, in the targets' unit.
   std::optional<double> mae = std::nullopt;
-  // Shape [classes][classes]: of the examples of one class, how many were taken for another. Empty where there are no
-  // classes, or more than kMaxConfusionClasses.
-  std::vector<int64_t> confusion = {};
+  // Shape [classes][classes]: of the examples of one class, how many were taken for another; with weights, the sum of
+  // theirs. Empty where there are no classes, or more than kMaxConfusionClasses.
+  std::vector<double> confusion = {};
 };
 
 // One of the scores beside the loss.
