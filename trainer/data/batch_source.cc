@@ -30,9 +30,11 @@ absl::StatusOr<Matrix<T>> Convert(const Dataset& data, NumberTable&& from) {
 }  // namespace
 
 template <typename T>
-BatchSource<T>::BatchSource(Batcher batcher, Matrix<T> inputs, Matrix<T> targets) : batcher_(std::move(batcher)) {
+BatchSource<T>::BatchSource(Batcher batcher, Matrix<T> inputs, Matrix<T> targets, std::vector<double> weights)
+    : batcher_(std::move(batcher)) {
   inputs_.all = std::move(inputs);
   targets_.all = std::move(targets);
+  weights_.all = std::move(weights);
 }
 
 template <typename T>
@@ -41,7 +43,7 @@ absl::StatusOr<BatchSource<T>> BatchSource<T>::Create(Dataset data, Batcher batc
   if (!inputs.ok()) return inputs.status();
   absl::StatusOr<Matrix<T>> targets = Convert<T>(data, std::move(data.targets));
   if (!targets.ok()) return targets.status();
-  return BatchSource(std::move(batcher), *std::move(inputs), *std::move(targets));
+  return BatchSource(std::move(batcher), *std::move(inputs), *std::move(targets), std::move(data.weights));
 }
 
 template <typename T>
@@ -55,10 +57,19 @@ ConstMatrixView<T> BatchSource<T>::Table::Rows(absl::Span<const int64_t> rows, b
 }
 
 template <typename T>
+absl::Span<const double> BatchSource<T>::Weights::Rows(absl::Span<const int64_t> rows, bool together) {
+  if (all.empty()) return {};
+  if (together) return absl::MakeConstSpan(all).subspan(static_cast<size_t>(rows.front()), rows.size());
+  if (gathered.size() < rows.size()) gathered.resize(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) gathered[i] = all[static_cast<size_t>(rows[i])];
+  return absl::MakeConstSpan(gathered).first(rows.size());
+}
+
+template <typename T>
 ExampleViews<T> BatchSource<T>::Batch(int64_t batch) {
   const absl::Span<const int64_t> rows = batcher_.Rows(batch);
   const bool together = batcher_.order() == ExampleOrder::kKept;
-  return {inputs_.Rows(rows, together), targets_.Rows(rows, together)};
+  return {inputs_.Rows(rows, together), targets_.Rows(rows, together), weights_.Rows(rows, together)};
 }
 
 template class BatchSource<float>;

@@ -3,8 +3,10 @@
 #define PILOTHOUSE_TRAINER_DATA_BATCH_SOURCE_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "trainer/data/batcher.h"
 #include "trainer/data/dataset.h"
 #include "trainer/net/matrix.h"
@@ -16,6 +18,8 @@ template <typename T>
 struct ExampleViews {
   ConstMatrixView<T> inputs;
   ConstMatrixView<T> targets;
+  // That of each row; empty where the data have none.
+  absl::Span<const double> weights = {};
 };
 
 // Holds the data in the type the network computes in, T: float or double. Not thread-safe.
@@ -40,11 +44,20 @@ class BatchSource {
     ConstMatrixView<T> Rows(absl::Span<const int64_t> rows, bool together);
   };
 
-  BatchSource(Batcher batcher, Matrix<T> inputs, Matrix<T> targets);
+  // The same for weights.
+  struct Weights {
+    std::vector<double> all;
+    std::vector<double> gathered;
+
+    absl::Span<const double> Rows(absl::Span<const int64_t> rows, bool together);
+  };
+
+  BatchSource(Batcher batcher, Matrix<T> inputs, Matrix<T> targets, std::vector<double> weights);
 
   Batcher batcher_;
   Table inputs_;
   Table targets_;
+  Weights weights_;
 };
 
 }  // namespace pilothouse::trainer

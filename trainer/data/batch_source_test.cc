@@ -59,5 +59,22 @@ TEST(BatchSource, SaysWhichRowDoesNotFitIntoFloat32) {
   EXPECT_TRUE(BatchSource<double>::Create(data, Batcher(10, 4, ExampleOrder::kKept, 3)).ok());
 }
 
+TEST(BatchSource, KeepsWeightsWithTheirRows) {
+  Dataset data = TenRows();
+  EXPECT_TRUE(BatchSource<float>::Create(data, Batcher(10, 4, ExampleOrder::kKept, 3))->Batch(1).weights.empty());
+  for (int i = 0; i < 10; ++i) data.weights.push_back(0.25 * i + 1e-9);
+  for (const ExampleOrder order : {ExampleOrder::kKept, ExampleOrder::kShuffled}) {
+    auto source = BatchSource<float>::Create(data, Batcher(10, 4, order, 3));
+    ASSERT_TRUE(source.ok()) << source.status();
+    for (int64_t batch = 1; batch <= 6; ++batch) {
+      const ExampleViews<float> examples = source->Batch(batch);
+      ASSERT_EQ(examples.weights.size(), batch % 3 == 0 ? 2U : 4U);
+      for (size_t i = 0; i < examples.weights.size(); ++i) {
+        EXPECT_EQ(examples.weights[i], 0.25 * static_cast<double>(examples.inputs(static_cast<int>(i), 0)) + 1e-9);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace pilothouse::trainer

@@ -1,6 +1,7 @@
 #include "trainer/data/column_roles.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -10,78 +11,110 @@
 namespace pilothouse::trainer {
 namespace {
 
-constexpr char kField[] = "data.target_columns";
+constexpr char kTargets[] = "data.target_columns";
+constexpr char kWeight[] = "data.weight_column";
 
 absl::Status RefuseColumn(const std::vector<std::string>& names, int64_t columns, const std::string& wanted,
-                          absl::string_view why) {
+                          absl::string_view field, absl::string_view why) {
   std::string known = absl::StrCat("1 to ", columns);
   if (!names.empty()) absl::StrAppend(&known, " (", PrintableList(names), ")");
-  return MakeError(v1::ERROR_REASON_COLUMN_NOT_FOUND, kField,
+  return MakeError(v1::ERROR_REASON_COLUMN_NOT_FOUND, field,
                    absl::StrCat("The column \"", Printable(wanted), "\" ", why, ". Known are the columns ", known, "."),
                    {{"column", Printable(wanted)}, {"known", known}});
 }
 
+// A column that cannot be what it is named as.
+absl::Status RefuseRole(const std::string& wanted, absl::string_view field, absl::string_view why) {
+  return MakeError(v1::ERROR_REASON_SPEC_INVALID, field, absl::StrCat("The column \"", Printable(wanted), "\" ", why),
+                   {{"column", Printable(wanted)}});
+}
+
 // Index from 0 of the column that `wanted` names. Names go before numbers, since a header may hold numbers.
-absl::StatusOr<int64_t> FindColumn(const std::vector<std::string>& names, int64_t columns, const std::string& wanted) {
+absl::StatusOr<int64_t> FindColumn(const std::vector<std::string>& names, int64_t columns, const std::string& wanted,
+                                   absl::string_view field) {
   const auto found = std::find(names.begin(), names.end(), wanted);
   if (found != names.end()) {
     if (std::find(found + 1, names.end(), wanted) != names.end()) {
-      return RefuseColumn(names, columns, wanted, "is there more than once; say its number instead");
+      return RefuseColumn(names, columns, wanted, field, "is there more than once; say its number instead");
     }
     return found - names.begin();
   }
   int64_t number = 0;
-  if (!absl::SimpleAtoi(wanted, &number)) return RefuseColumn(names, columns, wanted, "is not in the table's header");
+  if (!absl::SimpleAtoi(wanted, &number)) {
+    return RefuseColumn(names, columns, wanted, field, "is not in the table's header");
+  }
   if (number == 0 || number > columns || number < -columns) {
-    return RefuseColumn(names, columns, wanted, "does not exist");
+    return RefuseColumn(names, columns, wanted, field, "does not exist");
   }
   return number > 0 ? number - 1 : columns + number;
 }
 
+// REQUIRES: target_columns is not empty.
+absl::StatusOr<std::vector<int64_t>> FindTargets(const std::vector<std::string>& names, int64_t columns,
+                                                 const std::vector<std::string>& target_columns,
+                                                 std::optional<int64_t> weight) {
+  std::vector<int64_t> targets;
+  for (const std::string& wanted : target_columns) {
+    const absl::StatusOr<int64_t> column = FindColumn(names, columns, wanted, kTargets);
+    if (!column.ok()) return column.status();
+    if (std::find(targets.begin(), targets.end(), *column) != targets.end()) {
+      return RefuseRole(wanted, kTargets, "is named as a target twice.");
+    }
+    if (*column == weight) return RefuseRole(wanted, kWeight, "is named as a target and as the weight; choose one.");
+    targets.push_back(*column);
+  }
+  return targets;
+}
+
 }  // namespace
 
-ColumnRoles::ColumnRoles(int64_t columns, const std::vector<int64_t>& targets)
-    : places_(static_cast<size_t>(columns)), targets_(static_cast<int64_t>(targets.size())) {
+ColumnRoles::ColumnRoles(int64_t columns, const std::vector<int64_t>& targets, std::optional<int64_t> weight)
+    : places_(static_cast<size_t>(columns)),
+      targets_(static_cast<int64_t>(targets.size())),
+      has_weight_(weight.has_value()) {
   for (size_t i = 0; i < targets.size(); ++i) {
-    places_[static_cast<size_t>(targets[i])] = {true, static_cast<int64_t>(i)};
+    places_[static_cast<size_t>(targets[i])] = {Role::kTarget, static_cast<int64_t>(i)};
   }
-  int64_t inputs = 0;
+  if (weight.has_value()) places_[static_cast<size_t>(*weight)] = {Role::kWeight, 0};
   for (Place& place : places_) {
-    if (!place.is_target) place.index = inputs++;
+    if (place.role == Role::kInput) place.index = inputs_++;
   }
 }
 
 absl::StatusOr<ColumnRoles> ColumnRoles::Select(const std::vector<std::string>& names, int64_t columns,
-                                                const std::vector<std::string>& target_columns) {
+                                                const std::vector<std::string>& target_columns,
+                                                const std::optional<std::string>& weight_column) {
   if (columns < 2 || columns > kMaxTableColumns) {
     return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data",
                      absl::StrCat("A table needs at least one column of inputs and one of targets, and may have ",
                                   kMaxTableColumns, " columns in all; this one has ", columns, "."),
                      {{"columns", absl::StrCat(columns)}});
   }
-  if (target_columns.empty()) return ColumnRoles(columns, {columns - 1});
-  std::vector<int64_t> targets;
-  for (const std::string& wanted : target_columns) {
-    absl::StatusOr<int64_t> column = FindColumn(names, columns, wanted);
-    if (!column.ok()) return column.status();
-    if (std::find(targets.begin(), targets.end(), *column) != targets.end()) {
-      return MakeError(v1::ERROR_REASON_SPEC_INVALID, kField,
-                       absl::StrCat("The column \"", Printable(wanted), "\" is named as a target twice."),
-                       {{"column", Printable(wanted)}});
-    }
-    targets.push_back(*column);
+  std::optional<int64_t> weight;
+  if (weight_column.has_value()) {
+    const absl::StatusOr<int64_t> found = FindColumn(names, columns, *weight_column, kWeight);
+    if (!found.ok()) return found.status();
+    weight = *found;
   }
-  if (static_cast<int64_t>(targets.size()) == columns) {
-    return MakeError(v1::ERROR_REASON_SPEC_INVALID, kField,
-                     "All columns are named as targets, so that none is left as an input.");
+  std::vector<int64_t> targets = {weight == columns - 1 ? columns - 2 : columns - 1};
+  if (!target_columns.empty()) {
+    absl::StatusOr<std::vector<int64_t>> found = FindTargets(names, columns, target_columns, weight);
+    if (!found.ok()) return found.status();
+    targets = *std::move(found);
   }
-  return ColumnRoles(columns, targets);
+  if (static_cast<int64_t>(targets.size()) + (weight.has_value() ? 1 : 0) < columns) {
+    return ColumnRoles(columns, targets, weight);
+  }
+  return MakeError(v1::ERROR_REASON_SPEC_INVALID, kTargets,
+                   weight.has_value() ? "All columns are targets or the weight, so that none is left as an input."
+                                      : "All columns are named as targets, so that none is left as an input.");
 }
 
 Dataset ColumnRoles::MakeDataset(int64_t rows) const {
   Dataset data;
-  data.inputs = {rows, columns() - targets_, std::vector<double>(static_cast<size_t>(rows * (columns() - targets_)))};
+  data.inputs = {rows, inputs_, std::vector<double>(static_cast<size_t>(rows * inputs_))};
   data.targets = {rows, targets_, std::vector<double>(static_cast<size_t>(rows * targets_))};
+  if (has_weight_) data.weights.resize(static_cast<size_t>(rows));
   return data;
 }
 

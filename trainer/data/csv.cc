@@ -85,10 +85,12 @@ absl::Status ReadRow(const CsvRecordReader& reader, absl::string_view record, co
 
 }  // namespace
 
-absl::StatusOr<Dataset> ReadCsv(InputFile& file, const std::vector<std::string>& target_columns) {
+absl::StatusOr<Dataset> ReadCsv(InputFile& file, const std::vector<std::string>& target_columns,
+                                const std::optional<std::string>& weight_column) {
   const absl::StatusOr<Outline> outline = ReadOutline(file);
   if (!outline.ok()) return outline.status();
-  const absl::StatusOr<ColumnRoles> roles = ColumnRoles::Select(outline->names, outline->columns, target_columns);
+  const absl::StatusOr<ColumnRoles> roles =
+      ColumnRoles::Select(outline->names, outline->columns, target_columns, weight_column);
   if (!roles.ok()) return roles.status();
   // A row takes two bytes a column. Where the file has not as many, some row is too short and will be refused, so that
   // there is nothing to keep: what is allocated never exceeds what the file can hold.

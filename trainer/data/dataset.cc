@@ -25,17 +25,28 @@ absl::StatusOr<NumberTable> ReadArray(const std::string& path, const std::string
   return ReadNpyArray(*std::move(file), what, least_dimensions);
 }
 
+absl::Status RefuseWeights(int64_t rows, const NumberTable& weights) {
+  const std::string expected = absl::StrCat("[", rows, "]");
+  const std::string got = absl::StrCat("[", weights.rows, ", ", weights.columns, "]");
+  return MakeError(v1::ERROR_REASON_ARRAY_SHAPE_INVALID, "data",
+                   absl::StrCat("The weights are one for each row, of shape ", expected, "; they have ", got, "."),
+                   {{"expected", expected}, {"got", got}});
+}
+
 }  // namespace
 
-absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns) {
+absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns,
+                                  const std::optional<std::string>& weight_column) {
   absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok()) return file.status();
   const absl::StatusOr<bool> is_npy = IsNpy(*file);
   if (!is_npy.ok()) return is_npy.status();
-  return *is_npy ? ReadNpyTable(*std::move(file), target_columns) : ReadCsv(*file, target_columns);
+  return *is_npy ? ReadNpyTable(*std::move(file), target_columns, weight_column)
+                 : ReadCsv(*file, target_columns, weight_column);
 }
 
-absl::StatusOr<Dataset> ReadArrays(const std::string& inputs_path, const std::string& targets_path) {
+absl::StatusOr<Dataset> ReadArrays(const std::string& inputs_path, const std::string& targets_path,
+                                   const std::string& weights_path) {
   absl::StatusOr<NumberTable> inputs = ReadArray(inputs_path, "inputs", 2);
   if (!inputs.ok()) return inputs.status();
   absl::StatusOr<NumberTable> targets = ReadArray(targets_path, "targets", 1);
@@ -46,7 +57,13 @@ absl::StatusOr<Dataset> ReadArrays(const std::string& inputs_path, const std::st
         absl::StrCat("There are ", inputs->rows, " rows of inputs but ", targets->rows, " rows of targets."),
         {{"expected", absl::StrCat(inputs->rows)}, {"got", absl::StrCat(targets->rows)}});
   }
-  return Dataset{*std::move(inputs), *std::move(targets)};
+  Dataset data{*std::move(inputs), *std::move(targets)};
+  if (weights_path.empty()) return data;
+  absl::StatusOr<NumberTable> weights = ReadArray(weights_path, "weights", 1);
+  if (!weights.ok()) return weights.status();
+  if (weights->rows != data.inputs.rows || weights->columns != 1) return RefuseWeights(data.inputs.rows, *weights);
+  data.weights = std::move(weights->values);
+  return data;
 }
 
 }  // namespace pilothouse::trainer

@@ -9,6 +9,7 @@
 #define PILOTHOUSE_TRAINER_DATA_DATASET_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct Dataset {
   NumberTable targets;
   // Where each row stood in what was read, from 0. Empty: row i is row i.
   std::vector<int64_t> row_numbers = {};
+  // How much each row counts, as if it were there so many times: see weights.h. Empty: every row counts 1.
+  std::vector<double> weights = {};
 };
 
 inline int64_t RowNumber(const Dataset& data, int64_t row) {
@@ -36,16 +39,20 @@ inline int64_t RowNumber(const Dataset& data, int64_t row) {
 }
 
 // Reads a table: CSV, or NPY of shape [rows, columns] (recognised by its first bytes). `target_columns` are names in
-// the header or numbers from 1, negative ones from the end; empty means the last column. All other columns are inputs,
-// in the table's order; targets are in the order in which they are named.
+// the header or numbers from 1, negative ones from the end; empty means the last column that is not the weight. If
+// there is a `weight_column`, named in the same way, it holds the weights of the rows. All other columns are inputs, in
+// the table's order; targets are in the order in which they are named. No column is two of these.
 //
 // Errors: FILE_NOT_FOUND, DATA_MALFORMED, COLUMN_NOT_FOUND, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID, SPEC_INVALID (a
 // column named twice, or no column left as input).
-absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns);
+absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns,
+                                  const std::optional<std::string>& weight_column = std::nullopt);
 
 // Reads two NPY files with as many rows as each other: inputs of shape [rows, inputs], targets of shape [rows] or
-// [rows, k]. Errors: FILE_NOT_FOUND, DATA_MALFORMED, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID.
-absl::StatusOr<Dataset> ReadArrays(const std::string& inputs_path, const std::string& targets_path);
+// [rows, k]. And, unless its path is empty, one of weights of shape [rows] or [rows, 1]. Errors: FILE_NOT_FOUND,
+// DATA_MALFORMED, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID.
+absl::StatusOr<Dataset> ReadArrays(const std::string& inputs_path, const std::string& targets_path,
+                                   const std::string& weights_path = "");
 
 }  // namespace pilothouse::trainer
 

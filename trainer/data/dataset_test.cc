@@ -43,6 +43,25 @@ TEST(Dataset, ArraysMustHaveTheSameNumberOfRows) {
   EXPECT_EQ(ReasonOf(ReadArrays(labels.path(), labels.path()).status()), v1::ERROR_REASON_ARRAY_SHAPE_INVALID);
 }
 
+TEST(Dataset, ArraysMayHaveWeights) {
+  const TemporaryFile inputs(Npy("(3, 2)", {1, 2, 3, 4, 5, 6}));
+  const TemporaryFile labels(Npy("(3,)", {0, 1, 2}));
+  const TemporaryFile column(Npy("(3, 1)", {0.5, 0, 2}));
+  EXPECT_TRUE(ReadArrays(inputs.path(), labels.path())->weights.empty());
+  for (const std::string& weights : {column.path(), labels.path()}) {
+    const auto data = ReadArrays(inputs.path(), labels.path(), weights);
+    ASSERT_TRUE(data.ok()) << data.status();
+    EXPECT_EQ(data->weights.size(), 3U);
+    EXPECT_EQ(data->weights[2], 2);
+  }
+  const TemporaryFile fewer(Npy("(2,)", {0, 1}));
+  for (const std::string& bad : {fewer.path(), inputs.path()}) {
+    const auto data = ReadArrays(inputs.path(), labels.path(), bad);
+    EXPECT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_ARRAY_SHAPE_INVALID);
+    EXPECT_EQ(ToError(data.status()).metadata().at("expected"), "[3]");
+  }
+}
+
 TEST(Dataset, RefusesFilesThatAreNotThereOrNotFiles) {
   EXPECT_EQ(ReasonOf(ReadTable("/no/such/file.csv", {}).status()), v1::ERROR_REASON_FILE_NOT_FOUND);
   EXPECT_EQ(ReasonOf(ReadTable(testing::TempDir(), {}).status()), v1::ERROR_REASON_DATA_MALFORMED);

@@ -129,10 +129,11 @@ absl::Status NpyReader::ReadAll(absl::FunctionRef<void(int64_t row, int64_t colu
   return absl::OkStatus();
 }
 
-absl::StatusOr<Dataset> ReadNpyTable(InputFile file, const std::vector<std::string>& target_columns) {
+absl::StatusOr<Dataset> ReadNpyTable(InputFile file, const std::vector<std::string>& target_columns,
+                                     const std::optional<std::string>& weight_column) {
   absl::StatusOr<NpyReader> reader = NpyReader::Open(std::move(file), "rows of the table", 2);
   if (!reader.ok()) return reader.status();
-  const absl::StatusOr<ColumnRoles> roles = ColumnRoles::Select({}, reader->columns(), target_columns);
+  const absl::StatusOr<ColumnRoles> roles = ColumnRoles::Select({}, reader->columns(), target_columns, weight_column);
   if (!roles.ok()) return roles.status();
   Dataset data = roles->MakeDataset(reader->rows());
   const absl::Status status =

@@ -3,6 +3,7 @@
 #define PILOTHOUSE_TRAINER_DATA_NPY_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,8 @@ class NpyReader {
 };
 
 // A table of shape [rows, columns], as in ReadTable().
-absl::StatusOr<Dataset> ReadNpyTable(InputFile file, const std::vector<std::string>& target_columns);
+absl::StatusOr<Dataset> ReadNpyTable(InputFile file, const std::vector<std::string>& target_columns,
+                                     const std::optional<std::string>& weight_column = std::nullopt);
 
 // A whole array.
 absl::StatusOr<NumberTable> ReadNpyArray(InputFile file, const std::string& what, int least_dimensions);

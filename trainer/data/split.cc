@@ -101,6 +101,7 @@ Dataset Empty(const Dataset& like, size_t rows) {
   part.inputs.values.reserve(rows * static_cast<size_t>(like.inputs.columns));
   part.targets.values.reserve(rows * static_cast<size_t>(like.targets.columns));
   part.row_numbers.reserve(rows);
+  if (!like.weights.empty()) part.weights.reserve(rows);
   return part;
 }
 
@@ -145,6 +146,7 @@ Dataset TakeRows(const Dataset& data, absl::Span<const int64_t> rows) {
     AppendRow(data.inputs, row, part.inputs);
     AppendRow(data.targets, row, part.targets);
     part.row_numbers.push_back(RowNumber(data, row));
+    if (!data.weights.empty()) part.weights.push_back(data.weights[static_cast<size_t>(row)]);
   }
   return part;
 }

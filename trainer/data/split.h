@@ -52,7 +52,7 @@ enum class SplitMethod {
 Split SplitRows(int64_t rows, PartCounts counts, SplitMethod method, uint64_t seed,
                 absl::Span<const int32_t> classes = {});
 
-// These rows of `data`, with the numbers they had there.
+// These rows of `data`, with the numbers they had there, and their weights.
 Dataset TakeRows(const Dataset& data, absl::Span<const int64_t> rows);
 
 }  // namespace pilothouse::trainer

@@ -1,6 +1,7 @@
 #include "trainer/data/standardization.h"
 
 #include <cmath>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
@@ -8,33 +9,35 @@
 namespace pilothouse::trainer {
 namespace {
 
-// Calls visit(column, value) for every value, row by row, as it lies in memory.
+// Calls visit(column, value, weight of its row) for every value, row by row, as it lies in memory.
 template <typename Visit>
-void ForEach(const NumberTable& table, Visit visit) {
+void ForEach(const NumberTable& table, absl::Span<const double> weights, Visit visit) {
   const double* value = table.values.data();
   for (int64_t row = 0; row < table.rows; ++row) {
-    for (size_t column = 0; column < static_cast<size_t>(table.columns); ++column) visit(column, *value++);
+    const double weight = weights.empty() ? 1 : weights[static_cast<size_t>(row)];
+    for (size_t column = 0; column < static_cast<size_t>(table.columns); ++column) visit(column, *value++, weight);
   }
 }
 
 }  // namespace
 
-absl::StatusOr<Standardization> MeasureStandardization(const NumberTable& inputs) {
+absl::StatusOr<Standardization> MeasureStandardization(const NumberTable& inputs, absl::Span<const double> weights) {
   const auto columns = static_cast<size_t>(inputs.columns);
-  const auto rows = static_cast<double>(inputs.rows);
+  const double of_all =
+      weights.empty() ? static_cast<double>(inputs.rows) : std::accumulate(weights.begin(), weights.end(), 0.0);
   std::vector<double> mean(columns);
-  ForEach(inputs, [&](size_t column, double value) { mean[column] += value; });
-  for (double& sum : mean) sum /= rows;
+  ForEach(inputs, weights, [&](size_t column, double value, double weight) { mean[column] += weight * value; });
+  for (double& sum : mean) sum /= of_all;
 
   // A second pass over differences from the mean keeps the digits that a sum of squares would lose. What the
   // differences themselves still add up to is the rounding error of the mean.
   std::vector<double> squares(columns);
   std::vector<double> residue(columns);
   std::vector<bool> varies(columns);
-  ForEach(inputs, [&](size_t column, double value) {
+  ForEach(inputs, weights, [&](size_t column, double value, double weight) {
     const double difference = value - mean[column];
-    squares[column] += difference * difference;
-    residue[column] += difference;
+    squares[column] += weight * difference * difference;
+    residue[column] += weight * difference;
     varies[column] = varies[column] || value != inputs.values[column];
   });
 
@@ -44,8 +47,8 @@ absl::StatusOr<Standardization> MeasureStandardization(const NumberTable& inputs
       result.mean[column] = inputs.values[column];
       continue;
     }
-    const double shift = residue[column] / rows;
-    const double deviation = std::sqrt(squares[column] / rows - shift * shift);
+    const double shift = residue[column] / of_all;
+    const double deviation = std::sqrt(squares[column] / of_all - shift * shift);
     result.mean[column] += shift;
     if (!std::isfinite(deviation) || deviation == 0) {
       return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data.standardize",

@@ -16,9 +16,12 @@ struct Standardization {
   std::vector<double> deviation;
 };
 
-// Measures means and population standard deviations (divisor: rows). A constant column gets deviation 1, so that it is
-// only shifted. Error: DATA_MALFORMED if a column's numbers are too large to be squared.
-absl::StatusOr<Standardization> MeasureStandardization(const NumberTable& inputs);
+// Measures, in each column, μ = Σ w·x / Σ w and the population standard deviation √(Σ w·(x − μ)² / Σ w) of rows of
+// weights w > 0, as if each were there w times; without weights every w is 1, and the divisor is the number of rows. A
+// constant column gets deviation 1, so that it is only shifted. Error: DATA_MALFORMED if a column's numbers are too
+// large to be squared.
+absl::StatusOr<Standardization> MeasureStandardization(const NumberTable& inputs,
+                                                       absl::Span<const double> weights = {});
 
 // Replaces each value x by (x − mean) / deviation. REQUIRES: `rows` holds whole rows.
 void Standardize(const Standardization& standardization, absl::Span<double> rows);

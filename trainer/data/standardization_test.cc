@@ -53,5 +53,28 @@ TEST(Standardization, RefusesNumbersThatCannotBeSquared) {
   EXPECT_EQ(ToError(measured.status()).metadata().at("column"), "2");
 }
 
+TEST(Standardization, CountsRowsByTheirWeights) {
+  const NumberTable table{3, 2, {1, 7, 2, 7, 5, 7}};
+  const auto weighted = MeasureStandardization(table, {1, 3, 2});
+  ASSERT_TRUE(weighted.ok()) << weighted.status();
+  // (1 + 6 + 10) / 6, and (1 + 12 + 50) / 6 less the square of it.
+  EXPECT_DOUBLE_EQ(weighted->mean[0], 17.0 / 6);
+  EXPECT_DOUBLE_EQ(weighted->deviation[0], std::sqrt(63.0 / 6 - 17.0 * 17.0 / 36));
+  EXPECT_EQ(weighted->mean[1], 7);
+  EXPECT_EQ(weighted->deviation[1], 1);
+  const auto repeated = MeasureStandardization({6, 2, {1, 7, 2, 7, 2, 7, 2, 7, 5, 7, 5, 7}});
+  EXPECT_DOUBLE_EQ(weighted->mean[0], repeated->mean[0]);
+  EXPECT_DOUBLE_EQ(weighted->deviation[0], repeated->deviation[0]);
+}
+
+TEST(Standardization, WeightsThatAreAllOneGiveTheBitsOfNone) {
+  NumberTable table{50, 3, {}};
+  for (int i = 0; i < 150; ++i) table.values.push_back(100 + std::sin(i * i));
+  const auto none = MeasureStandardization(table);
+  const auto ones = MeasureStandardization(table, std::vector<double>(50, 1));
+  EXPECT_EQ(ones->mean, none->mean);
+  EXPECT_EQ(ones->deviation, none->deviation);
+}
+
 }  // namespace
 }  // namespace pilothouse::trainer

@@ -1,6 +1,8 @@
 #include "trainer/data/targets.h"
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
@@ -74,6 +76,10 @@ absl::Status CheckProbabilities(const NumberTable& targets) {
   return absl::OkStatus();
 }
 
+bool HasClasses(LossFunction loss, int64_t outputs) {
+  return loss == LossFunction::kCrossEntropy || (loss == LossFunction::kBinaryCrossEntropy && outputs == 1);
+}
+
 }  // namespace
 
 absl::Status CheckInputWidth(int64_t network_inputs, const NumberTable& inputs) {
@@ -96,6 +102,34 @@ absl::Status PrepareTargets(LossFunction loss, int64_t outputs, NumberTable& tar
     return RefuseWidth(outputs, targets.columns, absl::StrCat(Name(loss), " takes one column for each output"));
   }
   return loss == LossFunction::kBinaryCrossEntropy ? CheckProbabilities(targets) : absl::OkStatus();
+}
+
+std::vector<int32_t> ClassesOf(LossFunction loss, int64_t outputs, const NumberTable& targets) {
+  if (!HasClasses(loss, outputs)) return {};
+  std::vector<int32_t> classes;
+  classes.reserve(static_cast<size_t>(targets.rows));
+  const bool are_labels = loss == LossFunction::kCrossEntropy;
+  for (const double target : targets.values) {
+    classes.push_back(are_labels ? static_cast<int32_t>(target) : target >= 0.5 ? 1 : 0);
+  }
+  return classes;
+}
+
+absl::Status CheckVariety(LossFunction loss, int64_t outputs, const NumberTable& targets,
+                          absl::Span<const int64_t> rows) {
+  if (!HasClasses(loss, outputs) || rows.empty()) return absl::OkStatus();
+  const auto target = [&](int64_t row) { return targets.values[static_cast<size_t>(row)]; };
+  const double first = target(rows.front());
+  const bool is_one_class = std::all_of(rows.begin(), rows.end(), [&](int64_t row) { return target(row) == first; });
+  if (!is_one_class) return absl::OkStatus();
+  const std::string examples = absl::StrCat(rows.size());
+  const std::string label = absl::StrCat(first);
+  return MakeError(
+      v1::ERROR_REASON_DATA_MALFORMED, "data",
+      absl::StrCat("All ", examples, " examples to learn from have the target ", label, ", but ", Name(loss),
+                   " tells classes apart and needs examples of two or more; give it some, or hold out "
+                   "others."),
+      {{"examples", examples}, {"label", label}});
 }
 
 }  // namespace pilothouse::trainer

@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 NumberTable Table(int64_t columns, std::vector<double> values) {
   const auto rows = static_cast<int64_t>(values.size()) / columns;
@@ -77,6 +78,30 @@ TEST(Targets, SquaredErrorsTakeAnyNumber) {
   NumberTable targets = Table(2, {-7, 1e9});
   EXPECT_TRUE(PrepareTargets(LossFunction::kMse, 2, targets).ok());
   EXPECT_TRUE(PrepareTargets(LossFunction::kHalfMse, 2, targets).ok());
+}
+
+TEST(Targets, HaveClassesWhereEachExampleHasOne) {
+  EXPECT_THAT(ClassesOf(LossFunction::kCrossEntropy, 3, Table(1, {2, 0, 1})), ElementsAre(2, 0, 1));
+  EXPECT_THAT(ClassesOf(LossFunction::kBinaryCrossEntropy, 1, Table(1, {0, 0.49999999999999994, 0.5, 1})),
+              ElementsAre(0, 0, 1, 1));
+  EXPECT_THAT(ClassesOf(LossFunction::kBinaryCrossEntropy, 2, Table(2, {0, 1})), IsEmpty());
+  for (const auto loss : {LossFunction::kMse, LossFunction::kHalfMse, LossFunction::kHuber}) {
+    EXPECT_THAT(ClassesOf(loss, 1, Table(1, {0, 1})), IsEmpty());
+  }
+}
+
+TEST(Targets, OfOneClassOnlyAreRefusedAndConstantNumbersAreNot) {
+  const std::vector<int64_t> rows = {0, 2};
+  for (const auto loss : {LossFunction::kCrossEntropy, LossFunction::kBinaryCrossEntropy}) {
+    EXPECT_TRUE(CheckVariety(loss, 1, Table(1, {0, 0, 1}), rows).ok());
+    const absl::Status status = CheckVariety(loss, 1, Table(1, {1, 0, 1}), rows);
+    ASSERT_EQ(ReasonOf(status), v1::ERROR_REASON_DATA_MALFORMED) << Name(loss);
+    EXPECT_THAT(ToError(status).message(), HasSubstr("All 2 examples to learn from have the target 1"));
+  }
+  EXPECT_TRUE(CheckVariety(LossFunction::kBinaryCrossEntropy, 1, Table(1, {0.1, 0, 0.2}), rows).ok())
+      << "probabilities, all on one side";
+  EXPECT_TRUE(CheckVariety(LossFunction::kBinaryCrossEntropy, 2, Table(2, {0, 1, 0, 1, 0, 1}), rows).ok());
+  EXPECT_TRUE(CheckVariety(LossFunction::kMse, 1, Table(1, {5, 5, 5}), rows).ok());
 }
 
 }  // namespace
