@@ -62,6 +62,7 @@ class FakeLearner final : public Learner {
   std::function<void(int64_t rows)> on_predict;
   LearnerFacts learner_facts{.examples = 4,
                              .validation_examples = 0,
+                             .test_examples = 0,
                              .inputs = 2,
                              .outputs = 2,
                              .parameters = 1,
@@ -121,6 +122,13 @@ class FakeLearner final : public Learner {
       return Validation{batch, validation_loss(batch), validation_accuracy, learner_facts.validation_examples};
     }
     return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "", "The run holds no examples out.");
+  }
+
+  absl::StatusOr<Validation> Test(int64_t batch) override {
+    if (learner_facts.test_examples > 0) {
+      return Validation{batch, validation_loss(batch), validation_accuracy, learner_facts.test_examples};
+    }
+    return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "", "The run keeps no examples for the end.");
   }
 
   const LearnerFacts& facts() const override { return learner_facts; }

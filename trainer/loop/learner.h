@@ -29,6 +29,7 @@ struct LayerFacts {
 struct LearnerFacts {
   int64_t examples = 0;             // to learn from
   int64_t validation_examples = 0;  // held out
+  int64_t test_examples = 0;        // kept for the end
   int64_t inputs = 0;               // per example
   int64_t outputs = 0;              // of the network
   int64_t parameters = 0;
@@ -70,6 +71,11 @@ class Learner : public Stateful {
   // Scores the parameters as they are on the examples held out; `batch` is copied into the answer. Always in the same
   // order, so the same parameters give the same bits. NO_VALIDATION_DATA if none are held out.
   virtual absl::StatusOr<Validation> Validate(int64_t batch) = 0;
+
+  // The same on the examples that were kept for the end. Nothing in a run may depend on the answer: whoever picks,
+  // among parameters or settings, by what they score here has learnt from these examples. NO_VALIDATION_DATA if there
+  // are none.
+  virtual absl::StatusOr<Validation> Test(int64_t batch) = 0;
 
   virtual const LearnerFacts& facts() const = 0;
 };

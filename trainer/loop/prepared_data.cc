@@ -1,28 +1,94 @@
 #include "trainer/loop/prepared_data.h"
 
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "proto/support/error.h"
+#include "trainer/data/part_size.h"
 #include "trainer/data/split.h"
 #include "trainer/data/targets.h"
+#include "trainer/data/weights.h"
 
 namespace pilothouse::trainer {
 namespace {
 
-absl::StatusOr<PreparedData> SplitData(const LearnerSpec& spec, Dataset&& data) {
-  const absl::StatusOr<int64_t> held_out =
-      CountHeldOut(spec.validation_fraction, spec.validation_examples, data.inputs.rows);
-  if (!held_out.ok()) return held_out.status();
-  if (*held_out == 0) return PreparedData{std::move(data), {}, std::nullopt};
-  const SplitMethod method = spec.keep_order ? SplitMethod::kTail : SplitMethod::kRandom;
-  const Split split = SplitRows(data.inputs.rows, {*held_out, 0}, method, /*seed=*/0);
-  return PreparedData{TakeRows(data, split.training), TakeRows(data, split.validation), std::nullopt};
+constexpr char kValidationSize[] = "data.validation_size";
+constexpr char kTestSize[] = "data.test_size";
+constexpr char kSplitMethod[] = "data.split_method";
+
+// Unset: 0.
+absl::StatusOr<int64_t> CountOf(const std::optional<std::string>& size, absl::string_view field, int64_t examples) {
+  if (!size.has_value()) return 0;
+  const absl::StatusOr<PartSize> parsed = PartSize::Parse(*size, field);
+  return parsed.ok() ? parsed->Of(examples) : parsed.status();
+}
+
+absl::StatusOr<int64_t> CountForValidation(const LearnerSpec& spec, int64_t examples) {
+  if (!spec.validation_size.has_value()) {
+    return CountHeldOut(spec.validation_fraction, spec.validation_examples, examples);
+  }
+  if (spec.validation_fraction.has_value() || spec.validation_examples.has_value()) {
+    return MakeError(v1::ERROR_REASON_SPEC_INVALID, kValidationSize,
+                     "Give one of validation_size, validation_fraction and validation_examples, not several.");
+  }
+  return CountOf(spec.validation_size, kValidationSize, examples);
+}
+
+absl::StatusOr<PartCounts> CountParts(const LearnerSpec& spec, int64_t examples) {
+  const absl::StatusOr<int64_t> validation = CountForValidation(spec, examples);
+  if (!validation.ok()) return validation.status();
+  const absl::StatusOr<int64_t> test = CountOf(spec.test_size, kTestSize, examples);
+  if (!test.ok()) return test.status();
+  // Each is less than `examples`.
+  if (*validation < examples - *test) return PartCounts{*validation, *test};
+  return MakeError(
+      v1::ERROR_REASON_SPEC_INVALID, kTestSize,
+      absl::StrCat("Of ", examples, " examples, ", *validation, " for validation and ", *test,
+                   " for the test leave none to learn from; make one of these parts smaller."),
+      {{"examples", absl::StrCat(examples)}, {"validation", absl::StrCat(*validation)}, {"test", absl::StrCat(*test)}});
+}
+
+SplitMethod MethodOf(const LearnerSpec& spec) {
+  return spec.split_method.value_or(spec.keep_order ? SplitMethod::kTail : SplitMethod::kRandom);
+}
+
+absl::StatusOr<Split> SplitData(const LearnerSpec& spec, int64_t outputs, const Dataset& data) {
+  const absl::StatusOr<PartCounts> counts = CountParts(spec, data.inputs.rows);
+  if (!counts.ok()) return counts.status();
+  const SplitMethod method = MethodOf(spec);
+  std::vector<int32_t> classes;
+  if (method == SplitMethod::kStratified) {
+    classes = ClassesOf(spec.loss, outputs, data.targets);
+    if (classes.empty()) {
+      return MakeError(v1::ERROR_REASON_SPEC_INVALID, kSplitMethod,
+                       absl::StrCat("With ", Name(spec.loss), " and ", outputs, outputs == 1 ? " output" : " outputs",
+                                    " an example has no class, or several, so that nothing can be stratified; split "
+                                    "at random, or take the tail."));
+    }
+  }
+  Split split = SplitRows(data.inputs.rows, *counts, method, spec.split_seed, classes);
+  absl::Status status = LeaveOutWeightless(data, "training part", split.training);
+  if (status.ok()) status = LeaveOutWeightless(data, "validation part", split.validation);
+  if (status.ok()) status = LeaveOutWeightless(data, "test part", split.test);
+  if (status.ok()) status = CheckVariety(spec.loss, outputs, data.targets, split.training);
+  if (!status.ok()) return status;
+  return split;
+}
+
+PreparedData TakeParts(const Split& split, Dataset&& data) {
+  if (static_cast<int64_t>(split.training.size()) == data.inputs.rows) return {.training = std::move(data)};
+  PreparedData parts{.training = TakeRows(data, split.training)};
+  if (!split.validation.empty()) parts.validation = TakeRows(data, split.validation);
+  if (!split.test.empty()) parts.test = TakeRows(data, split.test);
+  return parts;
 }
 
 // What is held out is treated as what the network will meet later: it must not take part in measuring.
 absl::Status StandardizeInputs(PreparedData& data) {
-  absl::StatusOr<Standardization> standardization = MeasureStandardization(data.training.inputs);
+  absl::StatusOr<Standardization> standardization = MeasureStandardization(data.training.inputs, data.training.weights);
   if (!standardization.ok()) return standardization.status();
-  for (Dataset* part : {&data.training, &data.validation}) {
+  for (Dataset* part : {&data.training, &data.validation, &data.test}) {
     Standardize(*standardization, absl::MakeSpan(part->inputs.values));
   }
   data.standardization = *std::move(standardization);
@@ -34,9 +100,12 @@ absl::Status StandardizeInputs(PreparedData& data) {
 absl::StatusOr<PreparedData> PrepareData(const LearnerSpec& spec, const NetworkPlan& plan, Dataset&& data) {
   if (absl::Status status = CheckInputWidth(plan.inputs, data.inputs); !status.ok()) return status;
   if (absl::Status status = PrepareTargets(spec.loss, plan.outputs, data.targets); !status.ok()) return status;
-  absl::StatusOr<PreparedData> parts = SplitData(spec, std::move(data));
-  if (!parts.ok() || !spec.standardize) return parts;
-  if (absl::Status status = StandardizeInputs(*parts); !status.ok()) return status;
+  if (absl::Status status = CheckWeights(data); !status.ok()) return status;
+  const absl::StatusOr<Split> split = SplitData(spec, plan.outputs, data);
+  if (!split.ok()) return split.status();
+  PreparedData parts = TakeParts(*split, std::move(data));
+  if (!spec.standardize) return parts;
+  if (absl::Status status = StandardizeInputs(parts); !status.ok()) return status;
   return parts;
 }
 

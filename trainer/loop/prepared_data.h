@@ -12,13 +12,14 @@
 
 namespace pilothouse::trainer {
 
-// Inputs and targets are as network and loss take them.
+// Inputs and targets are as network and loss take them; weights, where there are any, are above 0.
 struct PreparedData {
   Dataset training;
-  // Without rows where no examples are held out.
-  Dataset validation;
+  // Without rows where no examples are held out, or kept for the end.
+  Dataset validation = {};
+  Dataset test = {};
   // Measured on the training part; unset: inputs are as they were.
-  std::optional<Standardization> standardization;
+  std::optional<Standardization> standardization = std::nullopt;
 };
 
 // Errors: those of MakeLearner() that are about data.

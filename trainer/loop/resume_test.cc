@@ -65,6 +65,7 @@ class Paced final : public Learner {
   NumberArray Gradient() const override { return learner_->Gradient(); }
   std::vector<Activations> LayerActivations() const override { return learner_->LayerActivations(); }
   absl::StatusOr<Validation> Validate(int64_t batch) override { return learner_->Validate(batch); }
+  absl::StatusOr<Validation> Test(int64_t batch) override { return learner_->Test(batch); }
   const LearnerFacts& facts() const override { return learner_->facts(); }
 
   std::function<void(int64_t batch)> wait_for_checkpoint;

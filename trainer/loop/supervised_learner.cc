@@ -46,20 +46,27 @@ std::vector<Activations> CopyActivations(const Network<T>& network) {
   return layers;
 }
 
+// The parts of the data, each with what it is for.
+template <typename T>
+struct Sources {
+  BatchSource<T> training;
+  // Unset: no examples are held out, or kept for the end.
+  std::optional<Validator<T>> validation;
+  std::optional<Validator<T>> test;
+};
+
 template <typename T>
 class SupervisedLearner final : public Learner {
  public:
   using InitialParameters = std::function<Vector<T>()>;
 
   SupervisedLearner(const LearnerSpec& spec, LearnerFacts facts, std::shared_ptr<const ModelFrame> frame,
-                    BatchSource<T> batches, std::optional<Validator<T>> validator, Vector<T> parameters,
-                    InitialParameters initial_parameters)
+                    Sources<T> sources, Vector<T> parameters, InitialParameters initial_parameters)
       : facts_(std::move(facts)),
         loss_(spec.loss),
         seed_(spec.seed),
         frame_(std::move(frame)),
-        batches_(std::move(batches)),
-        validator_(std::move(validator)),
+        sources_(std::move(sources)),
         team_(spec.threads > 1 ? std::make_unique<ThreadTeam>(spec.threads) : nullptr),
         network_(NewNetwork()),
         initial_parameters_(std::move(initial_parameters)),
@@ -96,9 +103,10 @@ class SupervisedLearner final : public Learner {
   }
 
   double Step(int64_t batch, const UpdateSettings& settings) override {
-    const ExampleViews<T> examples = batches_.Batch(batch);
+    const ExampleViews<T> examples = sources_.training.Batch(batch);
     const ConstMatrixView<T> outputs = network_.Forward(learnt_.parameters, examples.inputs, batch);
-    const double loss = LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient());
+    const double loss =
+        LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient(), examples.weights);
     if (!std::isfinite(loss)) return loss;
     if (const std::optional<T> step = rule_->PlainStep(settings); step.has_value()) {
       network_.BackwardAndDescend(learnt_.parameters, examples.inputs, *step, gradient_);
@@ -132,9 +140,15 @@ class SupervisedLearner final : public Learner {
   std::vector<Activations> LayerActivations() const override { return CopyActivations(network_); }
 
   absl::StatusOr<Validation> Validate(int64_t batch) override {
-    if (validator_.has_value()) return validator_->Score(learnt_, batch);
+    if (sources_.validation.has_value()) return sources_.validation->Score(learnt_, batch);
     return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "",
                      "The run holds no examples out; start it with validation_fraction or validation_examples.");
+  }
+
+  absl::StatusOr<Validation> Test(int64_t batch) override {
+    if (sources_.test.has_value()) return sources_.test->Score(learnt_, batch);
+    return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "",
+                     "The run keeps no examples for the end; start it with test_size.");
   }
 
   const LearnerFacts& facts() const override { return facts_; }
@@ -154,9 +168,7 @@ class SupervisedLearner final : public Learner {
   const LossFunction loss_;
   const uint64_t seed_;
   const std::shared_ptr<const ModelFrame> frame_;
-  BatchSource<T> batches_;
-  // Unset: no examples are held out.
-  std::optional<Validator<T>> validator_;
+  Sources<T> sources_;
   // Null: the training thread computes alone.
   const std::unique_ptr<ThreadTeam> team_;
   Network<T> network_;
@@ -167,10 +179,6 @@ class SupervisedLearner final : public Learner {
   mutable BufferPool copies_;
   const std::unique_ptr<UpdateRule<T>> rule_;
 };
-
-ExampleOrder OrderOf(const LearnerSpec& spec) {
-  return spec.keep_order ? ExampleOrder::kKept : ExampleOrder::kShuffled;
-}
 
 absl::Status CheckThreads(int threads) {
   if (threads >= 1 && threads <= kMaxThreads) return absl::OkStatus();
@@ -225,6 +233,7 @@ LearnerFacts MakeFacts(const LearnerSpec& spec, const NetworkPlan& plan, const P
   LearnerFacts facts;
   facts.examples = data.training.inputs.rows;
   facts.validation_examples = data.validation.inputs.rows;
+  facts.test_examples = data.test.inputs.rows;
   facts.inputs = plan.inputs;
   facts.outputs = plan.outputs;
   facts.parameters = plan.parameters;
@@ -239,6 +248,30 @@ LearnerFacts MakeFacts(const LearnerSpec& spec, const NetworkPlan& plan, const P
   return facts;
 }
 
+// Unset for a part without examples.
+template <typename T>
+absl::StatusOr<std::optional<Validator<T>>> MakeValidator(const LearnerSpec& spec, const NetworkPlan& plan,
+                                                          Dataset part) {
+  if (part.inputs.rows == 0) return std::nullopt;
+  absl::StatusOr<Validator<T>> validator = Validator<T>::Create(plan, spec.loss, std::move(part));
+  if (!validator.ok()) return validator.status();
+  return std::optional<Validator<T>>(*std::move(validator));
+}
+
+template <typename T>
+absl::StatusOr<Sources<T>> MakeSources(const LearnerSpec& spec, const NetworkPlan& plan, const LearnerFacts& facts,
+                                       PreparedData data) {
+  const ExampleOrder order = spec.full_batch || spec.keep_order ? ExampleOrder::kKept : ExampleOrder::kShuffled;
+  absl::StatusOr<BatchSource<T>> training =
+      BatchSource<T>::Create(std::move(data.training), Batcher(facts.examples, facts.batch_size, order, spec.seed));
+  if (!training.ok()) return training.status();
+  absl::StatusOr<std::optional<Validator<T>>> validation = MakeValidator<T>(spec, plan, std::move(data.validation));
+  if (!validation.ok()) return validation.status();
+  absl::StatusOr<std::optional<Validator<T>>> test = MakeValidator<T>(spec, plan, std::move(data.test));
+  if (!test.ok()) return test.status();
+  return Sources<T>{*std::move(training), *std::move(validation), *std::move(test)};
+}
+
 // What is left to do once everything but the numbers' size is known to be in order.
 template <typename T>
 absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::shared_ptr<const ModelFrame> frame,
@@ -250,18 +283,10 @@ absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::sha
                      "A value of the initial state is too large for float32; choose precision float64.");
   }
   LearnerFacts facts = MakeFacts(spec, frame->plan, data, batch_size);
-  const ExampleOrder order = spec.full_batch ? ExampleOrder::kKept : OrderOf(spec);
-  absl::StatusOr<BatchSource<T>> batches =
-      BatchSource<T>::Create(std::move(data.training), Batcher(facts.examples, batch_size, order, spec.seed));
-  if (!batches.ok()) return batches.status();
-  std::optional<Validator<T>> validator;
-  if (facts.validation_examples > 0) {
-    absl::StatusOr<Validator<T>> made = Validator<T>::Create(frame->plan, spec.loss, std::move(data.validation));
-    if (!made.ok()) return made.status();
-    validator.emplace(*std::move(made));
-  }
-  return std::make_unique<SupervisedLearner<T>>(spec, std::move(facts), std::move(frame), *std::move(batches),
-                                                std::move(validator), std::move(parameters), initial_parameters);
+  absl::StatusOr<Sources<T>> sources = MakeSources<T>(spec, frame->plan, facts, std::move(data));
+  if (!sources.ok()) return sources.status();
+  return std::make_unique<SupervisedLearner<T>>(spec, std::move(facts), std::move(frame), *std::move(sources),
+                                                std::move(parameters), initial_parameters);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "trainer/data/dataset.h"
+#include "trainer/data/split.h"
 #include "trainer/loop/learner.h"
 #include "trainer/net/network_spec.h"
 #include "trainer/optim/update_settings.h"
@@ -40,16 +41,35 @@ struct LearnerSpec {
   // Threads that compute, the training thread among them: from 1 to kMaxThreads. No bit of the result depends on it.
   int threads = 1;
   bool standardize = false;
-  // At most one of these; neither: no examples are held out.
+  // At most one of these three; none: no examples are held out.
   std::optional<double> validation_fraction;
   std::optional<int64_t> validation_examples;
+  // As people write it, see part_size.h: a fraction of all examples such as 0.2, a percentage such as 20%, or a number
+  // of examples such as 100. A fraction is taken in exact decimals and rounded to the nearest number of examples, which
+  // must be 1 or more, with at least one left to learn from.
+  std::optional<std::string> validation_size;
+  // Examples kept for the end, written like validation_size: the run neither learns from them nor is measured on them
+  // while it goes on, and nothing it decides depends on them. They are scored when they are asked for. Unset: none.
+  std::optional<std::string> test_size;
+  // How both are chosen, see split.h. Unset: at random; with keep_order, the last examples. Only examples that have a
+  // class can be stratified.
+  std::optional<SplitMethod> split_method;
+  // Decides which examples are drawn. It is apart from `seed`, so that runs on the same data are measured on the same
+  // examples whatever their seeds. Without effect on what is taken from the tail.
+  uint64_t split_seed = 0;
 };
 
 // Checks the whole spec and that network, loss and data fit. Step() allocates nothing once the largest batch was seen.
 //
 // Errors: NET_INVALID, NET_LOSS_MISMATCH, NET_DATA_MISMATCH, LABEL_OUT_OF_RANGE, ARRAY_SHAPE_INVALID (initial_state),
-// DATA_MALFORMED (a target the loss cannot take, a number too large for float32), SPEC_INVALID (batching, holding out,
-// threads; a batch of one example where there are batch norms).
+// DATA_MALFORMED (a target the loss cannot take, a number too large for float32, a weight that is none, a part in which
+// no example counts, one class only), SPEC_INVALID (batching, splitting, threads; a batch of one example where there
+// are batch norms).
+//
+// Weights of the data count in losses, scores and what standardisation measures as if each example were there so many
+// times; not in the statistics of batch norms, which are those of the rows of a batch. Which examples are held out and
+// which make up a batch does not depend on them, but for those of weight 0: they are split like all others, and then
+// left out of their part, as if they were not there.
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Dataset&& data);
 
 struct SavedModel {

@@ -79,7 +79,7 @@ TEST(SupervisedLearnerValidation, CountsTheLabelsWithTheLargestOutputAsRight) {
   spec.network.initial_state = NumberArray{{4}, std::vector<double>{1, -1, 0, 0}};
   spec.keep_order = true;
   spec.validation_examples = 4;
-  const auto learner = Make(spec, {Table(1, {1, 1, -1, 0, -2}), Table(1, {0, 0, 1, 0, 0})});
+  const auto learner = Make(spec, {Table(1, {1, 1, 1, -1, 0, -2}), Table(1, {0, 1, 0, 1, 0, 0})});
   EXPECT_EQ(learner->Validate(0)->accuracy, 0.75);
 }
 

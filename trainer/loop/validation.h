@@ -1,4 +1,4 @@
-// Scoring parameters on the examples that are held out.
+// Scoring parameters on examples that a run does not learn from.
 #ifndef PILOTHOUSE_TRAINER_LOOP_VALIDATION_H_
 #define PILOTHOUSE_TRAINER_LOOP_VALIDATION_H_
 
@@ -20,10 +20,11 @@ namespace pilothouse::trainer {
 template <typename T>
 class Validator {
  public:
-  // `examples` are as the network takes them. Error: DATA_MALFORMED for a number that T cannot hold.
+  // `examples` are as the network takes them; weights are above 0. Error: DATA_MALFORMED for a number that T cannot
+  // hold.
   static absl::StatusOr<Validator> Create(const NetworkPlan& plan, LossFunction loss, Dataset examples);
 
-  // The loss is the mean over all examples, summed in their order.
+  // The loss is the mean over all examples, Σ w·l / Σ w with weights, summed in their order.
   Validation Score(const Learnt<T>& learnt, int64_t batch);
 
  private:
