@@ -66,20 +66,28 @@ absl::StatusOr<std::vector<int64_t>> FindTargets(const std::vector<std::string>&
   return targets;
 }
 
+// The columns in this order, in as few runs as can be.
+std::vector<ColumnRun> RunsOf(const std::vector<int64_t>& columns) {
+  std::vector<ColumnRun> runs;
+  for (const int64_t column : columns) {
+    if (!runs.empty() && runs.back().first + runs.back().count == column) {
+      ++runs.back().count;
+    } else {
+      runs.push_back({column, 1});
+    }
+  }
+  return runs;
+}
+
+NumberTable TableOf(int64_t rows, const std::vector<int64_t>& columns, StoredNumbers elements) {
+  elements.runs = RunsOf(columns);
+  return {rows, static_cast<int64_t>(columns.size()), {}, std::move(elements)};
+}
+
 }  // namespace
 
-ColumnRoles::ColumnRoles(int64_t columns, const std::vector<int64_t>& targets, std::optional<int64_t> weight)
-    : places_(static_cast<size_t>(columns)),
-      targets_(static_cast<int64_t>(targets.size())),
-      has_weight_(weight.has_value()) {
-  for (size_t i = 0; i < targets.size(); ++i) {
-    places_[static_cast<size_t>(targets[i])] = {Role::kTarget, static_cast<int64_t>(i)};
-  }
-  if (weight.has_value()) places_[static_cast<size_t>(*weight)] = {Role::kWeight, 0};
-  for (Place& place : places_) {
-    if (place.role == Role::kInput) place.index = inputs_++;
-  }
-}
+ColumnRoles::ColumnRoles(int64_t columns, std::vector<int64_t> targets, std::optional<int64_t> weight)
+    : columns_(columns), targets_(std::move(targets)), weight_(weight) {}
 
 absl::StatusOr<ColumnRoles> ColumnRoles::Select(const std::vector<std::string>& names, int64_t columns,
                                                 const std::vector<std::string>& target_columns,
@@ -103,18 +111,26 @@ absl::StatusOr<ColumnRoles> ColumnRoles::Select(const std::vector<std::string>& 
     targets = *std::move(found);
   }
   if (static_cast<int64_t>(targets.size()) + (weight.has_value() ? 1 : 0) < columns) {
-    return ColumnRoles(columns, targets, weight);
+    return ColumnRoles(columns, std::move(targets), weight);
   }
   return MakeError(v1::ERROR_REASON_SPEC_INVALID, kTargets,
                    weight.has_value() ? "All columns are targets or the weight, so that none is left as an input."
                                       : "All columns are named as targets, so that none is left as an input.");
 }
 
-Dataset ColumnRoles::MakeDataset(int64_t rows) const {
-  Dataset data;
-  data.inputs = {rows, inputs_, std::vector<double>(static_cast<size_t>(rows * inputs_))};
-  data.targets = {rows, targets_, std::vector<double>(static_cast<size_t>(rows * targets_))};
-  if (has_weight_) data.weights.resize(static_cast<size_t>(rows));
+Dataset ColumnRoles::Cut(int64_t rows, const StoredNumbers& elements) const {
+  std::vector<bool> is_input(static_cast<size_t>(columns_), true);
+  for (const int64_t column : targets_) is_input[static_cast<size_t>(column)] = false;
+  if (weight_.has_value()) is_input[static_cast<size_t>(*weight_)] = false;
+  std::vector<int64_t> inputs;
+  for (int64_t column = 0; column < columns_; ++column) {
+    if (is_input[static_cast<size_t>(column)]) inputs.push_back(column);
+  }
+  Dataset data{TableOf(rows, inputs, elements), TableOf(rows, targets_, elements)};
+  if (!weight_.has_value()) return data;
+  NumberTable weights = TableOf(rows, {*weight_}, elements);
+  TakeIntoValues(weights);
+  data.weights = std::move(weights.values);
   return data;
 }
 

@@ -25,34 +25,19 @@ class ColumnRoles {
                                             const std::vector<std::string>& target_columns,
                                             const std::optional<std::string>& weight_column = std::nullopt);
 
-  int64_t columns() const { return static_cast<int64_t>(places_.size()); }
+  int64_t columns() const { return columns_; }
 
-  // A dataset of `rows` rows of zeros.
-  Dataset MakeDataset(int64_t rows) const;
-
-  // Where the value of `column` (from 0) in `row` belongs. REQUIRES: `data` came from MakeDataset(), and has this row.
-  double& At(Dataset& data, int64_t row, int64_t column) const {
-    const Place& place = places_[static_cast<size_t>(column)];
-    if (place.role == Role::kWeight) return data.weights[static_cast<size_t>(row)];
-    NumberTable& table = place.role == Role::kTarget ? data.targets : data.inputs;
-    return table.values[static_cast<size_t>(row * table.columns + place.index)];
-  }
+  // Cuts a table of `rows` rows into inputs and targets, which share its elements, and weights. REQUIRES: a row of
+  // `elements` has columns() of them.
+  Dataset Cut(int64_t rows, const StoredNumbers& elements) const;
 
  private:
-  enum class Role { kInput, kTarget, kWeight };
+  ColumnRoles(int64_t columns, std::vector<int64_t> targets, std::optional<int64_t> weight);
 
-  struct Place {
-    Role role = Role::kInput;
-    // Column within inputs or targets.
-    int64_t index = 0;
-  };
-
-  ColumnRoles(int64_t columns, const std::vector<int64_t>& targets, std::optional<int64_t> weight);
-
-  std::vector<Place> places_;
-  int64_t inputs_ = 0;
-  int64_t targets_;
-  bool has_weight_;
+  int64_t columns_;
+  // In the order in which they were named.
+  std::vector<int64_t> targets_;
+  std::optional<int64_t> weight_;
 };
 
 }  // namespace pilothouse::trainer

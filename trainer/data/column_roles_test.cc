@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/data/table_values.h"
 #include "trainer/data/temporary_file.h"
 
 namespace pilothouse::trainer {
@@ -25,16 +26,16 @@ TEST(WeightColumn, IsNeitherInputNorTarget) {
     const auto data = ReadTable(file.path(), {"label"}, weight);
     ASSERT_TRUE(data.ok()) << data.status();
     EXPECT_THAT(data->weights, ElementsAre(0.5, 0, 7));
-    EXPECT_THAT(data->inputs.values, ElementsAre(1, 2, 3, 4, 5, 6));
-    EXPECT_THAT(data->targets.values, ElementsAre(10, 11, 12));
+    EXPECT_THAT(Values(data->inputs), ElementsAre(1, 2, 3, 4, 5, 6));
+    EXPECT_THAT(Values(data->targets), ElementsAre(10, 11, 12));
   }
   EXPECT_THAT(ReadTable(file.path(), {"label"})->weights, IsEmpty());
 }
 
 TEST(WeightColumn, IsNotTheLastColumnThatIsTheTarget) {
   const TemporaryFile file(kTable);
-  EXPECT_THAT(ReadTable(file.path(), {}, "weight")->targets.values, ElementsAre(2, 4, 6));
-  EXPECT_THAT(ReadTable(file.path(), {}, "x")->targets.values, ElementsAre(0.5, 0, 7));
+  EXPECT_THAT(Values(ReadTable(file.path(), {}, "weight")->targets), ElementsAre(2, 4, 6));
+  EXPECT_THAT(Values(ReadTable(file.path(), {}, "x")->targets), ElementsAre(0.5, 0, 7));
 }
 
 TEST(WeightColumn, HasNoOtherRole) {

@@ -1,57 +1,96 @@
 #include "trainer/data/csv.h"
 
+#include <algorithm>
+#include <memory>
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "proto/support/error.h"
 #include "trainer/data/column_roles.h"
 #include "trainer/data/csv_record.h"
+#include "trainer/data/page_buffer.h"
 #include "trainer/data/printable.h"
 
 namespace pilothouse::trainer {
 namespace {
 
-// What a first look at the whole file tells.
+constexpr int64_t kLeastBufferBytes = 64 << 10;
+
+// What the first record tells.
 struct Outline {
+  char delimiter = ',';
   // Empty: there is no header.
   std::vector<std::string> names;
   int64_t columns = 0;
-  // Without the header.
-  int64_t rows = 0;
 };
 
-void ReadFirstRecord(absl::string_view record, Outline& outline) {
+char FindDelimiter(absl::string_view record) {
+  bool quoted = false;
+  bool tab = false;
+  for (const char c : record) {
+    if (c == '"') quoted = !quoted;
+    if (c == ',' && !quoted) return ',';
+    tab = tab || (c == '\t' && !quoted);
+  }
+  return tab ? '\t' : ',';
+}
+
+Outline OutlineOf(absl::string_view record, CsvDelimiter delimiter) {
+  Outline outline;
+  outline.delimiter = delimiter == CsvDelimiter::kTab ? '\t' : FindDelimiter(record);
   bool is_header = false;
-  CsvFields fields(record);
+  CsvFields fields(record, outline.delimiter);
   for (absl::string_view field; fields.Next(field);) {
     double value = 0;
     is_header = is_header || ParseNumber(field, value) == NumberKind::kText;
     outline.names.push_back(absl::StrReplaceAll(absl::StripAsciiWhitespace(field), {{"\"\"", "\""}}));
   }
   outline.columns = static_cast<int64_t>(outline.names.size());
-  if (!is_header) {
-    outline.names.clear();
-    outline.rows = 1;
-  }
+  if (!is_header) outline.names.clear();
+  return outline;
 }
 
-// Counting the rows first costs little beside reading the numbers, and lets the result be allocated once.
-absl::StatusOr<Outline> ReadOutline(InputFile& file) {
-  file.Rewind();
-  CsvRecordReader reader(file);
-  Outline outline;
-  absl::string_view record;
-  absl::StatusOr<bool> found = reader.Next(record);
-  if (found.ok() && *found) ReadFirstRecord(record, outline);
-  while (found.ok() && *found) {
-    found = reader.Next(record);
-    if (found.ok() && *found) ++outline.rows;
+// Rows of numbers, one after another, for as many rows as come.
+class RowBuffer {
+ public:
+  // As many bytes as the text has is about what its numbers take.
+  RowBuffer(int64_t columns, int64_t text_bytes)
+      : columns_(columns),
+        buffer_(std::make_shared<PageBuffer>(std::max({text_bytes, kLeastBufferBytes, row_bytes()}))) {}
+
+  int64_t row_bytes() const { return columns_ * static_cast<int64_t>(sizeof(double)); }
+  int64_t rows() const { return rows_; }
+
+  // Where the next row goes, valid until the next call of Append.
+  double* next() { return reinterpret_cast<double*>(buffer_->data() + rows_ * row_bytes()); }
+
+  // Keeps what was written to next().
+  void Append() {
+    ++rows_;
+    if ((rows_ + 1) * row_bytes() > buffer_->size_bytes()) buffer_->Resize(2 * buffer_->size_bytes() + row_bytes());
   }
-  if (!found.ok()) return found.status();
-  if (outline.rows == 0) {
-    return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", "The table has no rows.", {{"rows", "0"}});
+
+  // REQUIRES: at least one row. Ends the buffer's use.
+  StoredNumbers Finish() {
+    buffer_->Resize(rows_ * row_bytes());
+    StoredNumbers elements;
+    elements.elements = buffer_->data();
+    elements.row_bytes = row_bytes();
+    elements.runs = {{0, columns_}};
+    elements.owner = std::move(buffer_);
+    return elements;
   }
-  return outline;
+
+ private:
+  int64_t columns_;
+  int64_t rows_ = 0;
+  std::shared_ptr<PageBuffer> buffer_;
+};
+
+absl::Status RefuseEmpty() {
+  return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", "The table has no rows.", {{"rows", "0"}});
 }
 
 absl::Status RefuseField(int64_t line, int64_t column, absl::string_view field, NumberKind kind) {
@@ -69,45 +108,54 @@ absl::Status RefuseRagged(int64_t line, int64_t column, int64_t expected) {
                       : absl::StrCat("the line ends, but the first line has ", expected, " columns."));
 }
 
-absl::Status ReadRow(const CsvRecordReader& reader, absl::string_view record, const ColumnRoles& roles, int64_t row,
-                     Dataset& data) {
-  CsvFields fields(record);
+// Reads a record that begins on `line` into `row`.
+absl::Status ReadRow(absl::string_view record, int64_t line, const Outline& outline, double* row) {
+  CsvFields fields(record, outline.delimiter);
   int64_t column = 0;
   for (absl::string_view field; fields.Next(field); ++column) {
-    if (column == roles.columns()) return RefuseRagged(reader.line(), column + 1, roles.columns());
-    if (fields.malformed()) return RefuseAt(reader.line(), column + 1, "text follows the closing quote.");
-    const NumberKind kind = ParseNumber(field, roles.At(data, row, column));
-    if (kind != NumberKind::kFinite) return RefuseField(reader.line(), column + 1, field, kind);
+    if (column == outline.columns) return RefuseRagged(line, column + 1, outline.columns);
+    if (fields.malformed()) return RefuseAt(line, column + 1, "text follows the closing quote.");
+    const NumberKind kind = ParseNumber(field, row[column]);
+    if (kind != NumberKind::kFinite) return RefuseField(line, column + 1, field, kind);
   }
-  if (column < roles.columns()) return RefuseRagged(reader.line(), column + 1, roles.columns());
+  if (column < outline.columns) return RefuseRagged(line, column + 1, outline.columns);
   return absl::OkStatus();
+}
+
+// Reads what follows the first record.
+absl::Status ReadRows(CsvRecordReader& reader, const Outline& outline, RowBuffer& rows) {
+  while (true) {
+    absl::string_view record;
+    const absl::StatusOr<bool> found = reader.Next(outline.delimiter, record);
+    if (!found.ok()) return found.status();
+    if (!*found) return absl::OkStatus();
+    if (absl::Status status = ReadRow(record, reader.line(), outline, rows.next()); !status.ok()) return status;
+    rows.Append();
+  }
 }
 
 }  // namespace
 
-absl::StatusOr<Dataset> ReadCsv(InputFile& file, const std::vector<std::string>& target_columns,
+absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const std::vector<std::string>& target_columns,
                                 const std::optional<std::string>& weight_column) {
-  const absl::StatusOr<Outline> outline = ReadOutline(file);
-  if (!outline.ok()) return outline.status();
-  const absl::StatusOr<ColumnRoles> roles =
-      ColumnRoles::Select(outline->names, outline->columns, target_columns, weight_column);
-  if (!roles.ok()) return roles.status();
-  // A row takes two bytes a column. Where the file has not as many, some row is too short and will be refused, so that
-  // there is nothing to keep: what is allocated never exceeds what the file can hold.
-  const bool fits = 2 * outline->rows * outline->columns <= file.size_bytes() + 1;
-  Dataset data = roles->MakeDataset(fits ? outline->rows : 1);
   file.Rewind();
   CsvRecordReader reader(file);
   absl::string_view record;
-  absl::StatusOr<bool> found = outline->names.empty() ? true : reader.Next(record);
-  for (int64_t row = 0; found.ok() && *found && row < outline->rows; ++row) {
-    found = reader.Next(record);
-    if (!found.ok() || !*found) break;
-    if (absl::Status status = ReadRow(reader, record, *roles, fits ? row : 0, data); !status.ok()) return status;
-  }
+  const absl::StatusOr<bool> found = reader.Next(delimiter == CsvDelimiter::kTab ? '\t' : ',', record);
   if (!found.ok()) return found.status();
-  if (!*found) return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", "The table changed while it was read.");
-  return data;
+  if (!*found) return RefuseEmpty();
+  const Outline outline = OutlineOf(record, delimiter);
+  const absl::StatusOr<ColumnRoles> roles =
+      ColumnRoles::Select(outline.names, outline.columns, target_columns, weight_column);
+  if (!roles.ok()) return roles.status();
+  RowBuffer rows(outline.columns, file.size_bytes());
+  if (outline.names.empty()) {
+    if (absl::Status status = ReadRow(record, reader.line(), outline, rows.next()); !status.ok()) return status;
+    rows.Append();
+  }
+  if (absl::Status status = ReadRows(reader, outline, rows); !status.ok()) return status;
+  if (rows.rows() == 0) return RefuseEmpty();
+  return roles->Cut(rows.rows(), rows.Finish());
 }
 
 }  // namespace pilothouse::trainer

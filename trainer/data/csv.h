@@ -1,4 +1,4 @@
-// Tables in CSV files.
+// Tables in CSV and TSV files.
 #ifndef PILOTHOUSE_TRAINER_DATA_CSV_H_
 #define PILOTHOUSE_TRAINER_DATA_CSV_H_
 
@@ -12,9 +12,14 @@
 
 namespace pilothouse::trainer {
 
-// Reads `file` from its beginning. The first record is a header if one of its fields is not a number. Everything else
-// as in ReadTable(). Thread-safe for different files.
-absl::StatusOr<Dataset> ReadCsv(InputFile& file, const std::vector<std::string>& target_columns,
+// What separates the fields of a table. kDetected: a tab if the first record has one and no comma, neither of them
+// within quotes; otherwise a comma.
+enum class CsvDelimiter { kDetected, kTab };
+
+// Reads `file` from its beginning, once, beside the result with a buffer of constant size. The first record is a header
+// if one of its fields is not a number. Numbers are the nearest of float64; inputs and targets share them. Everything
+// else as in ReadTable(). Thread-safe for different files.
+absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const std::vector<std::string>& target_columns,
                                 const std::optional<std::string>& weight_column = std::nullopt);
 
 }  // namespace pilothouse::trainer

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/charconv.h"
@@ -14,7 +15,7 @@
 namespace pilothouse::trainer {
 namespace {
 
-constexpr int64_t kReadBytes = 256 << 10;
+constexpr int64_t kReadBytes = 1 << 20;
 constexpr char kByteOrderMark[] = "\xEF\xBB\xBF";
 
 }  // namespace
@@ -26,18 +27,20 @@ absl::Status RefuseAt(int64_t line, int64_t column, absl::string_view why) {
 
 absl::StatusOr<bool> CsvRecordReader::Refill() {
   if (at_end_) return false;
-  buffer_.erase(0, begin_);
-  begin_ = 0;
-  if (buffer_.size() > static_cast<size_t>(kMaxRecordBytes)) {
+  const size_t kept = end_ - begin_;
+  if (kept > static_cast<size_t>(kMaxRecordBytes)) {
     return RefuseAt(line_, 1,
                     absl::StrCat("the line, or a quoted field that is not closed, is longer than ",
                                  kMaxRecordBytes >> 20, " MiB."));
   }
-  const size_t kept = buffer_.size();
-  buffer_.resize(kept + kReadBytes);
+  if (kept > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, kept);
+  const size_t needed = kept + static_cast<size_t>(kReadBytes) + kPadding;
+  if (buffer_.size() < needed) buffer_.resize(needed);
   const absl::StatusOr<int64_t> got = file_.Read(buffer_.data() + kept, kReadBytes);
   if (!got.ok()) return got.status();
-  buffer_.resize(kept + static_cast<size_t>(*got));
+  begin_ = 0;
+  end_ = kept + static_cast<size_t>(*got);
+  std::memset(buffer_.data() + end_, 0, kPadding);
   at_end_ = *got < kReadBytes;
   return *got > 0;
 }
@@ -47,7 +50,7 @@ absl::StatusOr<bool> CsvRecordReader::NextLine(absl::string_view& record) {
   bool quoted = false;
   size_t length = 0;
   for (;; ++length) {
-    if (begin_ + length == buffer_.size()) {
+    if (begin_ + length == end_) {
       const absl::StatusOr<bool> more = Refill();
       if (!more.ok()) return more.status();
       if (!*more) break;
@@ -59,19 +62,20 @@ absl::StatusOr<bool> CsvRecordReader::NextLine(absl::string_view& record) {
     if (!quoted) break;
   }
   if (quoted) return RefuseAt(line_, 1, "a quoted field is not closed.");
-  record = absl::string_view(buffer_).substr(begin_, length);
-  const bool line_end = begin_ + length < buffer_.size();
+  record = absl::string_view(buffer_.data() + begin_, length);
+  const bool line_end = begin_ + length < end_;
   begin_ += length + (line_end ? 1 : 0);
   if (!record.empty() && record.back() == '\r') record.remove_suffix(1);
   return line_end || length > 0;
 }
 
-absl::StatusOr<bool> CsvRecordReader::Next(absl::string_view& record) {
+absl::StatusOr<bool> CsvRecordReader::Next(char delimiter, absl::string_view& record) {
   while (true) {
     absl::StatusOr<bool> found = NextLine(record);
     if (!found.ok() || !*found) return found;
     if (line_ == 1) absl::ConsumePrefix(&record, kByteOrderMark);
-    if (!absl::StripAsciiWhitespace(record).empty()) return true;
+    const bool blank = absl::StripAsciiWhitespace(record).empty() && !absl::StrContains(record, delimiter);
+    if (!blank) return true;
   }
 }
 
@@ -85,10 +89,10 @@ bool CsvFields::Next(absl::string_view& field) {
     }
     field = rest_.substr(1, std::min(close, rest_.size()) - 1);
     const size_t after = std::min(close + 1, rest_.size());
-    end = std::min(rest_.find(',', after), rest_.size());
+    end = std::min(rest_.find(delimiter_, after), rest_.size());
     malformed_ = !absl::StripAsciiWhitespace(rest_.substr(after, end - after)).empty();
   } else {
-    end = std::min(rest_.find(','), rest_.size());
+    end = std::min(rest_.find(delimiter_), rest_.size());
     field = rest_.substr(0, end);
     malformed_ = false;
   }

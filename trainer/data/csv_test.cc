@@ -7,6 +7,7 @@
 #include "proto/support/error.h"
 #include "trainer/data/column_roles.h"
 #include "trainer/data/csv_record.h"
+#include "trainer/data/table_values.h"
 #include "trainer/data/temporary_file.h"
 
 namespace pilothouse::trainer {
@@ -25,9 +26,9 @@ TEST(Csv, ReadsNumbersWithTheLastColumnAsTarget) {
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_EQ(data->inputs.rows, 2);
   EXPECT_EQ(data->inputs.columns, 2);
-  EXPECT_THAT(data->inputs.values, ElementsAre(1, 2, 4, 5.5));
+  EXPECT_THAT(Values(data->inputs), ElementsAre(1, 2, 4, 5.5));
   EXPECT_EQ(data->targets.columns, 1);
-  EXPECT_THAT(data->targets.values, ElementsAre(3, -0.6));
+  EXPECT_THAT(Values(data->targets), ElementsAre(3, -0.6));
 }
 
 TEST(Csv, ReadsTheSameHoweverItIsWritten) {
@@ -46,15 +47,15 @@ TEST(Csv, ReadsTheSameHoweverItIsWritten) {
   for (const std::string& text : texts) {
     const auto data = Read(text);
     ASSERT_TRUE(data.ok()) << text << ": " << data.status();
-    EXPECT_THAT(data->inputs.values, ElementsAre(1, 3)) << text;
-    EXPECT_THAT(data->targets.values, ElementsAre(2, 4)) << text;
+    EXPECT_THAT(Values(data->inputs), ElementsAre(1, 3)) << text;
+    EXPECT_THAT(Values(data->targets), ElementsAre(2, 4)) << text;
   }
 }
 
 TEST(Csv, ReadsNumbersExactly) {
   const auto data = Read("0.1,1e-400,123456789012345678,4.9e-324,0\n");
   ASSERT_TRUE(data.ok()) << data.status();
-  EXPECT_THAT(data->inputs.values, ElementsAre(0.1, 0.0, 123456789012345678.0, 4.9e-324));
+  EXPECT_THAT(Values(data->inputs), ElementsAre(0.1, 0.0, 123456789012345678.0, 4.9e-324));
 }
 
 TEST(Csv, TakesTargetsByNameAndByNumberFromBothEnds) {
@@ -69,8 +70,8 @@ TEST(Csv, TakesTargetsByNameAndByNumberFromBothEnds) {
   for (const auto& [wanted, targets, inputs] : cases) {
     const auto data = Read(table, wanted);
     ASSERT_TRUE(data.ok()) << data.status();
-    EXPECT_EQ(data->targets.values, targets);
-    EXPECT_EQ(data->inputs.values, inputs);
+    EXPECT_EQ(Values(data->targets), targets);
+    EXPECT_EQ(Values(data->inputs), inputs);
   }
 }
 
@@ -157,7 +158,7 @@ TEST(Csv, ReadsRecordsAcrossTheEdgesOfItsBuffer) {
   }
   const auto data = Read(text);
   ASSERT_TRUE(data.ok()) << data.status();
-  EXPECT_EQ(data->inputs.values, expected);
+  EXPECT_EQ(Values(data->inputs), expected);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "trainer/data/csv.h"
 #include "trainer/data/input_file.h"
 #include "trainer/data/npy.h"
+#include "trainer/data/npy_header.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -22,7 +23,7 @@ absl::StatusOr<bool> IsNpy(InputFile& file) {
 absl::StatusOr<NumberTable> ReadArray(const std::string& path, const std::string& what, int least_dimensions) {
   absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok()) return file.status();
-  return ReadNpyArray(*std::move(file), what, least_dimensions);
+  return ReadNpyArray(*file, what, least_dimensions);
 }
 
 absl::Status RefuseWeights(int64_t rows, const NumberTable& weights) {
@@ -41,8 +42,8 @@ absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std
   if (!file.ok()) return file.status();
   const absl::StatusOr<bool> is_npy = IsNpy(*file);
   if (!is_npy.ok()) return is_npy.status();
-  return *is_npy ? ReadNpyTable(*std::move(file), target_columns, weight_column)
-                 : ReadCsv(*file, target_columns, weight_column);
+  return *is_npy ? ReadNpyTable(*file, target_columns, weight_column)
+                 : ReadCsv(*file, CsvDelimiter::kDetected, target_columns, weight_column);
 }
 
 absl::StatusOr<Dataset> ReadArrays(const std::string& inputs_path, const std::string& targets_path,
@@ -62,6 +63,7 @@ absl::StatusOr<Dataset> ReadArrays(const std::string& inputs_path, const std::st
   absl::StatusOr<NumberTable> weights = ReadArray(weights_path, "weights", 1);
   if (!weights.ok()) return weights.status();
   if (weights->rows != data.inputs.rows || weights->columns != 1) return RefuseWeights(data.inputs.rows, *weights);
+  TakeIntoValues(*weights);
   data.weights = std::move(weights->values);
   return data;
 }

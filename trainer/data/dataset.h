@@ -14,15 +14,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "trainer/data/number_table.h"
 
 namespace pilothouse::trainer {
-
-// Numbers in rows and columns. Invariant: values.size() == rows · columns. Row-major.
-struct NumberTable {
-  int64_t rows = 0;
-  int64_t columns = 0;
-  std::vector<double> values;
-};
 
 // Row i of `inputs` belongs to row i of `targets`. Neither is empty.
 struct Dataset {

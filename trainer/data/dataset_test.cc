@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "proto/support/error.h"
+#include "trainer/data/table_values.h"
 #include "trainer/data/temporary_file.h"
 
 namespace pilothouse::trainer {
@@ -26,7 +27,7 @@ TEST(Dataset, ArraysArePairsOfRows) {
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_EQ(data->inputs.columns, 2);
   EXPECT_EQ(data->targets.columns, 1);
-  EXPECT_EQ(data->targets.values, (std::vector<double>{0, 1, 2}));
+  EXPECT_EQ(Values(data->targets), (std::vector<double>{0, 1, 2}));
 
   const TemporaryFile wide(Npy("(3, 2)", {1, 2, 3, 4, 5, 6}));
   EXPECT_EQ(ReadArrays(inputs.path(), wide.path())->targets.columns, 2);

@@ -7,24 +7,26 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "trainer/data/byte_reader.h"
 
 namespace pilothouse::trainer {
 
 // Not thread-safe.
-class InputFile {
+class InputFile final : public ByteReader {
  public:
   // Errors: FILE_NOT_FOUND, and DATA_MALFORMED for what is not a regular file.
   static absl::StatusOr<InputFile> Open(const std::string& path);
 
   // When it was opened.
-  int64_t size_bytes() const { return size_bytes_; }
+  int64_t size_bytes() const override { return size_bytes_; }
+  int64_t position() const override { return position_; }
+  absl::StatusOr<int64_t> Read(char* to, int64_t bytes) override;
+  absl::StatusOr<std::shared_ptr<const char>> Map() override;
 
-  // Bytes read so far.
-  int64_t position() const { return position_; }
-
-  // Reads up to `bytes` bytes into `to`; fewer only at the end of the file. Error: DATA_MALFORMED.
-  absl::StatusOr<int64_t> Read(char* to, int64_t bytes);
+  // Goes to this byte. Error: DATA_MALFORMED. REQUIRES: 0 <= position.
+  absl::Status Seek(int64_t position);
 
   // Back to the beginning.
   void Rewind() {

@@ -1,50 +1,58 @@
 #include "trainer/data/npy.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/support/error.h"
 #include "trainer/data/column_roles.h"
+#include "trainer/data/npy_header.h"
+#include "trainer/data/page_buffer.h"
 #include "trainer/data/printable.h"
 
 namespace pilothouse::trainer {
 namespace {
 
 // Elements that are read at once.
-constexpr int64_t kBlockElements = 8192;
+constexpr int64_t kBlockElements = 32768;
 
-template <typename Element>
-double Convert(const char* bytes) {
-  Element element;
-  std::memcpy(&element, bytes, sizeof(element));
-  return static_cast<double>(element);
-}
-
-double ConvertBool(const char* bytes) { return *bytes == 0 ? 0 : 1; }
-
-struct ElementType {
+constexpr struct {
   const char* name;
-  int64_t bytes;
-  double (*convert)(const char*);
+  ElementType type;
+} kElementTypes[] = {
+    {"<f4", ElementType::kFloat32}, {"<f8", ElementType::kFloat64}, {"|b1", ElementType::kBool},
+    {"|i1", ElementType::kInt8},    {"<i2", ElementType::kInt16},   {"<i4", ElementType::kInt32},
+    {"<i8", ElementType::kInt64},   {"|u1", ElementType::kUint8},   {"<u2", ElementType::kUint16},
+    {"<u4", ElementType::kUint32},  {"<u8", ElementType::kUint64},
 };
 
-constexpr ElementType kElementTypes[] = {
-    {"<f4", 4, &Convert<float>},    {"<f8", 8, &Convert<double>},   {"|b1", 1, &ConvertBool},
-    {"|i1", 1, &Convert<int8_t>},   {"<i2", 2, &Convert<int16_t>},  {"<i4", 4, &Convert<int32_t>},
-    {"<i8", 8, &Convert<int64_t>},  {"|u1", 1, &Convert<uint8_t>},  {"<u2", 2, &Convert<uint16_t>},
-    {"<u4", 4, &Convert<uint32_t>}, {"<u8", 8, &Convert<uint64_t>},
+// An array that is still to be read.
+struct NpyArray {
+  std::string what;
+  ElementType type = ElementType::kFloat64;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  // Whether elements of a column, not of a row, follow each other.
+  bool by_column = false;
+
+  int64_t row_bytes() const { return columns * BytesOf(type); }
 };
 
-const ElementType* FindType(const std::string& name) {
-  for (const ElementType& type : kElementTypes) {
-    if (name == type.name) return &type;
+absl::StatusOr<ElementType> FindType(const std::string& name, const std::string& what) {
+  for (const auto& known : kElementTypes) {
+    if (name == known.name) return known.type;
   }
-  return nullptr;
+  const std::string got = Printable(name);
+  return MakeError(v1::ERROR_REASON_ARRAY_DTYPE_INVALID, "data",
+                   absl::StrCat("The ", what, " have elements of type ", got,
+                                "; supported are little-endian float32, float64, integers and bool."),
+                   {{"got", got}});
 }
 
 absl::Status CheckShape(const std::vector<int64_t>& shape, const std::string& what, int least_dimensions) {
@@ -76,82 +84,130 @@ absl::Status CheckSize(const NpyHeader& header, int64_t element_bytes, int64_t f
                    {{"bytes", absl::StrCat(file_bytes)}, {"shape", shape}});
 }
 
-}  // namespace
-
-NpyReader::NpyReader(InputFile file, NpyHeader header, std::string what)
-    : file_(std::move(file)),
-      header_(std::move(header)),
-      what_(std::move(what)),
-      rows_(header_.shape[0]),
-      columns_(header_.shape.size() == 2 ? header_.shape[1] : 1) {}
-
-absl::StatusOr<NpyReader> NpyReader::Open(InputFile file, const std::string& what, int least_dimensions) {
-  absl::StatusOr<NpyHeader> header = ReadNpyHeader(file);
+absl::StatusOr<NpyArray> ReadHeader(ByteReader& reader, const std::string& what, int least_dimensions) {
+  const absl::StatusOr<NpyHeader> header = ReadNpyHeader(reader);
   if (!header.ok()) return header.status();
-  const ElementType* type = FindType(header->element_type);
-  if (type == nullptr) {
-    const std::string got = Printable(header->element_type);
-    return MakeError(v1::ERROR_REASON_ARRAY_DTYPE_INVALID, "data",
-                     absl::StrCat("The ", what, " have elements of type ", got,
-                                  "; supported are little-endian float32, float64, integers and bool."),
-                     {{"got", got}});
-  }
+  const absl::StatusOr<ElementType> type = FindType(header->element_type, what);
+  if (!type.ok()) return type.status();
   if (absl::Status status = CheckShape(header->shape, what, least_dimensions); !status.ok()) return status;
-  const int64_t rest = file.size_bytes() - file.position();
-  if (absl::Status status = CheckSize(*header, type->bytes, rest, what); !status.ok()) return status;
-  return NpyReader(std::move(file), *std::move(header), what);
+  const int64_t rest = reader.size_bytes() - reader.position();
+  if (absl::Status status = CheckSize(*header, BytesOf(*type), rest, what); !status.ok()) return status;
+  NpyArray array{what, *type, header->shape[0], header->shape.size() == 2 ? header->shape[1] : 1};
+  array.by_column = header->fortran_order && array.rows > 1 && array.columns > 1;
+  return array;
 }
 
-absl::Status NpyReader::ReadAll(absl::FunctionRef<void(int64_t row, int64_t column, double value)> take) {
-  const ElementType& type = *FindType(header_.element_type);
-  std::array<char, kBlockElements * 8> block;
-  const int64_t elements = rows_ * columns_;
+// Returns the place of the first element that is not finite, or `count`. Raises `largest` to the largest magnitude.
+template <typename Element>
+int64_t CheckFinite(const char* elements, int64_t count, double& largest) {
+  if constexpr (std::is_floating_point_v<Element>) {
+    Element most = 0;
+    bool finite = true;
+    for (int64_t i = 0; i < count; ++i) {
+      const Element magnitude = std::abs(LoadElement<Element>(elements + i * static_cast<int64_t>(sizeof(Element))));
+      finite = finite && magnitude <= std::numeric_limits<Element>::max();
+      most = std::max(most, magnitude);
+    }
+    largest = std::max(largest, static_cast<double>(most));
+    int64_t place = 0;
+    if (finite) return count;
+    while (std::isfinite(LoadElement<Element>(elements + place * static_cast<int64_t>(sizeof(Element))))) ++place;
+    return place;
+  } else {
+    // All integers lie between 2^64 and its negative.
+    largest = 0x1p64;
+    return count;
+  }
+}
+
+absl::Status RefuseElement(const NpyArray& array, int64_t place) {
+  const int64_t row = array.by_column ? place % array.rows : place / array.columns;
+  const int64_t column = array.by_column ? place / array.rows : place % array.columns;
+  return MakeError(
+      v1::ERROR_REASON_DATA_MALFORMED, "data",
+      absl::StrCat("Row ", row + 1, ", column ", column + 1, " of the ", array.what, " is not a finite number."),
+      {{"line", absl::StrCat(row + 1)}, {"column", absl::StrCat(column + 1)}});
+}
+
+// Puts `count` elements, of which the first is the `begin`-th column by column, where they belong row by row.
+void TurnRound(const NpyArray& array, const char* block, int64_t begin, int64_t count, char* to) {
+  const int64_t bytes = BytesOf(array.type);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t row = (begin + i) % array.rows;
+    const int64_t column = (begin + i) / array.rows;
+    std::memcpy(to + (row * array.columns + column) * bytes, block + i * bytes, static_cast<size_t>(bytes));
+  }
+}
+
+// Reads what follows the header, checks it, and puts it into `to`, which may be null. Returns the largest magnitude.
+absl::StatusOr<double> ReadThrough(ByteReader& reader, const NpyArray& array, char* to) {
+  const int64_t bytes = BytesOf(array.type);
+  const bool in_place = to != nullptr && !array.by_column;
+  std::vector<char> block(static_cast<size_t>(in_place ? 0 : kBlockElements * bytes));
+  const int64_t elements = array.rows * array.columns;
+  double largest = 0;
   for (int64_t begin = 0; begin < elements; begin += kBlockElements) {
     const int64_t count = std::min(kBlockElements, elements - begin);
-    const absl::StatusOr<int64_t> got = file_.Read(block.data(), count * type.bytes);
+    char* const into = in_place ? to + begin * bytes : block.data();
+    const absl::StatusOr<int64_t> got = reader.Read(into, count * bytes);
     if (!got.ok()) return got.status();
-    if (*got < count * type.bytes) {
+    if (*got < count * bytes) {
       return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", "The data file changed while it was read.");
     }
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t row = header_.fortran_order ? (begin + i) % rows_ : (begin + i) / columns_;
-      const int64_t column = header_.fortran_order ? (begin + i) / rows_ : (begin + i) % columns_;
-      const double value = type.convert(block.data() + i * type.bytes);
-      if (!std::isfinite(value)) {
-        return MakeError(
-            v1::ERROR_REASON_DATA_MALFORMED, "data",
-            absl::StrCat("Row ", row + 1, ", column ", column + 1, " of the ", what_, " is not a finite number."),
-            {{"line", absl::StrCat(row + 1)}, {"column", absl::StrCat(column + 1)}});
-      }
-      take(row, column, value);
-    }
+    const int64_t bad = VisitElementType(
+        array.type, [&](auto tag) { return CheckFinite<typename decltype(tag)::Element>(into, count, largest); });
+    if (bad < count) return RefuseElement(array, begin + bad);
+    if (to != nullptr && array.by_column) TurnRound(array, into, begin, count, to);
   }
-  return absl::OkStatus();
+  return largest;
 }
 
-absl::StatusOr<Dataset> ReadNpyTable(InputFile file, const std::vector<std::string>& target_columns,
-                                     const std::optional<std::string>& weight_column) {
-  absl::StatusOr<NpyReader> reader = NpyReader::Open(std::move(file), "rows of the table", 2);
-  if (!reader.ok()) return reader.status();
-  const absl::StatusOr<ColumnRoles> roles = ColumnRoles::Select({}, reader->columns(), target_columns, weight_column);
+absl::StatusOr<StoredNumbers> ReadElements(ByteReader& reader, const NpyArray& array, int64_t least_mapped_bytes) {
+  StoredNumbers elements;
+  elements.type = array.type;
+  elements.row_bytes = array.row_bytes();
+  elements.runs = {{0, array.columns}};
+  const int64_t bytes = array.rows * array.row_bytes();
+  if (bytes >= least_mapped_bytes && !array.by_column) {
+    absl::StatusOr<std::shared_ptr<const char>> map = reader.Map();
+    if (!map.ok()) return map.status();
+    elements.mapped = *map != nullptr;
+    elements.elements = elements.mapped ? map->get() + reader.position() : nullptr;
+    elements.owner = *std::move(map);
+  }
+  char* to = nullptr;
+  if (!elements.mapped) {
+    const auto buffer = std::make_shared<PageBuffer>(bytes);
+    to = buffer->data();
+    elements.elements = to;
+    elements.owner = buffer;
+  }
+  const absl::StatusOr<double> largest = ReadThrough(reader, array, to);
+  if (!largest.ok()) return largest.status();
+  elements.largest = *largest;
+  return elements;
+}
+
+}  // namespace
+
+absl::StatusOr<NumberTable> ReadNpyArray(ByteReader& reader, const std::string& what, int least_dimensions,
+                                         int64_t least_mapped_bytes) {
+  const absl::StatusOr<NpyArray> array = ReadHeader(reader, what, least_dimensions);
+  if (!array.ok()) return array.status();
+  absl::StatusOr<StoredNumbers> elements = ReadElements(reader, *array, least_mapped_bytes);
+  if (!elements.ok()) return elements.status();
+  return NumberTable{array->rows, array->columns, {}, *std::move(elements)};
+}
+
+absl::StatusOr<Dataset> ReadNpyTable(ByteReader& reader, const std::vector<std::string>& target_columns,
+                                     const std::optional<std::string>& weight_column, int64_t least_mapped_bytes) {
+  const absl::StatusOr<NpyArray> array = ReadHeader(reader, "rows of the table", 2);
+  if (!array.ok()) return array.status();
+  const absl::StatusOr<ColumnRoles> roles = ColumnRoles::Select({}, array->columns, target_columns, weight_column);
   if (!roles.ok()) return roles.status();
-  Dataset data = roles->MakeDataset(reader->rows());
-  const absl::Status status =
-      reader->ReadAll([&](int64_t row, int64_t column, double value) { roles->At(data, row, column) = value; });
-  if (!status.ok()) return status;
-  return data;
-}
-
-absl::StatusOr<NumberTable> ReadNpyArray(InputFile file, const std::string& what, int least_dimensions) {
-  absl::StatusOr<NpyReader> reader = NpyReader::Open(std::move(file), what, least_dimensions);
-  if (!reader.ok()) return reader.status();
-  NumberTable table{reader->rows(), reader->columns(), {}};
-  table.values.resize(static_cast<size_t>(table.rows * table.columns));
-  const absl::Status status = reader->ReadAll([&](int64_t row, int64_t column, double value) {
-    table.values[static_cast<size_t>(row * table.columns + column)] = value;
-  });
-  if (!status.ok()) return status;
-  return table;
+  const absl::StatusOr<StoredNumbers> elements = ReadElements(reader, *array, least_mapped_bytes);
+  if (!elements.ok()) return elements.status();
+  return roles->Cut(array->rows, *elements);
 }
 
 }  // namespace pilothouse::trainer

@@ -102,8 +102,8 @@ absl::Status ParseEntry(Cursor& cursor, NpyHeader& header, int& known) {
 }
 
 // Fills `to` or refuses.
-absl::Status ReadExactly(InputFile& file, std::string& to) {
-  const absl::StatusOr<int64_t> got = file.Read(to.data(), static_cast<int64_t>(to.size()));
+absl::Status ReadExactly(ByteReader& reader, std::string& to) {
+  const absl::StatusOr<int64_t> got = reader.Read(to.data(), static_cast<int64_t>(to.size()));
   if (!got.ok()) return got.status();
   return *got == static_cast<int64_t>(to.size()) ? absl::OkStatus() : Refuse("it ends within its header");
 }
@@ -125,20 +125,20 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view text) {
   return header;
 }
 
-absl::StatusOr<NpyHeader> ReadNpyHeader(InputFile& file) {
+absl::StatusOr<NpyHeader> ReadNpyHeader(ByteReader& reader) {
   constexpr size_t kMagicBytes = sizeof(kNpyMagic) - 1;
   std::string start(kMagicBytes + 2, '\0');
-  if (absl::Status status = ReadExactly(file, start); !status.ok()) return status;
+  if (absl::Status status = ReadExactly(reader, start); !status.ok()) return status;
   if (!absl::StartsWith(start, kNpyMagic)) return Refuse("it does not begin as an NPY file does");
   const auto version = static_cast<unsigned char>(start[kMagicBytes]);
   if (version < 1 || version > 3) return Refuse("its version is unknown");
   std::string length_bytes(version == 1 ? 2 : 4, '\0');
-  if (absl::Status status = ReadExactly(file, length_bytes); !status.ok()) return status;
+  if (absl::Status status = ReadExactly(reader, length_bytes); !status.ok()) return status;
   uint32_t length = 0;
   std::memcpy(&length, length_bytes.data(), length_bytes.size());
   if (length > kMaxNpyHeaderBytes) return Refuse(absl::StrCat("its header claims to have ", length, " bytes"));
   std::string text(length, '\0');
-  if (absl::Status status = ReadExactly(file, text); !status.ok()) return status;
+  if (absl::Status status = ReadExactly(reader, text); !status.ok()) return status;
   return ParseNpyHeader(text);
 }
 

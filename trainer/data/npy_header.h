@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "trainer/data/input_file.h"
+#include "trainer/data/byte_reader.h"
 
 namespace pilothouse::trainer {
 
@@ -24,9 +24,9 @@ struct NpyHeader {
   std::vector<int64_t> shape;
 };
 
-// Reads magic, version (1 to 3) and header, and leaves `file` at the first element.
+// Reads magic, version (1 to 3) and header, and leaves `reader` at the first element.
 // Errors: DATA_MALFORMED; ARRAY_DTYPE_INVALID for elements that are structures.
-absl::StatusOr<NpyHeader> ReadNpyHeader(InputFile& file);
+absl::StatusOr<NpyHeader> ReadNpyHeader(ByteReader& reader);
 
 // Reads the Python dictionary that a header is: {'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }.
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view text);

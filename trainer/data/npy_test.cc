@@ -8,6 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/data/input_file.h"
+#include "trainer/data/npy_header.h"
+#include "trainer/data/table_values.h"
 #include "trainer/data/temporary_file.h"
 
 namespace pilothouse::trainer {
@@ -37,11 +40,24 @@ std::string Npy(const std::string& type, const std::string& shape, const std::st
       version);
 }
 
+// Reads twice, into memory and mapped, and expects the same.
 absl::StatusOr<NumberTable> ReadArray(const std::string& bytes, int least_dimensions = 1) {
   const TemporaryFile file(bytes);
-  absl::StatusOr<InputFile> input = InputFile::Open(file.path());
-  if (!input.ok()) return input.status();
-  return ReadNpyArray(*std::move(input), "inputs", least_dimensions);
+  const auto read = [&](int64_t least_mapped_bytes) -> absl::StatusOr<NumberTable> {
+    absl::StatusOr<InputFile> input = InputFile::Open(file.path());
+    if (!input.ok()) return input.status();
+    return ReadNpyArray(*input, "inputs", least_dimensions, least_mapped_bytes);
+  };
+  absl::StatusOr<NumberTable> in_memory = read(kLeastMappedBytes);
+  const absl::StatusOr<NumberTable> mapped = read(0);
+  EXPECT_EQ(mapped.ok(), in_memory.ok());
+  EXPECT_EQ(mapped.status().message(), in_memory.status().message());
+  if (!mapped.ok() || !in_memory.ok()) return in_memory;
+  EXPECT_FALSE(in_memory->stored->mapped);
+  EXPECT_EQ(mapped->stored->type, in_memory->stored->type);
+  EXPECT_EQ(mapped->stored->largest, in_memory->stored->largest);
+  EXPECT_EQ(Values(*mapped), Values(*in_memory));
+  return in_memory;
 }
 
 TEST(Npy, ReadsEveryElementType) {
@@ -56,10 +72,10 @@ TEST(Npy, ReadsEveryElementType) {
     const auto table = ReadArray(file);
     ASSERT_TRUE(table.ok()) << table.status();
     EXPECT_EQ(table->columns, 1);
-    EXPECT_THAT(table->values, ElementsAre(1, 0, 100));
+    EXPECT_THAT(Values(*table), ElementsAre(1, 0, 100));
   }
-  EXPECT_THAT(ReadArray(Npy("|b1", "(3,)", Bytes<uint8_t>({1, 0, 1})))->values, ElementsAre(1, 0, 1));
-  EXPECT_THAT(ReadArray(Npy("|i1", "(1,)", "\xff"))->values, ElementsAre(-1));
+  EXPECT_THAT(Values(*ReadArray(Npy("|b1", "(3,)", Bytes<uint8_t>({1, 0, 1})))), ElementsAre(1, 0, 1));
+  EXPECT_THAT(Values(*ReadArray(Npy("|i1", "(1,)", "\xff"))), ElementsAre(-1));
 }
 
 TEST(Npy, ReadsBothOrdersAndAllVersions) {
@@ -67,27 +83,74 @@ TEST(Npy, ReadsBothOrdersAndAllVersions) {
     const auto c = ReadArray(Npy("<f8", "(2, 3)", Bytes<double>({1, 2, 3, 4, 5, 6}), "False", version));
     ASSERT_TRUE(c.ok()) << c.status();
     EXPECT_EQ(c->rows, 2);
-    EXPECT_THAT(c->values, ElementsAre(1, 2, 3, 4, 5, 6));
+    EXPECT_THAT(Values(*c), ElementsAre(1, 2, 3, 4, 5, 6));
     const auto fortran = ReadArray(Npy("<f8", "(2, 3)", Bytes<double>({1, 4, 2, 5, 3, 6}), "True", version));
     ASSERT_TRUE(fortran.ok()) << fortran.status();
-    EXPECT_THAT(fortran->values, ElementsAre(1, 2, 3, 4, 5, 6));
+    EXPECT_THAT(Values(*fortran), ElementsAre(1, 2, 3, 4, 5, 6));
   }
 }
 
 TEST(Npy, ReadsMoreThanOneBlock) {
-  std::vector<float> values(20'000);
+  std::vector<float> values(80'000);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
-  const auto table = ReadArray(Npy("<f4", "(10000, 2)", Bytes(values)));
+  const auto table = ReadArray(Npy("<f4", "(40000, 2)", Bytes(values)));
   ASSERT_TRUE(table.ok()) << table.status();
-  EXPECT_EQ(table->values, std::vector<double>(values.begin(), values.end()));
+  EXPECT_EQ(Values(*table), std::vector<double>(values.begin(), values.end()));
+}
+
+TEST(Npy, MapsLargeArraysAndKeepsTheirType) {
+  const TemporaryFile file(Npy("<i2", "(2, 3)", Bytes<int16_t>({1, 2, 3, 4, 5, -6})));
+  absl::StatusOr<InputFile> input = InputFile::Open(file.path());
+  ASSERT_TRUE(input.ok()) << input.status();
+  const auto table = ReadNpyArray(*input, "inputs", 2, /*least_mapped_bytes=*/12);
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_TRUE(table->stored->mapped);
+  EXPECT_EQ(table->stored->type, ElementType::kInt16);
+  input->Rewind();
+  EXPECT_FALSE(ReadNpyArray(*input, "inputs", 2, /*least_mapped_bytes=*/13)->stored->mapped);
+  // The elements outlive both the file and what was opened.
+  std::remove(file.path().c_str());
+  input = absl::CancelledError();
+  EXPECT_EQ(table->At(1, 2), -6);
+}
+
+TEST(Npy, TurnsFortransOrderRoundInMemoryHoweverLarge) {
+  const TemporaryFile file(Npy("<f8", "(2, 3)", Bytes<double>({1, 4, 2, 5, 3, 6}), "True"));
+  absl::StatusOr<InputFile> input = InputFile::Open(file.path());
+  ASSERT_TRUE(input.ok()) << input.status();
+  const auto table = ReadNpyArray(*input, "inputs", 2, /*least_mapped_bytes=*/0);
+  EXPECT_FALSE(table->stored->mapped);
+  EXPECT_THAT(Values(*table), ElementsAre(1, 2, 3, 4, 5, 6));
+  // Of one column, both orders are the same.
+  const TemporaryFile column(Npy("<f8", "(3,)", Bytes<double>({1, 4, 2}), "True"));
+  absl::StatusOr<InputFile> other = InputFile::Open(column.path());
+  EXPECT_TRUE(ReadNpyArray(*other, "targets", 1, /*least_mapped_bytes=*/0)->stored->mapped);
+}
+
+TEST(Npy, KnowsTheLargestMagnitude) {
+  EXPECT_EQ(ReadArray(Npy("<f8", "(3,)", Bytes<double>({1, -1e300, 2})))->stored->largest, 1e300);
+  EXPECT_EQ(ReadArray(Npy("<f4", "(3,)", Bytes<float>({0, 0.5, 0})))->stored->largest, 0.5);
+  EXPECT_GE(ReadArray(Npy("<u8", "(1,)", Bytes<uint64_t>({UINT64_MAX})))->stored->largest, 18446744073709551615.0);
+}
+
+TEST(Npy, AFileThatChangesWhileItIsReadIsRefused) {
+  const std::string bytes = Npy("<f8", "(9000, 1)", Bytes(std::vector<double>(9000, 1)));
+  for (const int64_t least_mapped_bytes : {int64_t{0}, kLeastMappedBytes}) {
+    const TemporaryFile file(bytes);
+    absl::StatusOr<InputFile> input = InputFile::Open(file.path());
+    ASSERT_EQ(truncate(file.path().c_str(), static_cast<off_t>(bytes.size() - 1)), 0);
+    const auto table = ReadNpyArray(*input, "inputs", 2, least_mapped_bytes);
+    ASSERT_EQ(ReasonOf(table.status()), v1::ERROR_REASON_DATA_MALFORMED);
+    EXPECT_THAT(ToError(table.status()).message(), HasSubstr("changed while it was read"));
+  }
 }
 
 TEST(Npy, ATableIsSplitByColumnNumber) {
   const TemporaryFile file(Npy("<f4", "(2, 3)", Bytes<float>({1, 2, 3, 4, 5, 6})));
   const auto data = ReadTable(file.path(), {"1"});
   ASSERT_TRUE(data.ok()) << data.status();
-  EXPECT_THAT(data->inputs.values, ElementsAre(2, 3, 5, 6));
-  EXPECT_THAT(data->targets.values, ElementsAre(1, 4));
+  EXPECT_THAT(Values(data->inputs), ElementsAre(2, 3, 5, 6));
+  EXPECT_THAT(Values(data->targets), ElementsAre(1, 4));
   EXPECT_EQ(ReasonOf(ReadTable(file.path(), {"4"}).status()), v1::ERROR_REASON_COLUMN_NOT_FOUND);
 }
 
@@ -186,7 +249,7 @@ TEST(Npy, SurvivesEveryTruncationAndEveryChangedByte) {
       damaged[position] = static_cast<char>(random >> 56);
       const auto table = ReadArray(damaged);
       if (table.ok()) {
-        EXPECT_EQ(table->values.size(), 6U) << position;
+        EXPECT_EQ(Values(*table).size(), 6U) << position;
       } else {
         EXPECT_NE(ReasonOf(table.status()), v1::ERROR_REASON_UNSPECIFIED) << table.status();
       }

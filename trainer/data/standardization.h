@@ -6,7 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "trainer/data/dataset.h"
+#include "trainer/data/number_table.h"
+#include "trainer/data/row_selection.h"
 
 namespace pilothouse::trainer {
 
@@ -16,11 +17,12 @@ struct Standardization {
   std::vector<double> deviation;
 };
 
-// Measures, in each column, μ = Σ w·x / Σ w and the population standard deviation √(Σ w·(x − μ)² / Σ w) of rows of
-// weights w > 0, as if each were there w times; without weights every w is 1, and the divisor is the number of rows. A
-// constant column gets deviation 1, so that it is only shifted. Error: DATA_MALFORMED if a column's numbers are too
-// large to be squared.
-absl::StatusOr<Standardization> MeasureStandardization(const NumberTable& inputs,
+// Measures, in each column, μ = Σ w·x / Σ w and the population standard deviation √(Σ w·(x − μ)² / Σ w) of these rows,
+// added up in this order, as if each were there w times. `weights` are those of all the table's rows, above 0 where
+// they are used; without any, every w is 1, and the divisor is the number of rows. A constant column gets deviation 1,
+// so that it is only shifted. Error: DATA_MALFORMED if a column's numbers are too large to be squared. REQUIRES: at
+// least one row.
+absl::StatusOr<Standardization> MeasureStandardization(const NumberTable& inputs, const RowSelection& rows,
                                                        absl::Span<const double> weights = {});
 
 // Replaces each value x by (x − mean) / deviation. REQUIRES: `rows` holds whole rows.

@@ -76,37 +76,29 @@ absl::StatusOr<Split> SplitData(const LearnerSpec& spec, int64_t outputs, const 
   return split;
 }
 
-PreparedData TakeParts(const Split& split, Dataset&& data) {
-  if (static_cast<int64_t>(split.training.size()) == data.inputs.rows) return {.training = std::move(data)};
-  PreparedData parts{.training = TakeRows(data, split.training)};
-  if (!split.validation.empty()) parts.validation = TakeRows(data, split.validation);
-  if (!split.test.empty()) parts.test = TakeRows(data, split.test);
-  return parts;
-}
-
-// What is held out is treated as what the network will meet later: it must not take part in measuring.
-absl::Status StandardizeInputs(PreparedData& data) {
-  absl::StatusOr<Standardization> standardization = MeasureStandardization(data.training.inputs, data.training.weights);
-  if (!standardization.ok()) return standardization.status();
-  for (Dataset* part : {&data.training, &data.validation, &data.test}) {
-    Standardize(*standardization, absl::MakeSpan(part->inputs.values));
-  }
-  data.standardization = *std::move(standardization);
-  return absl::OkStatus();
-}
+// Losses that take any number do not look at targets before training, so that a large file of them stays where it is.
+bool TakesAnyTarget(LossFunction loss) { return loss == LossFunction::kMse || loss == LossFunction::kHalfMse; }
 
 }  // namespace
 
 absl::StatusOr<PreparedData> PrepareData(const LearnerSpec& spec, const NetworkPlan& plan, Dataset&& data) {
   if (absl::Status status = CheckInputWidth(plan.inputs, data.inputs); !status.ok()) return status;
+  if (!TakesAnyTarget(spec.loss)) TakeIntoValues(data.targets);
   if (absl::Status status = PrepareTargets(spec.loss, plan.outputs, data.targets); !status.ok()) return status;
   if (absl::Status status = CheckWeights(data); !status.ok()) return status;
-  const absl::StatusOr<Split> split = SplitData(spec, plan.outputs, data);
+  absl::StatusOr<Split> split = SplitData(spec, plan.outputs, data);
   if (!split.ok()) return split.status();
-  PreparedData parts = TakeParts(*split, std::move(data));
-  if (!spec.standardize) return parts;
-  if (absl::Status status = StandardizeInputs(parts); !status.ok()) return status;
-  return parts;
+  PreparedData prepared{.data = std::make_shared<const Dataset>(std::move(data)),
+                        .training = RowSelection(std::move(split->training)),
+                        .validation = RowSelection(std::move(split->validation)),
+                        .test = RowSelection(std::move(split->test))};
+  if (!spec.standardize) return prepared;
+  // What is held out is treated as what the network will meet later: it must not take part in measuring.
+  absl::StatusOr<Standardization> standardization =
+      MeasureStandardization(prepared.data->inputs, prepared.training, prepared.data->weights);
+  if (!standardization.ok()) return standardization.status();
+  prepared.standardization = *std::move(standardization);
+  return prepared;
 }
 
 }  // namespace pilothouse::trainer

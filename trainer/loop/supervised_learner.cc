@@ -231,9 +231,9 @@ absl::Status CheckMemory(const NetworkPlan& plan, int64_t batch_size) {
 
 LearnerFacts MakeFacts(const LearnerSpec& spec, const NetworkPlan& plan, const PreparedData& data, int64_t batch_size) {
   LearnerFacts facts;
-  facts.examples = data.training.inputs.rows;
-  facts.validation_examples = data.validation.inputs.rows;
-  facts.test_examples = data.test.inputs.rows;
+  facts.examples = data.training.size();
+  facts.validation_examples = data.validation.size();
+  facts.test_examples = data.test.size();
   facts.inputs = plan.inputs;
   facts.outputs = plan.outputs;
   facts.parameters = plan.parameters;
@@ -251,23 +251,28 @@ LearnerFacts MakeFacts(const LearnerSpec& spec, const NetworkPlan& plan, const P
 // Unset for a part without examples.
 template <typename T>
 absl::StatusOr<std::optional<Validator<T>>> MakeValidator(const LearnerSpec& spec, const NetworkPlan& plan,
-                                                          Dataset part) {
-  if (part.inputs.rows == 0) return std::nullopt;
-  absl::StatusOr<Validator<T>> validator = Validator<T>::Create(plan, spec.loss, std::move(part));
+                                                          const ExampleSet& part) {
+  if (part.rows.size() == 0) return std::nullopt;
+  absl::StatusOr<Validator<T>> validator = Validator<T>::Create(plan, spec.loss, part);
   if (!validator.ok()) return validator.status();
   return std::optional<Validator<T>>(*std::move(validator));
 }
 
 template <typename T>
-absl::StatusOr<Sources<T>> MakeSources(const LearnerSpec& spec, const NetworkPlan& plan, const LearnerFacts& facts,
-                                       PreparedData data) {
+absl::StatusOr<Sources<T>> MakeSources(const LearnerSpec& spec, const std::shared_ptr<const ModelFrame>& frame,
+                                       const LearnerFacts& facts, const PreparedData& data) {
   const ExampleOrder order = spec.full_batch || spec.keep_order ? ExampleOrder::kKept : ExampleOrder::kShuffled;
-  absl::StatusOr<BatchSource<T>> training =
-      BatchSource<T>::Create(std::move(data.training), Batcher(facts.examples, facts.batch_size, order, spec.seed));
+  const std::shared_ptr<const Standardization> standardization =
+      frame->standardization.has_value() ? std::shared_ptr<const Standardization>(frame, &*frame->standardization)
+                                         : nullptr;
+  absl::StatusOr<BatchSource<T>> training = BatchSource<T>::Create(
+      {data.data, data.training, standardization}, Batcher(facts.examples, facts.batch_size, order, spec.seed));
   if (!training.ok()) return training.status();
-  absl::StatusOr<std::optional<Validator<T>>> validation = MakeValidator<T>(spec, plan, std::move(data.validation));
+  absl::StatusOr<std::optional<Validator<T>>> validation =
+      MakeValidator<T>(spec, frame->plan, {data.data, data.validation, standardization});
   if (!validation.ok()) return validation.status();
-  absl::StatusOr<std::optional<Validator<T>>> test = MakeValidator<T>(spec, plan, std::move(data.test));
+  absl::StatusOr<std::optional<Validator<T>>> test =
+      MakeValidator<T>(spec, frame->plan, {data.data, data.test, standardization});
   if (!test.ok()) return test.status();
   return Sources<T>{*std::move(training), *std::move(validation), *std::move(test)};
 }
@@ -275,7 +280,7 @@ absl::StatusOr<Sources<T>> MakeSources(const LearnerSpec& spec, const NetworkPla
 // What is left to do once everything but the numbers' size is known to be in order.
 template <typename T>
 absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::shared_ptr<const ModelFrame> frame,
-                                               PreparedData data, int64_t batch_size) {
+                                               const PreparedData& data, int64_t batch_size) {
   const auto initial_parameters = [network = spec.network, seed = spec.seed] { return InitialState<T>(network, seed); };
   Vector<T> parameters = initial_parameters();
   if (!parameters.allFinite()) {
@@ -283,7 +288,7 @@ absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::sha
                      "A value of the initial state is too large for float32; choose precision float64.");
   }
   LearnerFacts facts = MakeFacts(spec, frame->plan, data, batch_size);
-  absl::StatusOr<Sources<T>> sources = MakeSources<T>(spec, frame->plan, facts, std::move(data));
+  absl::StatusOr<Sources<T>> sources = MakeSources<T>(spec, frame, facts, data);
   if (!sources.ok()) return sources.status();
   return std::make_unique<SupervisedLearner<T>>(spec, std::move(facts), std::move(frame), *std::move(sources),
                                                 std::move(parameters), initial_parameters);
@@ -297,14 +302,14 @@ absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Da
   auto frame = std::make_shared<ModelFrame>(ModelFrame{MakePlan(spec.network, spec.loss), std::nullopt});
   absl::StatusOr<PreparedData> parts = PrepareData(spec, frame->plan, std::move(data));
   if (!parts.ok()) return parts.status();
-  const int64_t examples = parts->training.inputs.rows;
+  const int64_t examples = parts->training.size();
   const absl::StatusOr<int64_t> batch_size = ResolveBatchSize(spec, examples);
   if (!batch_size.ok()) return batch_size.status();
   if (absl::Status status = CheckMemory(frame->plan, *batch_size); !status.ok()) return status;
   if (absl::Status status = CheckBatchNorms(frame->plan, examples, *batch_size); !status.ok()) return status;
   frame->standardization = std::move(parts->standardization);
-  return spec.precision == Precision::kFloat32 ? Build<float>(spec, std::move(frame), *std::move(parts), *batch_size)
-                                               : Build<double>(spec, std::move(frame), *std::move(parts), *batch_size);
+  return spec.precision == Precision::kFloat32 ? Build<float>(spec, std::move(frame), *parts, *batch_size)
+                                               : Build<double>(spec, std::move(frame), *parts, *batch_size);
 }
 
 absl::StatusOr<SavedModel> LoadModel(const LearnerSpec& spec, const std::string& path) {

@@ -19,11 +19,12 @@ Validator<T>::Validator(const NetworkPlan& plan, LossFunction loss, BatchSource<
       scorer_(loss, plan.outputs) {}
 
 template <typename T>
-absl::StatusOr<Validator<T>> Validator<T>::Create(const NetworkPlan& plan, LossFunction loss, Dataset examples) {
-  const int64_t rows = examples.inputs.rows;
+absl::StatusOr<Validator<T>> Validator<T>::Create(const NetworkPlan& plan, LossFunction loss,
+                                                  const ExampleSet& examples) {
+  const int64_t rows = examples.rows.size();
   const int64_t block_rows = std::min(rows, kPredictBlockRows);
   absl::StatusOr<BatchSource<T>> blocks =
-      BatchSource<T>::Create(std::move(examples), Batcher(rows, block_rows, ExampleOrder::kKept, /*seed=*/0));
+      BatchSource<T>::Create(examples, Batcher(rows, block_rows, ExampleOrder::kKept, /*seed=*/0));
   if (!blocks.ok()) return blocks.status();
   return Validator(plan, loss, *std::move(blocks), rows, block_rows);
 }

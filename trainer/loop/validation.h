@@ -6,7 +6,6 @@
 
 #include "absl/status/statusor.h"
 #include "trainer/data/batch_source.h"
-#include "trainer/data/dataset.h"
 #include "trainer/loop/scorer.h"
 #include "trainer/net/learnt.h"
 #include "trainer/net/network.h"
@@ -20,9 +19,8 @@ namespace pilothouse::trainer {
 template <typename T>
 class Validator {
  public:
-  // `examples` are as the network takes them; weights are above 0. Error: DATA_MALFORMED for a number that T cannot
-  // hold.
-  static absl::StatusOr<Validator> Create(const NetworkPlan& plan, LossFunction loss, Dataset examples);
+  // The examples' weights are above 0. Error: DATA_MALFORMED for a number that T cannot hold.
+  static absl::StatusOr<Validator> Create(const NetworkPlan& plan, LossFunction loss, const ExampleSet& examples);
 
   // The loss is the mean over all examples, Σ w·l / Σ w with weights, summed in their order.
   Validation Score(const Learnt<T>& learnt, int64_t batch);

@@ -1,0 +1,31 @@
+#include "trainer/data/page_buffer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <new>
+
+namespace pilothouse::trainer {
+namespace {
+
+TEST(PageBuffer, KeepsItsBytesWhileItGrowsAndShrinks) {
+  PageBuffer buffer(10);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % 4096, 0U);
+  for (int i = 0; i < 10; ++i) buffer.data()[i] = static_cast<char>(i);
+  buffer.Resize(64 << 20);
+  EXPECT_EQ(buffer.size_bytes(), 64 << 20);
+  EXPECT_EQ(buffer.data()[10], 0);
+  buffer.data()[(64 << 20) - 1] = 1;
+  buffer.Resize(5);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(buffer.data()[i], i);
+}
+
+TEST(PageBuffer, ThrowsWhereThereAreNotSoManyAddresses) {
+  EXPECT_THROW(PageBuffer(INT64_MAX), std::bad_alloc);
+  PageBuffer buffer(1);
+  EXPECT_THROW(buffer.Resize(INT64_MAX), std::bad_alloc);
+  buffer.data()[0] = 1;
+}
+
+}  // namespace
+}  // namespace pilothouse::trainer
