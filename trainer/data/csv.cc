@@ -11,6 +11,7 @@
 #include "trainer/data/column_roles.h"
 #include "trainer/data/csv_record.h"
 #include "trainer/data/page_buffer.h"
+#include "trainer/data/plain_row.h"
 #include "trainer/data/printable.h"
 
 namespace pilothouse::trainer {
@@ -122,9 +123,27 @@ absl::Status ReadRow(absl::string_view record, int64_t line, const Outline& outl
   return absl::OkStatus();
 }
 
+// Reads rows off the reader's buffer as long as they hold nothing but plain numbers.
+void ReadPlainRows(CsvRecordReader& reader, const Outline& outline, RowBuffer& rows) {
+  const absl::string_view text = reader.buffered();
+  const char* const end = text.data() + text.size();
+  const char* next = text.data();
+  int64_t count = 0;
+  while (next != end) {
+    const char* const after = ParsePlainRow(next, end, outline.delimiter, outline.columns, rows.next());
+    if (after == nullptr) break;
+    rows.Append();
+    next = after;
+    ++count;
+  }
+  reader.Skip(static_cast<size_t>(next - text.data()), count);
+}
+
 // Reads what follows the first record.
 absl::Status ReadRows(CsvRecordReader& reader, const Outline& outline, RowBuffer& rows) {
   while (true) {
+    ReadPlainRows(reader, outline, rows);
+    // Then comes another row, or one of which only the beginning is in the buffer.
     absl::string_view record;
     const absl::StatusOr<bool> found = reader.Next(outline.delimiter, record);
     if (!found.ok()) return found.status();

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/support/error.h"
+#include "trainer/data/plain_row.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -34,13 +35,13 @@ absl::StatusOr<bool> CsvRecordReader::Refill() {
                                  kMaxRecordBytes >> 20, " MiB."));
   }
   if (kept > 0) std::memmove(buffer_.data(), buffer_.data() + begin_, kept);
-  const size_t needed = kept + static_cast<size_t>(kReadBytes) + kPadding;
+  const size_t needed = kept + static_cast<size_t>(kReadBytes) + kPlainRowPadding;
   if (buffer_.size() < needed) buffer_.resize(needed);
   const absl::StatusOr<int64_t> got = file_.Read(buffer_.data() + kept, kReadBytes);
   if (!got.ok()) return got.status();
   begin_ = 0;
   end_ = kept + static_cast<size_t>(*got);
-  std::memset(buffer_.data() + end_, 0, kPadding);
+  std::memset(buffer_.data() + end_, 0, kPlainRowPadding);
   at_end_ = *got < kReadBytes;
   return *got > 0;
 }

@@ -24,9 +24,6 @@ absl::Status RefuseAt(int64_t line, int64_t column, absl::string_view why);
 // Reads record after record through a buffer of constant size. Not thread-safe.
 class CsvRecordReader {
  public:
-  // Bytes that may be read behind buffered(); they are 0.
-  static constexpr size_t kPadding = 64;
-
   // `file` must stay alive, and is read from where it stands.
   explicit CsvRecordReader(InputFile& file) : file_(file) {}
 
@@ -38,7 +35,8 @@ class CsvRecordReader {
   // The line on which the last record begins, from 1.
   int64_t line() const { return line_; }
 
-  // What was read and is not consumed yet; it may end anywhere. Valid until the next call of Next.
+  // What was read and is not consumed yet; it may end anywhere, and kPlainRowPadding bytes of 0 follow it. Valid until
+  // the next call of Next.
   absl::string_view buffered() const { return {buffer_.data() + begin_, end_ - begin_}; }
 
   // Consumes `bytes` of what is buffered: `records` whole records of one line each.
