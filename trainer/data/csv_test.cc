@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/substitute.h"
 #include "proto/support/error.h"
 #include "trainer/data/column_roles.h"
 #include "trainer/data/csv_record.h"
@@ -50,6 +51,60 @@ TEST(Csv, ReadsTheSameHoweverItIsWritten) {
     EXPECT_THAT(Values(data->inputs), ElementsAre(1, 3)) << text;
     EXPECT_THAT(Values(data->targets), ElementsAre(2, 4)) << text;
   }
+}
+
+TEST(Csv, ReadsTabsAsTheFirstRecordSays) {
+  const std::string texts[] = {
+      "a\tb\n1\t2\n3\t4\n",
+      "1\t2\n3\t4",
+      "\n  \n1\t2\n\n3\t4\n",
+      "\"a, and b\"\tc\r\n1\t2\r\n 3 \t\"4\"\r\n",
+      "\"a\tb\"\t\"c,d\"\n1\t2\n3\t4\n",
+  };
+  for (const std::string& text : texts) {
+    const auto data = Read(text);
+    ASSERT_TRUE(data.ok()) << text << ": " << data.status();
+    EXPECT_THAT(Values(data->inputs), ElementsAre(1, 3)) << text;
+    EXPECT_THAT(Values(data->targets), ElementsAre(2, 4)) << text;
+  }
+  // A comma in the first record decides against tabs, which are blanks then.
+  EXPECT_THAT(Values(Read("1,\t2\n")->targets), ElementsAre(2));
+  EXPECT_EQ(ToError(Read("a\tb\n1,5\t2\n").status()).metadata().at("column"), "1");
+}
+
+TEST(Csv, ALineOfTabsIsALineOfNothingInTsv) {
+  const auto data = Read("a\tb\n1\t2\n\t\n");
+  ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATA_MALFORMED);
+  EXPECT_EQ(ToError(data.status()).metadata().at("line"), "3");
+  EXPECT_THAT(ToError(data.status()).message(), HasSubstr("there is nothing"));
+  // In CSV, it is blank.
+  EXPECT_TRUE(Read("a,b\n1,2\n\t\n").ok());
+}
+
+TEST(Csv, ANameThatEndsInTsvDecides) {
+  const TemporaryFile file("size, cm\tage\n1\t2\n", ".tsv");
+  const auto data = ReadTable(file.path(), {"size, cm"});
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_THAT(Values(data->targets), ElementsAre(1));
+  const TemporaryFile other("size, cm\tage\n1\t2\n", ".csv");
+  EXPECT_FALSE(ReadTable(other.path(), {}).ok());
+}
+
+TEST(Csv, ReadsPlainAndOtherRowsInTurn) {
+  std::string text = "a,b\n";
+  std::vector<double> expected;
+  for (int i = 0; i < 60'000; ++i) {
+    const char* const form = i % 7 == 0 ? "\"$0.5\",-$0\n" : i % 11 == 0 ? "\n+$0.5,-$0\n" : "$0.5,-$0\n";
+    absl::SubstituteAndAppend(&text, form, i);
+    expected.push_back(i + 0.5);
+  }
+  const auto data = Read(text);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(Values(data->inputs), expected);
+  const auto refused = Read(text + "1,x\n");
+  // The header, 60,000 rows, and the blank lines before some of them.
+  const int64_t blank = (59'999 / 11) - (59'999 / 77);
+  EXPECT_EQ(ToError(refused.status()).metadata().at("line"), absl::StrCat(60'002 + blank));
 }
 
 TEST(Csv, ReadsNumbersExactly) {

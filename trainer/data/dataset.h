@@ -32,13 +32,15 @@ inline int64_t RowNumber(const Dataset& data, int64_t row) {
   return data.row_numbers.empty() ? row : data.row_numbers[static_cast<size_t>(row)];
 }
 
-// Reads a table: CSV, or NPY of shape [rows, columns] (recognised by its first bytes). `target_columns` are names in
-// the header or numbers from 1, negative ones from the end; empty means the last column that is not the weight. If
-// there is a `weight_column`, named in the same way, it holds the weights of the rows. All other columns are inputs, in
-// the table's order; targets are in the order in which they are named. No column is two of these.
+// Reads a table, recognised by its first bytes: NPY of shape [rows, columns], NPZ (npz.h), or else text. Text is TSV if
+// the file's name ends in .tsv or .tab, or its first record is separated by tabs (csv.h); otherwise CSV.
+// `target_columns` are names in the header or numbers from 1, negative ones from the end; empty means the last column
+// that is not the weight. If there is a `weight_column`, named in the same way, it holds the weights of the rows. All
+// other columns are inputs, in the table's order; targets are in the order in which they are named. No column is two of
+// these.
 //
 // Errors: FILE_NOT_FOUND, DATA_MALFORMED, COLUMN_NOT_FOUND, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID, SPEC_INVALID (a
-// column named twice, or no column left as input).
+// column named twice, no column left as input, or columns named where the targets are an array of their own).
 absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns,
                                   const std::optional<std::string>& weight_column = std::nullopt);
 
@@ -47,6 +49,11 @@ absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std
 // DATA_MALFORMED, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID.
 absl::StatusOr<Dataset> ReadArrays(const std::string& inputs_path, const std::string& targets_path,
                                    const std::string& weights_path = "");
+
+// Inputs, targets and weights as one dataset. ARRAY_SHAPE_INVALID unless inputs and targets have as many rows as each
+// other, and there is one weight for each row, if any.
+absl::StatusOr<Dataset> PairRows(NumberTable inputs, NumberTable targets,
+                                 std::optional<NumberTable> weights = std::nullopt);
 
 }  // namespace pilothouse::trainer
 

@@ -15,7 +15,9 @@ namespace pilothouse::trainer {
 
 class TemporaryFile {
  public:
-  explicit TemporaryFile(const std::string& contents) {
+  // Its name ends in `ending`.
+  explicit TemporaryFile(const std::string& contents, const std::string& ending = "")
+      : path_(absl::StrCat(testing::TempDir(), "/pilothouse-data-", getpid(), "-", NextNumber(), ending)) {
     std::ofstream stream(path_, std::ios::binary);
     stream << contents;
     EXPECT_TRUE(stream.flush()) << path_;
@@ -32,7 +34,7 @@ class TemporaryFile {
     return ++number;
   }
 
-  const std::string path_ = absl::StrCat(testing::TempDir(), "/pilothouse-data-", getpid(), "-", NextNumber());
+  const std::string path_;
 };
 
 }  // namespace pilothouse::trainer
