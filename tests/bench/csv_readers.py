@@ -67,7 +67,8 @@ def seconds_of_ours(bench: Path, table: Path, megabytes: int) -> float:
 
 
 def seconds_of(reader: str, threads: int, *tables: Path) -> float:
-    return float(run(sys.executable, "-c", READ_ONE, reader, str(threads), *map(str, tables)))
+    # Some show on the way how far they are.
+    return float(run(sys.executable, "-c", READ_ONE, reader, str(threads), *map(str, tables)).splitlines()[-1])
 
 
 def is_installed(reader: str) -> bool:
