@@ -11,14 +11,12 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little);
 
-// Powers of ten that float64 holds exactly.
-constexpr int64_t kMostExactPower = 22;
-constexpr double kPowersOfTen[kMostExactPower + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                      1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                                      1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 constexpr uint64_t kWholePowers[9] = {1, 10, 100, 1000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
 // As many digits never overflow 64 bits.
 constexpr int64_t kMostDigits = 19;
+// Float64 holds these, up to 10^22, exactly.
+constexpr double kPowersOfTen[kMostDigits + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
+                                                  1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
 // Float64 holds every whole number up to this one.
 constexpr uint64_t kMostExact = uint64_t{1} << 53;
 
@@ -71,7 +69,7 @@ const char* ParseAnyNumber(const char* text, const char* end, double& value) {
 
 // Reads the number that begins at `text`; returns what follows it, or null.
 //
-// A number of few digits is a whole number of at most 2^53 divided by a power of ten of at most 10^22. Float64 holds
+// A number of few digits is a whole number of at most 2^53 divided by a power of ten of at most 10^19. Float64 holds
 // both exactly, so their quotient, which is rounded once, is the nearest number there is (Clinger, "How to read
 // floating point numbers accurately", 1990).
 const char* ParsePlainNumber(const char* text, const char* end, double& value) {
@@ -87,8 +85,7 @@ const char* ParsePlainNumber(const char* text, const char* end, double& value) {
     decimals = next - point - 1;
     digits += decimals;
   }
-  const bool exact = digits >= 1 && digits <= kMostDigits && number <= kMostExact && decimals <= kMostExactPower &&
-                     (*next | 0x20) != 'e';
+  const bool exact = digits >= 1 && digits <= kMostDigits && number <= kMostExact && (*next | 0x20) != 'e';
   if (!exact) return ParseAnyNumber(text, end, value);
   const double magnitude = static_cast<double>(number) / kPowersOfTen[decimals];
   value = *text == '-' ? -magnitude : magnitude;
