@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "trainer/kernels/kernels.h"
+
 namespace pilothouse::trainer {
 namespace {
 
@@ -43,6 +45,11 @@ template <typename T, typename Weights>
 double CrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& targets, Weights weights,
                     MatrixView<T>& delta) {
   const Eigen::Index group_rows = outputs.rows() / weights.groups();
+  for (Eigen::Index i = 0; i < outputs.rows(); ++i) {
+    delta.row(i) = outputs.row(i).array() - outputs.row(i).maxCoeff();
+  }
+  // All at once: a row may be shorter than a vector.
+  BestKernels<T>().exp(delta.data(), delta.size(), delta.data());
   double total = 0;
   for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
     const T divisor = static_cast<T>(weights.Sum() / weights.Of(group));
@@ -50,7 +57,6 @@ double CrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>&
     for (const Eigen::Index end = i + group_rows; i < end; ++i) {
       const auto label = static_cast<Eigen::Index>(targets(i, 0));
       const T largest = outputs.row(i).maxCoeff();
-      delta.row(i) = (outputs.row(i).array() - largest).exp();
       const T sum = delta.row(i).sum();
       total += weights.Of(group) * static_cast<double>(std::log(sum) - (outputs(i, label) - largest));
       delta.row(i) /= sum * divisor;
