@@ -1,12 +1,13 @@
-"""How fast Pilothouse reads a CSV file beside well-kept readers of Python: those that are installed of pandas (engine c),
-polars, pyarrow and duckdb.
+"""How fast Pilothouse reads a CSV file beside well-kept readers of Python.
+
+Those that are installed of pandas (engine c), polars, pyarrow and duckdb:
 
     python3 -m venv /tmp/readers && /tmp/readers/bin/pip install pandas polars pyarrow duckdb
     /tmp/readers/bin/python tests/bench/csv_readers.py --bench build/dev/bench/csv_bench
 
-All are measured in turn, each time in a process of its own: it reads a small file first, so that loading and warming up do
-not count, then the large one, which is in the page cache, once. Printed are the medians of the rounds, and by how much
-Pilothouse is faster than each. The file is made by csv_bench, and removed at the end.
+All are measured in turn, each time in a process of its own: it reads a small file first, so that loading and warming up
+do not count, then the large one, which is in the page cache, once. Printed are the medians of the rounds, and by how
+much Pilothouse is faster than each. The file is made by csv_bench, and removed at the end.
 """
 
 import argparse

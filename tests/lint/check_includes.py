@@ -1,7 +1,7 @@
 """Includes point one way.
 
-server → rpc → {watch, runs} → journal → proto, channel → loop → {plugin, optim, data, checkpoint, net} → kernels, clients →
-proto; never back, and never service ↔ trainer. gRPC stays where calls are made or answered.
+server → rpc → {watch, runs} → journal → proto, channel → loop → {plugin, optim, data, checkpoint, net} → kernels,
+clients → proto; never back, and never service ↔ trainer. gRPC stays where calls are made or answered.
 """
 
 import re

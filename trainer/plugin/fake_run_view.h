@@ -71,7 +71,7 @@ class FakeRunView final : public RunView {
   // What the next validation finds. Unset: nothing is held out.
   std::optional<double> next_validation_loss;
   std::optional<double> next_validation_accuracy;
-  std::vector<int64_t> next_confusion;
+  std::vector<double> next_confusion;
   std::optional<Validation> last_validation;
 
   // Goes on to `batch`, which takes `each` for every batch on wall and training time.
