@@ -34,7 +34,7 @@ def test_every_kind_has_a_description_and_settings_that_are_described(real_house
 
 @pytest.mark.parametrize(
     ("validation", "held_out"),
-    [("29%", 87), (0.2, 60), ("20%", 60), (1, 1), ("300", None), ("0.001", None), (299, 299)],
+    [("29%", 87), (0.2, 60), ("20%", 60), (1, 1), ("300", None), ("0.001", None), (290, 290)],
 )
 def test_what_is_held_out_is_rounded_to_the_nearest_number(real_house, validation, held_out):
     if held_out is None:
@@ -45,6 +45,11 @@ def test_what_is_held_out_is_rounded_to_the_nearest_number(real_house, validatio
     facts = run.state().facts
     assert (facts.validation_examples, facts.examples) == (held_out, 300 - held_out)
     run.stop()
+
+
+def test_what_is_left_to_learn_from_must_be_of_two_classes(real_house):
+    with pytest.raises(pilothouse.DataMalformed, match="needs examples of two or more"):
+        start_classes(real_house, validation=299)
 
 
 def test_a_run_is_validated_by_a_plugin_it_was_started_with(real_house):
