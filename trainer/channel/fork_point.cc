@@ -30,8 +30,9 @@ bool SameOrder(const v1::RunSpec& a, const v1::RunSpec& b) {
 // Comes to where the fork begins, with a learner of the other run's own if it would learn otherwise.
 absl::StatusOr<SavedState> VisitParent(const v1::Welcome& welcome, const RunHistory& parent, ResumePlan past,
                                        Learner& learner, const LoopOptions& options) {
-  const absl::StatusOr<RunPlan> plan = PlanRun(parent.spec());
+  absl::StatusOr<RunPlan> plan = PlanRun(parent.spec());
   if (!plan.ok()) return plan.status();
+  plan->learner.is_new = false;
   LoopOptions visit = options;
   visit.knobs = plan->knobs;
   visit.eta_schedule = plan->eta_schedule;

@@ -277,6 +277,7 @@ absl::StatusOr<BuiltRun> BuildRun(const v1::Welcome& welcome, std::shared_ptr<co
   if (!lock.ok()) return lock.status();
   absl::StatusOr<RunPlan> plan = PlanRun(welcome.spec());
   if (!plan.ok()) return plan.status();
+  plan->learner.is_new = !welcome.resume() && !welcome.has_fork();
   const DataFiles files = DataFilesOf(welcome);
   absl::StatusOr<std::string> data_sha256 = HashOfData(files);
   if (!data_sha256.ok()) return WithFieldPrefix(data_sha256.status(), kSpec);

@@ -120,6 +120,8 @@ absl::Status CheckVariety(LossFunction loss, int64_t outputs, const NumberTable&
   if (!HasClasses(loss, outputs) || rows.empty()) return absl::OkStatus();
   const auto target = [&](int64_t row) { return targets.values[static_cast<size_t>(row)]; };
   const double first = target(rows.front());
+  // To come to a probability between is something to learn.
+  if (loss == LossFunction::kBinaryCrossEntropy && first != 0 && first != 1) return absl::OkStatus();
   const bool is_one_class = std::all_of(rows.begin(), rows.end(), [&](int64_t row) { return target(row) == first; });
   if (!is_one_class) return absl::OkStatus();
   const std::string examples = absl::StrCat(rows.size());

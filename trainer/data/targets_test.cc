@@ -100,6 +100,7 @@ TEST(Targets, OfOneClassOnlyAreRefusedAndConstantNumbersAreNot) {
   }
   EXPECT_TRUE(CheckVariety(LossFunction::kBinaryCrossEntropy, 1, Table(1, {0.1, 0, 0.2}), rows).ok())
       << "probabilities, all on one side";
+  EXPECT_TRUE(CheckVariety(LossFunction::kBinaryCrossEntropy, 1, Table(1, {0.3, 0.3, 0.3}), rows).ok());
   EXPECT_TRUE(CheckVariety(LossFunction::kBinaryCrossEntropy, 2, Table(2, {0, 1, 0, 1, 0, 1}), rows).ok());
   EXPECT_TRUE(CheckVariety(LossFunction::kMse, 1, Table(1, {5, 5, 5}), rows).ok());
 }

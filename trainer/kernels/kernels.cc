@@ -10,7 +10,8 @@ namespace pilothouse::trainer {
 namespace {
 
 struct Candidate {
-  KernelSet kernels;
+  // Compiled for the processor that it is for: not to be called on others.
+  KernelSet (*kernels)();
   bool runs_here;
 };
 
@@ -24,7 +25,7 @@ std::array<Candidate, 3> Candidates() {
   const bool avx2 = false;
   const bool avx512 = false;
 #endif
-  return {{{Avx512Kernels(), avx512}, {Avx2Kernels(), avx2}, {PortableKernels(), true}}};
+  return {{{&Avx512Kernels, avx512}, {&Avx2Kernels, avx2}, {&PortableKernels, true}}};
 }
 
 template <typename T>
@@ -40,8 +41,9 @@ const Kernels<T>* Of(const KernelSet& set) {
 template <typename T>
 const Kernels<T>* First(std::string_view name) {
   for (const Candidate& candidate : Candidates()) {
-    const Kernels<T>* const kernels = Of<T>(candidate.kernels);
-    if (candidate.runs_here && (name.empty() || name == kernels->name)) return kernels;
+    if (!candidate.runs_here) continue;
+    const Kernels<T>* const kernels = Of<T>(candidate.kernels());
+    if (name.empty() || name == kernels->name) return kernels;
   }
   return nullptr;
 }

@@ -8,7 +8,7 @@
 //
 // Whatever the processor, however a product is divided, wherever memory lies: the results have the same bits. Each
 // element of a product is one sum in the order of `depth`, every step a fused multiply-add; and the functions are made
-// of operations that IEEE 754 rounds exactly. plain_product.h and plain_functions.h say the same in a few lines.
+// of operations that IEEE 754 rounds exactly. plain_product.h says the former in a few lines.
 #ifndef PILOTHOUSE_TRAINER_KERNELS_KERNELS_H_
 #define PILOTHOUSE_TRAINER_KERNELS_KERNELS_H_
 
@@ -29,6 +29,7 @@ struct Strided {
 };
 
 // c_ij = start_j + Σ_d a_id · b_dj, the sum beginning with start and taken in the order of d.
+// REQUIRES: rows >= 1, columns >= 1.
 template <typename T>
 struct Product {
   int64_t rows = 0;

@@ -1,10 +1,12 @@
 #include "trainer/kernels/thread_team.h"
 
+#include <system_error>
+
 namespace pilothouse::trainer {
 namespace {
 
-// About as long as a product takes that is worth dividing.
-constexpr int kSpins = 4000;
+// Some tens of microseconds at most: products follow each other sooner, and whoever else wants the core gets it soon.
+constexpr int kSpins = 500;
 
 void Pause() {
 #if defined(__x86_64__)
@@ -27,7 +29,11 @@ uint32_t AwaitChange(const std::atomic<uint32_t>& value, uint32_t old) {
 
 ThreadTeam::ThreadTeam(int threads) {
   workers_.reserve(static_cast<size_t>(threads - 1));
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+  } catch (const std::system_error&) {
+    // Those that there are do the work.
+  }
 }
 
 ThreadTeam::~ThreadTeam() {

@@ -18,7 +18,8 @@ inline constexpr int kMaxThreads = 64;
 // Used by one thread at a time.
 class ThreadTeam {
  public:
-  // REQUIRES: 1 <= threads <= kMaxThreads. A team of one has no threads of its own.
+  // REQUIRES: 1 <= threads <= kMaxThreads. A team of one has no threads of its own. It is smaller than asked for where
+  // the system gives no more threads.
   explicit ThreadTeam(int threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;

@@ -71,13 +71,15 @@ absl::StatusOr<Split> SplitData(const LearnerSpec& spec, int64_t outputs, const 
   absl::Status status = LeaveOutWeightless(data, "training part", split.training);
   if (status.ok()) status = LeaveOutWeightless(data, "validation part", split.validation);
   if (status.ok()) status = LeaveOutWeightless(data, "test part", split.test);
-  if (status.ok()) status = CheckVariety(spec.loss, outputs, data.targets, split.training);
+  if (status.ok() && spec.is_new) status = CheckVariety(spec.loss, outputs, data.targets, split.training);
   if (!status.ok()) return status;
   return split;
 }
 
 // Losses that take any number do not look at targets before training, so that a large file of them stays where it is.
-bool TakesAnyTarget(LossFunction loss) { return loss == LossFunction::kMse || loss == LossFunction::kHalfMse; }
+bool TakesAnyTarget(LossFunction loss) {
+  return loss != LossFunction::kCrossEntropy && loss != LossFunction::kBinaryCrossEntropy;
+}
 
 }  // namespace
 

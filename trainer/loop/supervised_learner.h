@@ -27,7 +27,7 @@ inline constexpr int64_t kDefaultBatchSize = 32;
 // Most numbers that one batch may need as results of layers: 8 GiB in float64.
 inline constexpr int64_t kMaxBatchActivations = int64_t{1} << 30;
 
-// Fields as in RunSpec, where they are described.
+// Fields as in RunSpec, where they are described; those that have a description here are not in it.
 struct LearnerSpec {
   NetworkSpec network;
   LossFunction loss = LossFunction::kCrossEntropy;
@@ -57,6 +57,9 @@ struct LearnerSpec {
   // Decides which examples are drawn. It is apart from `seed`, so that runs on the same data are measured on the same
   // examples whatever their seeds. Without effect on what is taken from the tail.
   uint64_t split_seed = 0;
+  // Whether it is for a run that begins. Of one that goes on, or is gone through again, examples of one class only are
+  // not refused: it may have been started before they were.
+  bool is_new = true;
 };
 
 // Checks the whole spec and that network, loss and data fit. Step() allocates nothing once the largest batch was seen.

@@ -283,6 +283,9 @@ TEST(SupervisedLearnerWeights, AreCheckedBeforeTrainingStarts) {
   EXPECT_THAT(Refusal(spec, data), HasSubstr("DATA_MALFORMED data: All 5 examples of the validation part"));
   for (size_t row = 0; row < 40; ++row) data.weights[row] = row < 35 && data.targets.values[row] == 0 ? 0 : 1;
   EXPECT_THAT(Refusal(spec, data), HasSubstr("to learn from have the target 1")) << "one class is left";
+  spec.is_new = false;
+  EXPECT_TRUE(MakeLearner(spec, Dataset(data)).ok()) << "the run was started before that was refused";
+  spec.is_new = true;
   data.weights.assign(40, 1);
   for (size_t row = 6; row < 35; ++row) data.weights[row] = 0;
   EXPECT_THAT(Refusal(spec, data), HasSubstr("SPEC_INVALID batch_size")) << "6 examples, fewer than a batch";

@@ -116,8 +116,9 @@ absl::StatusOr<ReplayResult> Replay(const ReplayOptions& options) {
   const absl::StatusOr<RunHistory> history = RunHistory::Read(options.directory);
   if (!history.ok()) return history.status();
   if (absl::Status complete = history->CheckComplete(options.through); !complete.ok()) return complete;
-  const absl::StatusOr<RunPlan> plan = PlanRun(history->spec());
+  absl::StatusOr<RunPlan> plan = PlanRun(history->spec());
   if (!plan.ok()) return plan.status();
+  plan->learner.is_new = false;
   const absl::StatusOr<std::unique_ptr<Learner>> learner =
       LearnerOf(options, *plan, history->spec().data(), history->data_sha256());
   if (!learner.ok()) return learner.status();
