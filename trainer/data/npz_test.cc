@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -31,7 +32,7 @@ std::string Npy(const std::string& shape, const std::vector<float>& values) {
 
 std::string Number(uint64_t number, size_t size) {
   std::string bytes(size, '\0');
-  std::memcpy(bytes.data(), &number, size);
+  std::memcpy(bytes.data(), &number, std::min(size, sizeof(number)));
   return bytes;
 }
 
