@@ -29,10 +29,18 @@ uint32_t AwaitChange(const std::atomic<uint32_t>& value, uint32_t old) {
 
 ThreadTeam::ThreadTeam(int threads) {
   workers_.reserve(static_cast<size_t>(threads - 1));
+  // Where the system gives no more threads, those that there are do the work.
+  for (int i = 1; i < threads; ++i) {
+    if (!AddWorker(i)) break;
+  }
+}
+
+bool ThreadTeam::AddWorker(int index) {
   try {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { Work(i); });
+    workers_.emplace_back([this, index] { Work(index); });
+    return true;
   } catch (const std::system_error&) {
-    // Those that there are do the work.
+    return false;
   }
 }
 

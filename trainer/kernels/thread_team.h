@@ -31,6 +31,8 @@ class ThreadTeam {
   void Run(absl::FunctionRef<void(int)> part);
 
  private:
+  // False where the system has no thread to give.
+  bool AddWorker(int index);
   void Work(int index);
 
   // Written before `round_` goes up, and read after.
