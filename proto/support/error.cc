@@ -39,6 +39,7 @@ absl::StatusCode CodeOf(v1::ErrorReason reason) {
     case v1::ERROR_REASON_NO_PARAMETERS:
     case v1::ERROR_REASON_SAVE_FAILED:
     case v1::ERROR_REASON_NO_VALIDATION_DATA:
+    case v1::ERROR_REASON_NO_TEST_DATA:
       return absl::StatusCode::kFailedPrecondition;
     case v1::ERROR_REASON_DATASET_TOO_LARGE:
     case v1::ERROR_REASON_REQUEST_TOO_LARGE:

@@ -128,7 +128,7 @@ class FakeLearner final : public Learner {
     if (learner_facts.test_examples > 0) {
       return Validation{batch, validation_loss(batch), validation_accuracy, learner_facts.test_examples};
     }
-    return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "", "The run keeps no examples for the end.");
+    return MakeError(v1::ERROR_REASON_NO_TEST_DATA, "", "The run keeps no examples for the end.");
   }
 
   const LearnerFacts& facts() const override { return learner_facts; }

@@ -73,8 +73,8 @@ class Learner : public Stateful {
   virtual absl::StatusOr<Validation> Validate(int64_t batch) = 0;
 
   // The same on the examples that were kept for the end. Nothing in a run may depend on the answer: whoever picks,
-  // among parameters or settings, by what they score here has learnt from these examples. NO_VALIDATION_DATA if there
-  // are none.
+  // among parameters or settings, by what they score here has learnt from these examples. NO_TEST_DATA if there are
+  // none.
   virtual absl::StatusOr<Validation> Test(int64_t batch) = 0;
 
   virtual const LearnerFacts& facts() const = 0;

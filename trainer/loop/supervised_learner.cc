@@ -147,7 +147,7 @@ class SupervisedLearner final : public Learner {
 
   absl::StatusOr<Validation> Test(int64_t batch) override {
     if (sources_.test.has_value()) return sources_.test->Score(learnt_, batch);
-    return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "",
+    return MakeError(v1::ERROR_REASON_NO_TEST_DATA, "",
                      "The run keeps no examples for the end; start it with test_size.");
   }
 

@@ -145,7 +145,7 @@ TEST(SupervisedLearnerSplit, TheTestPartIsScoredAsAValidationWouldBeAndLeavesNoT
   }
   EXPECT_EQ(StateOf(*tested), StateOf(*validated));
   EXPECT_EQ(ReasonOf(tested->Validate(30).status()), v1::ERROR_REASON_NO_VALIDATION_DATA);
-  EXPECT_EQ(ReasonOf(validated->Test(30).status()), v1::ERROR_REASON_NO_VALIDATION_DATA);
+  EXPECT_EQ(ReasonOf(validated->Test(30).status()), v1::ERROR_REASON_NO_TEST_DATA);
 }
 
 Dataset WeightedCurve(int64_t rows) {

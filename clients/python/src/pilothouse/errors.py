@@ -228,7 +228,7 @@ class StateTooLarge(PilothouseError):
 
 
 class NoParameters(PilothouseError):
-    """The run ended without saving parameters, so it can predict nothing."""
+    """The run has not saved the parameters that are asked for, so it can predict nothing with them."""
 
     REASON = "NO_PARAMETERS"
 
@@ -327,6 +327,12 @@ class NoValidationData(PilothouseError):
     """The run holds no examples out, so nothing can be validated: start it with `validation`."""
 
     REASON = "NO_VALIDATION_DATA"
+
+
+class NoTestData(PilothouseError):
+    """The run keeps no examples for the end, so nothing can be tested: start it with `test`."""
+
+    REASON = "NO_TEST_DATA"
 
 
 class BatchOutOfRange(PilothouseError):
