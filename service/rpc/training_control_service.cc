@@ -15,6 +15,7 @@
 #include "service/rpc/reply.h"
 #include "service/rpc/upload_reactor.h"
 #include "service/rpc/validate.h"
+#include "service/runs/chosen_model.h"
 #include "service/runs/run_summary.h"
 #include "service/watch/watch_reactor.h"
 
@@ -67,7 +68,7 @@ grpc::ServerUnaryReactor* AnswerState(RunRegistry& runs, const std::string& run_
   query->mutable_state()->set_include_state_vector(with_vector);
   query->mutable_state()->set_include_plugins(true);
   runs.Query(
-      run_id, query,
+      run_id, query, /*choice=*/{},
       [run = *run, reply = reply, with_vector, to_response, answer_from_journal](absl::StatusOr<v1::Answer> answer) {
         if (answer.ok()) {
           v1::Run now = run->Now();
@@ -131,6 +132,12 @@ grpc::ServerUnaryReactor* TrainingControlService::ListRuns(grpc::CallbackServerC
 grpc::ServerUnaryReactor* TrainingControlService::GetState(grpc::CallbackServerContext*,
                                                            const v1::GetStateRequest* request,
                                                            v1::GetStateResponse* response) {
+  if (absl::Status valid = CheckModelChoice(request->model()); !valid.ok()) {
+    auto [reactor, reply] = Reply<v1::GetStateResponse>::Make(response);
+    reply->Send(valid);
+    return reactor;
+  }
+  if (IsSavedModel(request->model())) return AnswerSavedState(*request, response);
   return AnswerState(runs_, request->run_id(), request->include_state_vector(), response, &StateOf);
 }
 
@@ -229,31 +236,6 @@ grpc::ServerUnaryReactor* TrainingControlService::ReadHistory(grpc::CallbackServ
 grpc::ServerReadReactor<v1::UploadDatasetRequest>* TrainingControlService::UploadDataset(
     grpc::CallbackServerContext* context, v1::UploadDatasetResponse* response) {
   return StartUpload(*context, datasets_, pool_, uploads_, response);
-}
-
-grpc::ServerUnaryReactor* TrainingControlService::Predict(grpc::CallbackServerContext*,
-                                                          const v1::PredictRequest* request,
-                                                          v1::PredictResponse* response) {
-  auto [reactor, reply] = Reply<v1::PredictResponse>::Make(response);
-  if (absl::Status valid = CheckPredict(*request); !valid.ok()) {
-    reply->Send(valid);
-    return reactor;
-  }
-  const ByteBudget::Ticket ticket = budget_.Take(static_cast<int64_t>(request->ByteSizeLong()));
-  if (ticket == nullptr) {
-    reply->Send(ServiceBusy());
-    return reactor;
-  }
-  auto query = std::make_shared<v1::Query>();
-  *query->mutable_predict()->mutable_inputs() = request->inputs();
-  runs_.Query(request->run_id(), std::move(query), [reply = reply, ticket](absl::StatusOr<v1::Answer> answer) {
-    if (!answer.ok()) return reply->Send(answer.status());
-    v1::PredictResponse prediction;
-    prediction.mutable_outputs()->Swap(answer->mutable_predict()->mutable_outputs());
-    prediction.set_batch(answer->predict().batch());
-    reply->Send(std::move(prediction));
-  });
-  return reactor;
 }
 
 }  // namespace pilothouse::service

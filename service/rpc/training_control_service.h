@@ -67,8 +67,13 @@ class TrainingControlService final : public v1::TrainingControl::CallbackService
                                                                    v1::UploadDatasetResponse* response) override;
   grpc::ServerUnaryReactor* Predict(grpc::CallbackServerContext* context, const v1::PredictRequest* request,
                                     v1::PredictResponse* response) override;
+  grpc::ServerUnaryReactor* Evaluate(grpc::CallbackServerContext* context, const v1::EvaluateRequest* request,
+                                     v1::EvaluateResponse* response) override;
 
  private:
+  // Of parameters that were kept. REQUIRES: the choice is valid, and IsSavedModel.
+  grpc::ServerUnaryReactor* AnswerSavedState(const v1::GetStateRequest& request, v1::GetStateResponse* response);
+
   RunRegistry& runs_;
   const DatasetStore& datasets_;
   WatchRegistry& watches_;

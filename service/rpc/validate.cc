@@ -1,9 +1,12 @@
 #include "service/rpc/validate.h"
 
 #include <cmath>
+#include <cstddef>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
 #include "proto/support/tensor.h"
@@ -13,6 +16,9 @@
 
 namespace pilothouse::service {
 namespace {
+
+// As long as file systems let a name be.
+constexpr size_t kMaxSavedFileNameBytes = 255;
 
 absl::Status CheckTarget(const v1::TargetChange& target) {
   switch (target.goal_case()) {
@@ -139,7 +145,31 @@ absl::Status CheckPredict(const v1::PredictRequest& request) {
         absl::StrCat("A Predict takes at most ", kMaxPredictBytes, " bytes of inputs; send the rows in parts."),
         {{"limit_bytes", absl::StrCat(kMaxPredictBytes)}});
   }
+  if (absl::Status choice = CheckModelChoice(request.model()); !choice.ok()) return choice;
   return CheckTensor(request.inputs(), "inputs");
+}
+
+absl::Status CheckModelChoice(const v1::ModelChoice& choice) {
+  if (!v1::Model_IsValid(choice.model())) {
+    return MakeError(v1::ERROR_REASON_SPEC_INVALID, "model",
+                     "The service knows no such model; it knows the last and the best.");
+  }
+  const std::string& file = choice.saved_file();
+  if (file.empty()) return absl::OkStatus();
+  const bool plain = file.size() <= kMaxSavedFileNameBytes && file[0] != '.' && file.find('/') == std::string::npos &&
+                     file.find('\0') == std::string::npos;
+  if (plain) return absl::OkStatus();
+  return MakeError(v1::ERROR_REASON_SPEC_INVALID, "model.saved_file",
+                   absl::StrCat("A saved file is named as it is called in the run's folder saved, in at most ",
+                                kMaxSavedFileNameBytes, " bytes, without a folder."));
+}
+
+absl::Status CheckEvaluate(const v1::EvaluateRequest& request) {
+  if (!v1::DataPart_IsValid(request.part())) {
+    return MakeError(v1::ERROR_REASON_SPEC_INVALID, "part",
+                     "The service knows no such part of the data; it knows test and validation.");
+  }
+  return CheckModelChoice(request.model());
 }
 
 }  // namespace pilothouse::service

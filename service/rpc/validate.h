@@ -29,8 +29,12 @@ absl::Status CheckStartRun(const v1::StartRunRequest& request);
 // Names, sizes, batches, knobs and plugins; what the run that is forked has, its journal and the trainer know.
 absl::Status CheckFork(const v1::ForkRequest& request);
 
-// An array of the right make and at most kMaxPredictBytes.
+// An array of the right make and at most kMaxPredictBytes, and a choice that makes sense.
 absl::Status CheckPredict(const v1::PredictRequest& request);
+
+// SPEC_INVALID, blaming "model", "model.saved_file" or "part".
+absl::Status CheckModelChoice(const v1::ModelChoice& choice);
+absl::Status CheckEvaluate(const v1::EvaluateRequest& request);
 
 }  // namespace pilothouse::service
 

@@ -95,6 +95,24 @@ TEST(Validate, AKnobNeedsANameAndAFiniteValue) {
   EXPECT_EQ(ReasonOf(ToControl(request).status()), v1::ERROR_REASON_KNOB_OUT_OF_RANGE);
 }
 
+TEST(Validate, AModelIsChosenByAKnownNameOrAFileOfTheFolder) {
+  v1::EvaluateRequest request;
+  EXPECT_TRUE(CheckEvaluate(request).ok());
+  request.mutable_model()->set_saved_file("best-auc.safetensors");
+  EXPECT_TRUE(CheckEvaluate(request).ok());
+  for (const std::string& file : {std::string("../run.db"), std::string("a/b"), std::string(".hidden"),
+                                  std::string("a\0b", 3), std::string(256, 'a')}) {
+    request.mutable_model()->set_saved_file(file);
+    EXPECT_EQ(ToError(CheckEvaluate(request)).field(), "model.saved_file") << file;
+  }
+  request.clear_model();
+  request.set_part(static_cast<v1::DataPart>(9));
+  EXPECT_EQ(ToError(CheckEvaluate(request)).field(), "part");
+  v1::ModelChoice choice;
+  choice.set_model(static_cast<v1::Model>(9));
+  EXPECT_EQ(ToError(CheckModelChoice(choice)).field(), "model");
+}
+
 TEST(Validate, AStartChecksItsNameItsTargetAndItsSize) {
   v1::StartRunRequest request;
   EXPECT_TRUE(CheckStartRun(request).ok());

@@ -34,22 +34,45 @@ constexpr char kStagingPrefix[] = "incoming-";
 constexpr size_t kIdBytes = 16;
 constexpr size_t kMaxFileNameBytes = 1024;
 
-std::string PartName(v1::DatasetPart part) {
-  switch (part) {
-    case v1::DATASET_PART_INPUTS:
-      return "inputs.npy";
-    case v1::DATASET_PART_TARGETS:
-      return "targets.npy";
-    default:
-      return "table.csv";
-  }
+constexpr char kInputs[] = "inputs.npy";
+constexpr char kTargets[] = "targets.npy";
+constexpr char kWeights[] = "weights.npy";
+
+// What a dataset of a format is made of.
+struct Part {
+  v1::DatasetPart part;
+  const char* file;
+  bool required;
+};
+
+struct Format {
+  v1::DatasetFormat format;
+  std::vector<Part> parts;
+};
+
+const std::vector<Format>& Formats() {
+  static const std::vector<Format> formats = {
+      {v1::DATASET_FORMAT_CSV, {{v1::DATASET_PART_TABLE, "table.csv", true}}},
+      {v1::DATASET_FORMAT_TSV, {{v1::DATASET_PART_TABLE, "table.tsv", true}}},
+      {v1::DATASET_FORMAT_NPZ, {{v1::DATASET_PART_TABLE, "table.npz", true}}},
+      {v1::DATASET_FORMAT_NPY, {{v1::DATASET_PART_TABLE, "table.npy", true}}},
+      {v1::DATASET_FORMAT_ARRAYS,
+       {{v1::DATASET_PART_INPUTS, kInputs, true},
+        {v1::DATASET_PART_TARGETS, kTargets, true},
+        {v1::DATASET_PART_WEIGHTS, kWeights, false}}},
+  };
+  return formats;
 }
 
-std::vector<v1::DatasetPart> PartsOf(v1::DatasetFormat format) {
-  if (format == v1::DATASET_FORMAT_CSV) return {v1::DATASET_PART_TABLE};
-  if (format == v1::DATASET_FORMAT_ARRAYS) return {v1::DATASET_PART_INPUTS, v1::DATASET_PART_TARGETS};
+// Empty: there is no such format.
+std::vector<Part> PartsOf(v1::DatasetFormat format) {
+  for (const Format& known : Formats()) {
+    if (known.format == format) return known.parts;
+  }
   return {};
 }
+
+bool IsTable(const Format& format) { return format.parts.front().part == v1::DATASET_PART_TABLE; }
 
 absl::Status Invalid(absl::string_view field, absl::string_view message) {
   return MakeError(v1::ERROR_REASON_SPEC_INVALID, field, message);
@@ -169,11 +192,15 @@ absl::StatusOr<DataPaths> DatasetStore::Locate(const v1::DataSpec& spec) const {
 absl::StatusOr<DataPaths> DatasetStore::FindUploaded(const std::string& dataset_id) const {
   if (IsDatasetId(dataset_id)) {
     const std::string directory = absl::StrCat(root_, "/", kDatasets, "/", dataset_id);
-    const auto part = [&](v1::DatasetPart which) { return absl::StrCat(directory, "/", PartName(which)); };
-    const std::string table = part(v1::DATASET_PART_TABLE);
-    if (IsReadableFile(table)) return DataPaths{.table = table, .inputs = "", .targets = ""};
-    DataPaths arrays = {
-        .table = "", .inputs = part(v1::DATASET_PART_INPUTS), .targets = part(v1::DATASET_PART_TARGETS)};
+    const auto file = [&](const char* name) { return absl::StrCat(directory, "/", name); };
+    for (const Format& format : Formats()) {
+      if (!IsTable(format)) continue;
+      if (std::string table = file(format.parts.front().file); IsReadableFile(table)) {
+        return DataPaths{.table = std::move(table)};
+      }
+    }
+    DataPaths arrays = {.inputs = file(kInputs), .targets = file(kTargets)};
+    if (std::string weights = file(kWeights); IsReadableFile(weights)) arrays.weights = std::move(weights);
     if (IsReadableFile(arrays.inputs) && IsReadableFile(arrays.targets)) return arrays;
   }
   const std::string shown = Shortened(dataset_id, 100);
@@ -202,11 +229,12 @@ absl::StatusOr<DataPaths> DatasetStore::FindFile(const std::string& name) const 
                                   "/", kFiles, "."),
                      {{"file", shown}});
   }
-  return DataPaths{.table = path.string(), .inputs = "", .targets = ""};
+  return DataPaths{.table = path.string()};
 }
 
 absl::StatusOr<std::unique_ptr<DatasetUpload>> DatasetStore::Begin(const v1::DatasetHeader& header) const {
-  if (PartsOf(header.format()).empty()) return Invalid("header.format", "The format must be CSV or ARRAYS.");
+  if (PartsOf(header.format()).empty())
+    return Invalid("header.format", "The format must be CSV, TSV, NPZ, NPY or ARRAYS.");
   if (header.total_bytes() < 0) return Invalid("header.total_bytes", "The number of bytes must not be negative.");
   if (header.total_bytes() > max_bytes_) return TooLarge(max_bytes_);
   std::string directory = absl::StrCat(root_, "/", kDatasets, "/", kStagingPrefix, "XXXXXX");
@@ -228,15 +256,16 @@ absl::Status DatasetUpload::Append(const v1::DatasetChunk& chunk) {
                      absl::StrCat("A chunk holds at most ", kMaxChunkBytes, " bytes."),
                      {{"limit_bytes", absl::StrCat(kMaxChunkBytes)}});
   }
-  const std::vector<v1::DatasetPart> allowed = PartsOf(header_.format());
-  if (std::find(allowed.begin(), allowed.end(), chunk.part()) == allowed.end() || chunk.part() < current_) {
+  const std::vector<Part> allowed = PartsOf(header_.format());
+  const auto part = std::find_if(allowed.begin(), allowed.end(), [&](const Part& p) { return p.part == chunk.part(); });
+  if (part == allowed.end() || chunk.part() < current_) {
     return Invalid("chunk.part", "The part does not belong to this format, or comes after a later part.");
   }
   total_bytes_ += static_cast<int64_t>(chunk.data().size());
   if (total_bytes_ > store_.max_bytes_) return TooLarge(store_.max_bytes_);
   current_ = chunk.part();
   std::unique_ptr<PartFile>& file = parts_[chunk.part()];
-  if (file == nullptr) file = std::make_unique<PartFile>(absl::StrCat(directory_, "/", PartName(chunk.part())));
+  if (file == nullptr) file = std::make_unique<PartFile>(absl::StrCat(directory_, "/", part->file));
   return file->Write(chunk.data());
 }
 
@@ -251,7 +280,8 @@ std::string DatasetUpload::ContentId() const {
 }
 
 absl::StatusOr<v1::UploadDatasetResponse> DatasetUpload::Finish() {
-  if (parts_.size() != PartsOf(header_.format()).size()) {
+  for (const Part& part : PartsOf(header_.format())) {
+    if (!part.required || parts_.contains(part.part)) continue;
     return Invalid("chunk.part", "The upload ended before every part of the dataset was there.");
   }
   if (header_.total_bytes() != 0 && header_.total_bytes() != total_bytes_) {

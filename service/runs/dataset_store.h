@@ -1,6 +1,8 @@
 // Datasets the service holds for its runs: what clients uploaded, named by content, and files an operator put there.
 //
-//   <data>/datasets/<dataset_id>/   table.csv, or inputs.npy and targets.npy
+//   <data>/datasets/<dataset_id>/   table.csv, table.tsv, table.npz or table.npy, or inputs.npy, targets.npy and
+//   perhaps
+//                                   weights.npy
 //   <data>/files/                   anything; runs name files in it by relative path
 //
 // The store looks at names and sizes only; the trainer reads the content.
@@ -20,11 +22,12 @@
 
 namespace pilothouse::service {
 
-// Absolute paths: either `table`, or `inputs` and `targets`.
+// Absolute paths: either `table`, or `inputs` and `targets`, and perhaps `weights`.
 struct DataPaths {
-  std::string table;
-  std::string inputs;
-  std::string targets;
+  std::string table = "";
+  std::string inputs = "";
+  std::string targets = "";
+  std::string weights = "";
 };
 
 class DatasetUpload;

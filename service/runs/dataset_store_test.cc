@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -119,6 +120,44 @@ TEST_F(DatasetStoreTest, ChunksAndFormatsOutsideTheContractAreRefused) {
   auto upload = *store_->Begin(Header(v1::DATASET_FORMAT_CSV));
   EXPECT_EQ(ReasonOf(upload->Append(Chunk(v1::DATASET_PART_TABLE, std::string(kMaxChunkBytes + 1, 'x')))),
             v1::ERROR_REASON_REQUEST_TOO_LARGE);
+}
+
+TEST_F(DatasetStoreTest, TablesOfEachFormatAreFoundByTheirIdUnderANameOfTheirOwn) {
+  const std::map<v1::DatasetFormat, std::string> formats = {{v1::DATASET_FORMAT_CSV, "table.csv"},
+                                                            {v1::DATASET_FORMAT_TSV, "table.tsv"},
+                                                            {v1::DATASET_FORMAT_NPZ, "table.npz"},
+                                                            {v1::DATASET_FORMAT_NPY, "table.npy"}};
+  for (const auto& [format, name] : formats) {
+    v1::DatasetHeader header;
+    header.set_format(format);
+    const auto upload = *store_->Begin(header);
+    ASSERT_TRUE(upload->Append(Chunk(v1::DATASET_PART_TABLE, "same bytes")).ok());
+    EXPECT_EQ(ReasonOf(upload->Append(Chunk(v1::DATASET_PART_WEIGHTS, "1"))), v1::ERROR_REASON_SPEC_INVALID);
+    v1::DataSpec spec;
+    spec.set_dataset_id(upload->Finish()->dataset_id());
+    const absl::StatusOr<DataPaths> paths = store_->Find(spec);
+    ASSERT_TRUE(paths.ok()) << paths.status();
+    EXPECT_EQ(std::filesystem::path(paths->table).filename(), name);
+  }
+}
+
+TEST_F(DatasetStoreTest, ArraysMayHaveWeightsAndNeedNot) {
+  for (const bool weighted : {true, false}) {
+    v1::DatasetHeader header;
+    header.set_format(v1::DATASET_FORMAT_ARRAYS);
+    const auto upload = *store_->Begin(header);
+    ASSERT_TRUE(upload->Append(Chunk(v1::DATASET_PART_INPUTS, "x")).ok());
+    ASSERT_TRUE(upload->Append(Chunk(v1::DATASET_PART_TARGETS, "y")).ok());
+    if (weighted) {
+      ASSERT_TRUE(upload->Append(Chunk(v1::DATASET_PART_WEIGHTS, "w")).ok());
+    }
+    v1::DataSpec spec;
+    spec.set_dataset_id(upload->Finish()->dataset_id());
+    const absl::StatusOr<DataPaths> paths = store_->Find(spec);
+    ASSERT_TRUE(paths.ok()) << paths.status();
+    EXPECT_TRUE(paths->table.empty());
+    EXPECT_EQ(!paths->weights.empty(), weighted) << paths->weights;
+  }
 }
 
 TEST_F(DatasetStoreTest, FilesAreFoundBelowTheFolderAndNowhereElse) {

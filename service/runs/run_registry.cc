@@ -16,7 +16,7 @@
 #include "service/runs/run_summary.h"
 #include "service/runs/same_message.h"
 #include "service/runs/saved_run.h"
-#include "service/runs/trainer_query.h"
+#include "service/runs/service_refusals.h"
 
 namespace pilothouse::service {
 namespace {
@@ -29,18 +29,9 @@ constexpr int kMaxNameDraws = 100;
 // When all runs are to stop: how often they are told, and how long killed trainers are given to be gone.
 constexpr std::chrono::milliseconds kAskAgainAfter{250};
 constexpr std::chrono::seconds kDeathPatience{5};
-// What the trainer program says when it is asked for its kinds of plugins; in the data directory.
-constexpr char kKindsLog[] = "plugin-kinds.log";
 
 // For a control that the service itself makes, or whose sender gave it none.
 std::string NewRequestId() { return absl::StrCat("service-", absl::BytesToHexString(RandomBytes(kTokenBytes))); }
-
-absl::Status Stopping() { return MakeError(v1::ERROR_REASON_SERVICE_STOPPING, "", "The service is shutting down."); }
-
-absl::Status Busy() {
-  return MakeError(v1::ERROR_REASON_TOO_MANY_CONTROLS, "",
-                   "The service has too much to do just now; try again shortly.");
-}
 
 // A run without a thread: `last` is all there will be of it.
 std::shared_ptr<Run> MakeEnded(RunPlace place, const v1::Run& last) {
@@ -278,45 +269,6 @@ void RunRegistry::Control(const std::string& run_id, v1::Control control, const 
       [run = *run, control, callback] { callback(AnswerEndedControl(run->place(), run->Now(), control)); });
   if (!queued) callback(Busy());
 }
-
-void RunRegistry::AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query,
-                           const QueryCallback& callback) {
-  const bool queued = saved_pool_.Submit([this, run, query = std::move(query), callback] {
-    const auto given_up = [this] { return given_up_.load(); };
-    if (given_up()) return callback(Stopping());
-    callback(AnswerEndedQuery(run->place(), run->Now(), options_.trainer_program, *query, given_up));
-  });
-  if (!queued) callback(Busy());
-}
-
-void RunRegistry::Query(const std::string& run_id, const std::shared_ptr<const v1::Query>& query,
-                        const QueryCallback& callback) {
-  const absl::StatusOr<std::shared_ptr<Run>> run = Find(run_id);
-  if (!run.ok()) return callback(run.status());
-  const bool needs_parameters = query->has_predict() || query->state().include_state_vector();
-  const auto from_trainer = [this, run = *run, query, callback, needs_parameters](absl::StatusOr<v1::Answer> answer) {
-    // A run that ended a moment ago, or while it was being asked, still answers: from what it saved.
-    const bool ended = ReasonOf(answer.status()) == v1::ERROR_REASON_RUN_ENDED;
-    if (needs_parameters && ended) return AskSaved(run, query, callback);
-    callback(std::move(answer));
-  };
-  if ((*run)->AskQuery(query, from_trainer)) return;
-  if (needs_parameters && IsTerminal((*run)->Now().status())) return AskSaved(*run, query, callback);
-  callback(NotAlive(**run));
-}
-
-absl::StatusOr<v1::PluginKindsAnswer> RunRegistry::AskPluginKinds() const {
-  v1::SavedQuery question;
-  question.mutable_query()->mutable_plugin_kinds();
-  const std::string log_path = absl::StrCat(options_.data_directory, "/", kKindsLog);
-  const auto given_up = [this] { return given_up_.load(); };
-  absl::StatusOr<v1::Answer> answer = AskTrainerProgram(options_.trainer_program, question, log_path, given_up);
-  if (given_up()) return Stopping();
-  if (!answer.ok()) return answer.status();
-  return std::move(*answer->mutable_plugin_kinds());
-}
-
-void RunRegistry::PluginKinds(const KindsCallback& callback) { plugin_kinds_.Get(callback); }
 
 std::vector<std::shared_ptr<const v1::Run>> RunRegistry::List() const {
   std::vector<std::shared_ptr<const v1::Run>> list;

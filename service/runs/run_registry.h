@@ -72,7 +72,10 @@ class RunRegistry {
   // Answered by the run's trainer, or from its journal and saved parameters once it has ended. A query that needs no
   // parameters is then RUN_ENDED: Find and Now() say all there is.
   void Control(const std::string& run_id, v1::Control control, const ControlCallback& callback);
-  void Query(const std::string& run_id, const std::shared_ptr<const v1::Query>& query, const QueryCallback& callback);
+  // Where parameters were chosen that are in a file, the run's state does not matter, and its trainer is not asked. The
+  // answer says which they were.
+  void Query(const std::string& run_id, const std::shared_ptr<const v1::Query>& query, const v1::ModelChoice& choice,
+             const QueryCallback& callback);
 
   // The kinds of plugins that this service's trainers know.
   void PluginKinds(const KindsCallback& callback);
@@ -102,7 +105,8 @@ class RunRegistry {
   void JoinEnding() ABSL_LOCKS_EXCLUDED(mutex_);
   // With `started`, a new run, whose trainer is started; without, one whose trainer is expected to return.
   std::shared_ptr<Run> MakeLive(StoredRun stored, const StartCallback& started);
-  void AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query, const QueryCallback& callback);
+  void AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query, const v1::ModelChoice& choice,
+                const QueryCallback& callback);
   absl::StatusOr<v1::PluginKindsAnswer> AskPluginKinds() const;
   absl::Status NotAlive(const Run& run) const ABSL_LOCKS_EXCLUDED(mutex_);
   void OnEnd(Run& run, bool refused) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -1,13 +1,17 @@
 #include "service/runs/saved_run.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "proto/support/error.h"
 #include "service/journal/journal.h"
 #include "service/runs/checkpoint_events.h"
+#include "service/runs/chosen_model.h"
 #include "service/runs/run_summary.h"
 #include "service/runs/trainer_query.h"
+#include "service/runs/welcome.h"
 
 namespace pilothouse::service {
 namespace {
@@ -21,6 +25,15 @@ void Complete(const v1::Run& run, v1::StateAnswer& answer) {
   answer.set_idle_reason(run.idle_reason());
   *answer.mutable_knobs() = run.knobs();
   *answer.mutable_plugins() = run.plugins();
+}
+
+// Where the data are now, and what they must be.
+absl::Status AddData(const RunPlace& place, const v1::Run& run, v1::Welcome& welcome) {
+  const absl::StatusOr<DataPaths> data = place.find_data ? place.find_data() : place.data;
+  if (!data.ok()) return data.status();
+  SetDataPaths(*data, welcome);
+  welcome.set_data_sha256(run.facts().data_sha256());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ControlOutcome> OutcomeOfKnownCheckpoint(const RunPlace& place, const RecordedControl& known,
@@ -55,16 +68,18 @@ absl::StatusOr<ControlOutcome> AnswerEndedControl(const RunPlace& place, const v
   return RunEnded(run, control.change());
 }
 
-absl::StatusOr<v1::Answer> AnswerEndedQuery(const RunPlace& place, const v1::Run& run,
+int64_t BatchOf(const v1::Answer& answer) {
+  if (answer.has_predict()) return answer.predict().batch();
+  return answer.has_evaluate() ? answer.evaluate().batch() : answer.state().batch();
+}
+
+absl::StatusOr<v1::Answer> AnswerSavedQuery(const RunPlace& place, const v1::Run& run,
                                             const std::string& trainer_program, const v1::Query& query,
-                                            const std::function<bool()>& given_up) {
-  const std::optional<SavedParameters> parameters = NewestCheckpoint(place, run);
-  if (!parameters.has_value()) {
-    return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "run_id",
-                     "The run ended without a checkpoint, so its parameters are lost. Stop a run to keep them.");
-  }
+                                            const v1::ModelChoice& choice, const std::function<bool()>& given_up) {
+  absl::StatusOr<ChosenModel> chosen = FindModel(place, run, choice);
+  if (!chosen.ok()) return chosen.status();
   v1::SavedQuery saved;
-  saved.set_checkpoint_path(parameters->path);
+  saved.set_checkpoint_path(chosen->path);
   const absl::StatusOr<std::unique_ptr<JournalReader>> reader = JournalReader::Open(place.journal_path());
   if (!reader.ok()) return reader.status();
   const absl::StatusOr<std::optional<std::string>> spec = (*reader)->Meta(kMetaSpec);
@@ -73,8 +88,14 @@ absl::StatusOr<v1::Answer> AnswerEndedQuery(const RunPlace& place, const v1::Run
     return MakeError(v1::ERROR_REASON_INTERNAL, "", "The run's description is missing from its journal.");
   }
   *saved.mutable_query() = query;
+  if (query.has_evaluate()) {
+    if (absl::Status found = AddData(place, run, *saved.mutable_data()); !found.ok()) return found;
+  }
   absl::StatusOr<v1::Answer> answer = AskTrainerProgram(trainer_program, saved, place.log_path(), given_up);
-  if (answer.ok() && answer->has_state()) Complete(run, *answer->mutable_state());
+  if (!answer.ok()) return answer;
+  *answer->mutable_model() = std::move(chosen->used);
+  answer->mutable_model()->set_batch(BatchOf(*answer));
+  if (answer->has_state()) Complete(run, *answer->mutable_state());
   return answer;
 }
 

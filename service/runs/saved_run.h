@@ -1,11 +1,13 @@
-// Answers about runs that have ended, from what they left on the disk.
+// Answers from what runs have left on the disk: about those that have ended, and about parameters that were kept.
 #ifndef PILOTHOUSE_SERVICE_RUNS_SAVED_RUN_H_
 #define PILOTHOUSE_SERVICE_RUNS_SAVED_RUN_H_
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "pilothouse/v1/model.pb.h"
 #include "pilothouse/v1/run.pb.h"
 #include "pilothouse/v1/trainer_channel.pb.h"
 #include "service/journal/journal.h"
@@ -25,13 +27,16 @@ absl::StatusOr<ControlOutcome> OutcomeOfKnown(const v1::Run& run, const Recorded
 absl::StatusOr<ControlOutcome> AnswerEndedControl(const RunPlace& place, const v1::Run& run,
                                                   const v1::Control& control);
 
-// Asks a trainer process that lives only for this question, with the newest parameters of the run's present line.
-// NO_PARAMETERS if it saved none. Blocks on the process.
-// The answer to a state query says of the run what `run`, its last state, says. Given up, with CANCELLED, once
-// `given_up` is true.
-absl::StatusOr<v1::Answer> AnswerEndedQuery(const RunPlace& place, const v1::Run& run,
+// The batch of the parameters that an answer is about.
+int64_t BatchOf(const v1::Answer& answer);
+
+// Asks a trainer process that lives only for this question, about the parameters that FindModel finds; the answer says
+// which. Its errors, those of the trainer, and of where the data are, if they are scored. Blocks on the process. The
+// answer to a state query says of the run what `run`, its newest state, says. Given up, with CANCELLED, once `given_up`
+// is true. REQUIRES: the run has ended, or IsSavedModel(choice).
+absl::StatusOr<v1::Answer> AnswerSavedQuery(const RunPlace& place, const v1::Run& run,
                                             const std::string& trainer_program, const v1::Query& query,
-                                            const std::function<bool()>& given_up);
+                                            const v1::ModelChoice& choice, const std::function<bool()>& given_up);
 
 }  // namespace pilothouse::service
 

@@ -10,6 +10,8 @@
 
 namespace pilothouse::service {
 
+void SetDataPaths(const DataPaths& data, v1::Welcome& welcome);
+
 // `spec` is complete. `run` is as it is known now, its reports up to `reports_taken` being journaled. `beginning` is
 // what the first trainer of a fork is told besides. Pure.
 v1::Welcome WelcomeFor(const RunPlace& place, const v1::RunSpec& spec, const v1::Run& run, uint64_t reports_taken,

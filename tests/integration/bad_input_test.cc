@@ -165,6 +165,65 @@ TEST_F(BadInput, LabelsOutsideTheOutputsAreRefusedWithTheirRow) {
   ExpectRefused("half a class", classes("1,2,0.5\n"), reason, "spec.data", "0.5");
 }
 
+TEST_F(BadInput, ExamplesThatCannotBeLearntFromOrSplitAreRefused) {
+  const auto two_classes = [&](const std::string& table, const std::function<void(v1::RunSpec&)>& then) {
+    return [this, table, then](v1::RunSpec& spec) {
+      spec.mutable_network()->set_shorthand("2x2");
+      spec.mutable_network()->clear_initial_state();
+      spec.set_loss(v1::LOSS_FUNCTION_CROSS_ENTROPY);
+      spec.clear_full_batch();
+      spec.mutable_data()->set_dataset_id(*service_.UploadTable(table));
+      then(spec);
+    };
+  };
+  const std::string table = "1,2,0\n2,1,1\n3,4,0\n4,3,1\n";
+  const auto invalid = v1::ERROR_REASON_SPEC_INVALID;
+  ExpectRefused("one class", two_classes("1,2,1\n2,1,1\n", [](v1::RunSpec&) {}), v1::ERROR_REASON_DATA_MALFORMED,
+                "spec.data", "class");
+  ExpectRefused("fewer rows than a batch", two_classes(table, [](v1::RunSpec& spec) { spec.set_batch_size(5); }),
+                invalid, "spec.batch_size", "4");
+  for (const char* size : {"4", "100%", "1.0", "-1", "0", "0.1", "many", "5"}) {
+    ExpectRefused(size,
+                  two_classes(table, [size](v1::RunSpec& spec) { spec.mutable_data()->set_validation_size(size); }),
+                  invalid, "spec.data.validation_size", size);
+  }
+  ExpectRefused("nothing left",
+                two_classes(table,
+                            [](v1::RunSpec& spec) {
+                              spec.mutable_data()->set_validation_size("2");
+                              spec.mutable_data()->set_test_size("50%");
+                            }),
+                invalid, "spec.data.test_size", "none to learn from");
+  ExpectRefused("threads", two_classes(table, [](v1::RunSpec& spec) { spec.set_threads(65); }), invalid, "spec.threads",
+                "64");
+}
+
+TEST_F(BadInput, WeightsThatAreNoneAreRefusedWithTheirRow) {
+  const auto weighed = [&](const std::string& table, const std::string& column) {
+    return [this, table, column](v1::RunSpec& spec) {
+      spec.mutable_data()->set_dataset_id(*service_.UploadTable(table));
+      spec.mutable_data()->set_weight_column(column);
+    };
+  };
+  ExpectRefused("no such column", weighed("a,b,w,t\n1,2,1,0\n", "v"), v1::ERROR_REASON_COLUMN_NOT_FOUND,
+                "spec.data.weight_column", "w");
+  ExpectRefused("negative", weighed("a,b,w,t\n1,2,1,0\n2,1,-1,0.5\n", "w"), v1::ERROR_REASON_DATA_MALFORMED,
+                "spec.data", "2");
+  ExpectRefused("all nothing", weighed("a,b,w,t\n1,2,0,0\n2,1,0,0.5\n", "w"), v1::ERROR_REASON_DATA_MALFORMED,
+                "spec.data", "0");
+}
+
+TEST_F(BadInput, AScheduleOfEtaIsRefusedWithTheEntryThatIsWrong) {
+  for (const char* schedule : {"50,0.01;70,zero", "50,0.01;50,0.005", "cosine over=0", "sine over=5"}) {
+    ExpectRefused(
+        schedule, [schedule](v1::RunSpec& spec) { spec.set_eta_schedule(schedule); },
+        v1::ERROR_REASON_ETA_SCHEDULE_INVALID, "spec.eta_schedule", "");
+  }
+  ExpectRefused(
+      "which", [](v1::RunSpec& spec) { spec.set_eta_schedule("50,0.01;70,zero"); },
+      v1::ERROR_REASON_ETA_SCHEDULE_INVALID, "spec.eta_schedule", "70,zero");
+}
+
 TEST_F(BadInput, ADatasetOverTheLimitOrUnknownIsRefused) {
   EXPECT_EQ(ReasonOf(service_.UploadTable(std::string(kDatasetLimit + 1, '1')).status()),
             v1::ERROR_REASON_DATASET_TOO_LARGE);

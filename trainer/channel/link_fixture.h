@@ -68,6 +68,8 @@ class LinkTest : public ::testing::Test {
     learner->on_predict = on_predict_;
     if (!can_save_) std::ofstream(directory_ + "/" + kCheckpointFolder) << "in the way";
     learner->learner_facts.parameters = parameters_;
+    learner->learner_facts.test_examples = test_examples_;
+    learner->validation_loss = [](int64_t batch) { return 0.5 + static_cast<double>(batch); };
     return BuiltRun{.lock = {}, .learner = std::move(learner), .loop = LoopFor(welcome), .bytes_per_parameter = 8};
   }
 
@@ -133,6 +135,12 @@ class LinkTest : public ::testing::Test {
     *query.mutable_query()->mutable_predict()->mutable_inputs() = MakeTensor(inputs, {rows, 2});
     session_->Send(query);
   }
+  void SendEvaluateQuery(uint64_t id, v1::DataPart part) {
+    v1::AttachResponse query;
+    query.mutable_query()->set_query_id(id);
+    query.mutable_query()->mutable_evaluate()->set_part(part);
+    session_->Send(query);
+  }
   // The next answer; other messages on the way are left out.
   v1::Answer ReadAnswer() {
     std::optional<v1::AttachRequest> request = session_->Read();
@@ -164,6 +172,7 @@ class LinkTest : public ::testing::Test {
   std::deque<v1::Report> unread_;
   int builds_ = 0;
   // Of the learner.
+  int64_t test_examples_ = 0;
   std::function<void(int64_t rows)> on_predict_;
   bool can_save_ = true;
   int64_t parameters_ = 1;

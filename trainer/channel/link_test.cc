@@ -160,6 +160,26 @@ TEST_F(LinkTest, AnswersStatesWhileItPredictsAndGivesUpAPredictionWhoseStreamHas
   StopTrainer();
 }
 
+TEST_F(LinkTest, ScoresTheParametersBetweenTwoBatchesWhenAsked) {
+  test_examples_ = 3;
+  StartTrainer();
+  Welcome();
+  ReadUntil(IsIdle);
+  SendEvaluateQuery(5, v1::DATA_PART_TEST);
+  const v1::Answer answer = ReadAnswer();
+  EXPECT_EQ(answer.query_id(), 5u);
+  EXPECT_EQ(answer.evaluate().batch(), 50) << "where it is idle";
+  EXPECT_EQ(answer.evaluate().examples(), 3);
+  ASSERT_EQ(answer.evaluate().values_size(), 1) << answer.DebugString();
+  EXPECT_EQ(answer.evaluate().values(0).name(), "loss");
+  EXPECT_EQ(answer.evaluate().values(0).value(), 50.5);
+  SendEvaluateQuery(6, v1::DATA_PART_VALIDATION);
+  const v1::Answer refused = ReadAnswer();
+  EXPECT_EQ(refused.query_id(), 6u);
+  EXPECT_EQ(refused.error().reason(), v1::ERROR_REASON_NO_VALIDATION_DATA);
+  StopTrainer();
+}
+
 TEST_F(LinkTest, ReportsAStateThatWasAskedForBesidesAnsweringIt) {
   StartTrainer();
   Welcome();

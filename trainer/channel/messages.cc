@@ -321,6 +321,7 @@ v1::Prepared ToMessage(const LearnerFacts& facts, const Knobs& knobs) {
   run.set_parameters(facts.parameters);
   run.set_batches_per_epoch(facts.batches_per_epoch);
   run.set_validation_examples(facts.validation_examples);
+  run.set_test_examples(facts.test_examples);
   for (const LayerFacts& layer : facts.layers) {
     v1::LayerSummary& summary = *run.add_layers();
     summary.set_description(layer.description);
@@ -329,6 +330,27 @@ v1::Prepared ToMessage(const LearnerFacts& facts, const Knobs& knobs) {
   }
   AddKnobs(knobs, *message.mutable_knobs());
   return message;
+}
+
+v1::EvaluateAnswer ToMessage(const Validation& scores) {
+  v1::EvaluateAnswer message;
+  message.set_batch(scores.batch);
+  message.set_examples(scores.examples);
+  const auto add = [&message](const std::string& name, double value) {
+    v1::NamedValue& added = *message.add_values();
+    added.set_name(name);
+    added.set_value(value);
+  };
+  add("loss", scores.loss);
+  for (const ScoreFacts& score : ScoresOfValidations()) {
+    if (const std::optional<double>& value = scores.*score.value; value.has_value()) add(score.name, *value);
+  }
+  for (const auto& [name, value] : ConfusionValues(scores)) add(name, value);
+  return message;
+}
+
+HeldOutPart FromMessage(v1::DataPart part) {
+  return part == v1::DATA_PART_VALIDATION ? HeldOutPart::kValidation : HeldOutPart::kTest;
 }
 
 v1::StateAnswer ToMessage(const RunSnapshot& snapshot) {

@@ -27,6 +27,8 @@ v1::Tensor ToMessage(const NumberArray& array);
 v1::Prepared ToMessage(const LearnerFacts& facts, const Knobs& knobs);
 // With the state vector if the snapshot has a model.
 v1::StateAnswer ToMessage(const RunSnapshot& snapshot);
+v1::EvaluateAnswer ToMessage(const Validation& scores);
+HeldOutPart FromMessage(v1::DataPart part);
 
 // The elements of a tensor in its own precision. REQUIRES: CheckTensor is OK.
 NumberArray ToNumberArray(const v1::Tensor& tensor);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
@@ -9,6 +10,9 @@
 
 namespace pilothouse::trainer {
 namespace {
+
+// What an uploaded table is called in its folder.
+constexpr absl::string_view kDatasetTables[] = {"table.csv", "table.tsv", "table.npz", "table.npy"};
 
 bool IsFile(const std::string& path) {
   std::error_code ignored;
@@ -19,11 +23,12 @@ bool IsFile(const std::string& path) {
 
 std::vector<std::string> DataFiles::paths() const {
   if (!table.empty()) return {table};
-  return {inputs, targets};
+  if (weights.empty()) return {inputs, targets};
+  return {inputs, targets, weights};
 }
 
 DataFiles DataFilesOf(const v1::Welcome& welcome) {
-  return {welcome.table_path(), welcome.inputs_path(), welcome.targets_path()};
+  return {welcome.table_path(), welcome.inputs_path(), welcome.targets_path(), welcome.weights_path()};
 }
 
 absl::StatusOr<DataFiles> FindData(const v1::DataSpec& spec, const std::string& data_directory) {
@@ -33,8 +38,11 @@ absl::StatusOr<DataFiles> FindData(const v1::DataSpec& spec, const std::string& 
     if (IsFile(files.table)) return files;
   } else {
     const std::string folder = absl::StrCat(data_directory, "/datasets/", spec.dataset_id());
-    if (IsFile(folder + "/table.csv")) return DataFiles{folder + "/table.csv", "", ""};
-    files = {"", folder + "/inputs.npy", folder + "/targets.npy"};
+    for (const absl::string_view table : kDatasetTables) {
+      if (std::string path = absl::StrCat(folder, "/", table); IsFile(path)) return DataFiles{.table = std::move(path)};
+    }
+    files = {.inputs = folder + "/inputs.npy", .targets = folder + "/targets.npy"};
+    if (std::string weights = folder + "/weights.npy"; IsFile(weights)) files.weights = std::move(weights);
     if (IsFile(files.inputs) && IsFile(files.targets)) return files;
   }
   const std::string name = spec.has_file() ? spec.file() : spec.dataset_id();

@@ -13,11 +13,12 @@
 
 namespace pilothouse::trainer {
 
-// Either a table, or inputs and targets.
+// Either a table, or inputs and targets, and perhaps weights.
 struct DataFiles {
-  std::string table;
-  std::string inputs;
-  std::string targets;
+  std::string table = "";
+  std::string inputs = "";
+  std::string targets = "";
+  std::string weights = "";
 
   // In the order in which they are hashed.
   std::vector<std::string> paths() const;

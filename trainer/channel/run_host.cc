@@ -126,6 +126,8 @@ void RunHost::OnQuery(v1::Query message) {
       return AskForState(open);
     case v1::Query::kPredict:
       return predictions_.Post([this, open] { AskForModel(open); });
+    case v1::Query::kEvaluate:
+      return AskForScores(open);
     case v1::Query::kPluginKinds:
     case v1::Query::KIND_NOT_SET:
       break;
@@ -170,6 +172,19 @@ void RunHost::AnswerState(const OpenQueryPtr& open, const RunSnapshot& snapshot)
   answer.set_query_id(open->query.query_id());
   *answer.mutable_state() = ToMessage(snapshot);
   outbox_.AddAnswer(open->stream, std::move(answer), open->ticket);
+}
+
+void RunHost::AskForScores(const OpenQueryPtr& open) {
+  Query query;
+  query.score = FromMessage(open->query.evaluate().part());
+  query.answer = [this, open](const RunSnapshot& snapshot) {
+    if (!snapshot.scores->ok()) return RefuseQuery(open, snapshot.scores->status());
+    v1::Answer answer;
+    answer.set_query_id(open->query.query_id());
+    *answer.mutable_evaluate() = ToMessage(**snapshot.scores);
+    outbox_.AddAnswer(open->stream, std::move(answer), open->ticket);
+  };
+  AskLoop(open, std::move(query));
 }
 
 void RunHost::AskForModel(const OpenQueryPtr& open) {

@@ -98,6 +98,7 @@ class RunHost {
   int64_t CostOf(const v1::Query& query) const;
   void AskForState(const OpenQueryPtr& open);
   void AnswerState(const OpenQueryPtr& open, const RunSnapshot& snapshot);
+  void AskForScores(const OpenQueryPtr& open);
   // On the prediction thread, as are the next two. Checks the inputs, then asks the loop for the parameters.
   void AskForModel(const OpenQueryPtr& open);
   void BeginPrediction(const OpenQueryPtr& open, const RunSnapshot& snapshot);

@@ -162,6 +162,30 @@ absl::StatusOr<Precision> FromMessage(v1::Precision precision) {
   }
 }
 
+absl::Status PlanSplit(const v1::DataSpec& data, LearnerSpec& learner) {
+  if (data.has_validation_fraction()) learner.validation_fraction = data.validation_fraction();
+  if (data.has_validation_examples()) learner.validation_examples = data.validation_examples();
+  if (data.has_validation_size()) learner.validation_size = data.validation_size();
+  if (!data.test_size().empty()) learner.test_size = data.test_size();
+  learner.split_seed = data.split_seed();
+  switch (data.split()) {
+    case v1::SPLIT_METHOD_UNSPECIFIED:
+      break;
+    case v1::SPLIT_METHOD_RANDOM:
+      learner.split_method = SplitMethod::kRandom;
+      break;
+    case v1::SPLIT_METHOD_TAIL:
+      learner.split_method = SplitMethod::kTail;
+      break;
+    case v1::SPLIT_METHOD_STRATIFIED:
+      learner.split_method = SplitMethod::kStratified;
+      break;
+    default:
+      return Invalid("data.split", "The trainer knows no such split; it knows random, tail and stratified.");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<LearnerSpec> PlanLearner(const v1::RunSpec& spec) {
   LearnerSpec learner;
   absl::StatusOr<NetworkSpec> network = FromMessage(spec.network());
@@ -182,14 +206,15 @@ absl::StatusOr<LearnerSpec> PlanLearner(const v1::RunSpec& spec) {
   learner.keep_order = spec.keep_order();
   learner.seed = spec.seed();
   learner.standardize = spec.data().standardize();
-  if (spec.data().has_validation_fraction()) learner.validation_fraction = spec.data().validation_fraction();
-  if (spec.data().has_validation_examples()) learner.validation_examples = spec.data().validation_examples();
+  // A spec of an older client, or journal, names no number.
+  learner.threads = spec.threads() == 0 ? 1 : spec.threads();
+  if (absl::Status split = PlanSplit(spec.data(), learner); !split.ok()) return split;
   return learner;
 }
 
 absl::StatusOr<CheckpointRetention> PlanRetention(const v1::RunSpec& spec) {
   const v1::CheckpointSpec& checkpoints = spec.checkpoints();
-  const bool holds_out = spec.data().has_validation_fraction() || spec.data().has_validation_examples();
+  const bool holds_out = spec.data().validation_case() != v1::DataSpec::VALIDATION_NOT_SET;
   const CheckpointRetention retention{
       .keep_last = checkpoints.has_keep_last() ? checkpoints.keep_last() : CheckpointRetention().keep_last,
       .keep_every = checkpoints.keep_every(),
@@ -229,8 +254,11 @@ absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
   const absl::StatusOr<CheckpointRetention> retention = PlanRetention(spec);
   if (!retention.ok()) return retention.status();
   learner->optimizer = knobs->optimizer;
+  std::optional<std::string> weight_column;
+  if (!spec.data().weight_column().empty()) weight_column = spec.data().weight_column();
   return RunPlan{.learner = *std::move(learner),
                  .target_columns = {spec.data().target_columns().begin(), spec.data().target_columns().end()},
+                 .weight_column = std::move(weight_column),
                  .knobs = *std::move(knobs),
                  .eta_schedule = *std::move(eta_schedule),
                  .plugins = *std::move(plugins),
@@ -246,8 +274,12 @@ absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec) {
 }
 
 absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files) {
-  absl::StatusOr<Dataset> data =
-      files.table.empty() ? ReadArrays(files.inputs, files.targets) : ReadTable(files.table, plan.target_columns);
+  if (files.table.empty() && plan.weight_column.has_value()) {
+    return Invalid("data.weight_column",
+                   "Arrays have no columns with names: upload the weights as a third array, and name no column.");
+  }
+  absl::StatusOr<Dataset> data = files.table.empty() ? ReadArrays(files.inputs, files.targets, files.weights)
+                                                     : ReadTable(files.table, plan.target_columns, plan.weight_column);
   if (!data.ok()) return data.status();
   Log(absl::StrCat("data read: ", data->inputs.rows, " examples of ", data->inputs.columns, " inputs and ",
                    data->targets.columns, " targets"));

@@ -3,6 +3,7 @@
 #define PILOTHOUSE_TRAINER_CHANNEL_RUN_SPEC_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ namespace pilothouse::trainer {
 struct RunPlan {
   LearnerSpec learner;
   std::vector<std::string> target_columns;
+  std::optional<std::string> weight_column;
   // Eta is the one that the schedule begins with.
   Knobs knobs;
   EtaSchedule eta_schedule;
@@ -38,7 +40,8 @@ inline constexpr int kMaxKeepLast = 1000;
 // PlanEtaSchedule.
 absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec);
 
-// Reads the data and builds the network. Errors as of ReadTable, ReadArrays and MakeLearner.
+// Reads the data and builds the network. Errors as of ReadTable, ReadArrays and MakeLearner; SPEC_INVALID for a column
+// of weights where the data are arrays.
 absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files);
 
 // What the loop of a new run begins with.

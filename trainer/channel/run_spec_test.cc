@@ -261,6 +261,27 @@ TEST(PlanRun, NeedsANetworkDataAndALoss) {
   EXPECT_EQ(ToError(PlanRun(no_loss).status()).field(), "spec.loss");
 }
 
+TEST(PlanRun, TakesOverHowTheExamplesAreSplitAndWeighed) {
+  const absl::StatusOr<RunPlan> plan = PlanRun(Merged(R"(
+      data { validation_size: "20%" test_size: "0.1" split: SPLIT_METHOD_STRATIFIED split_seed: 7 weight_column: "w" }
+      threads: 4)"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->learner.validation_size, "20%");
+  EXPECT_EQ(plan->learner.test_size, "0.1");
+  EXPECT_EQ(plan->learner.split_method, SplitMethod::kStratified);
+  EXPECT_EQ(plan->learner.split_seed, 7u);
+  EXPECT_EQ(plan->weight_column, "w");
+  EXPECT_EQ(plan->learner.threads, 4);
+  EXPECT_TRUE(plan->retention.keep_best) << "something is held out";
+  const absl::StatusOr<RunPlan> plain = PlanRun(GoodSpec());
+  EXPECT_EQ(plain->learner.threads, 1) << "where nothing is said";
+  EXPECT_FALSE(plain->learner.split_method.has_value());
+  EXPECT_FALSE(plain->weight_column.has_value());
+  v1::RunSpec unknown = GoodSpec();
+  unknown.mutable_data()->set_split(static_cast<v1::SplitMethod>(99));
+  EXPECT_EQ(ToError(PlanRun(unknown).status()).field(), "spec.data.split");
+}
+
 class BuildRunTest : public testing::Test {
  protected:
   BuildRunTest() {
@@ -287,6 +308,32 @@ TEST_F(BuildRunTest, ReadsTheDataAndBuildsTheNetwork) {
   EXPECT_EQ(run->bytes_per_parameter, 4);
 }
 
+TEST_F(BuildRunTest, SplitsAndWeighsTheExamples) {
+  std::ofstream table(directory_ + "/xor.csv");
+  table << "a,w,b,t\n";
+  for (int row = 0; row < 20; ++row) table << row << "," << 1 + row % 2 << "," << row * row << "," << row % 3 << "\n";
+  table.close();
+  v1::DataSpec& data = *welcome_.mutable_spec()->mutable_data();
+  data.set_weight_column("w");
+  data.set_validation_size("25%");
+  data.set_test_size("0.1");
+  welcome_.mutable_spec()->set_threads(2);
+  const absl::StatusOr<BuiltRun> run = BuildRun(welcome_, nullptr);
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->learner->facts().examples, 13);
+  EXPECT_EQ(run->learner->facts().validation_examples, 5);
+  EXPECT_EQ(run->learner->facts().test_examples, 2);
+  EXPECT_EQ(run->learner->facts().inputs, 2);
+}
+
+TEST_F(BuildRunTest, ArraysHaveNoColumnOfWeights) {
+  welcome_.clear_table_path();
+  welcome_.set_inputs_path(directory_ + "/xor.csv");
+  welcome_.set_targets_path(directory_ + "/xor.csv");
+  welcome_.mutable_spec()->mutable_data()->set_weight_column("w");
+  EXPECT_EQ(ToError(BuildRun(welcome_, nullptr).status()).field(), "spec.data.weight_column");
+}
+
 TEST_F(BuildRunTest, HoldsTheRunsLock) {
   const absl::StatusOr<BuiltRun> run = BuildRun(welcome_, nullptr);
   ASSERT_TRUE(run.ok()) << run.status();
@@ -308,6 +355,12 @@ TEST_F(BuildRunTest, BlamesTheFieldOfTheSpecThatDoesNotFitTheData) {
   const v1::Error size = ToError(BuildRun(welcome_, nullptr).status());
   EXPECT_EQ(size.reason(), v1::ERROR_REASON_SPEC_INVALID) << size.DebugString();
   EXPECT_EQ(size.field(), "spec.batch_size");
+  *welcome_.mutable_spec() = GoodSpec();
+  welcome_.mutable_spec()->set_threads(-1);
+  EXPECT_EQ(ToError(BuildRun(welcome_, nullptr).status()).field(), "spec.threads");
+  *welcome_.mutable_spec() = GoodSpec();
+  welcome_.mutable_spec()->mutable_data()->set_test_size("all");
+  EXPECT_EQ(ToError(BuildRun(welcome_, nullptr).status()).field(), "spec.data.test_size");
 }
 
 }  // namespace

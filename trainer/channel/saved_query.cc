@@ -1,16 +1,25 @@
 #include "trainer/channel/saved_query.h"
 
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "proto/support/error.h"
 #include "trainer/channel/messages.h"
 #include "trainer/channel/plugin_messages.h"
 #include "trainer/channel/predict.h"
+#include "trainer/channel/run_data.h"
 #include "trainer/channel/run_spec.h"
 #include "trainer/net/network_spec.h"
 
 namespace pilothouse::trainer {
 namespace {
+
+constexpr absl::string_view kRestoreToEvaluate = "Put the old data back to score anything on them.";
 
 absl::Status AnswerState(const v1::StateQuery& query, const RunPlan& plan, const SavedModel& saved,
                          v1::StateAnswer& answer) {
@@ -19,6 +28,26 @@ absl::Status AnswerState(const v1::StateQuery& query, const RunPlan& plan, const
   if (!query.include_state_vector()) return absl::OkStatus();
   if (absl::Status status = CheckStateSize(ParameterCount(plan.learner.network)); !status.ok()) return status;
   *answer.mutable_state() = ToMessage(saved.model->State());
+  return absl::OkStatus();
+}
+
+// Reads the run's data and cuts them as the run did.
+absl::Status AnswerEvaluate(const v1::SavedQuery& query, RunPlan plan, int64_t batch, v1::EvaluateAnswer& answer) {
+  // What a run's data may be was decided when it began.
+  plan.learner.is_new = false;
+  const DataFiles files = DataFilesOf(query.data());
+  const absl::StatusOr<std::string> found = HashOfData(files);
+  if (!found.ok()) return found.status();
+  if (absl::Status same = CheckDataHash(query.data().data_sha256(), *found, kRestoreToEvaluate); !same.ok()) {
+    return same;
+  }
+  const absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(plan, files);
+  if (!learner.ok()) return learner.status();
+  if (absl::Status loaded = (*learner)->Load(query.checkpoint_path()); !loaded.ok()) return loaded;
+  const bool test = FromMessage(query.query().evaluate().part()) == HeldOutPart::kTest;
+  const absl::StatusOr<Validation> scores = test ? (*learner)->Test(batch) : (*learner)->Validate(batch);
+  if (!scores.ok()) return scores.status();
+  answer = ToMessage(*scores);
   return absl::OkStatus();
 }
 
@@ -44,6 +73,7 @@ absl::Status Answer(const v1::SavedQuery& query, v1::Answer& answer) {
     *answer.mutable_predict() = Predict(question.predict(), *saved->model, saved->batch);
     return absl::OkStatus();
   }
+  if (question.has_evaluate()) return AnswerEvaluate(query, *plan, saved->batch, *answer.mutable_evaluate());
   if (question.has_state()) return AnswerState(question.state(), *plan, *saved, *answer.mutable_state());
   return MakeError(v1::ERROR_REASON_SPEC_INVALID, "query", "The trainer knows no such question.");
 }

@@ -1,4 +1,4 @@
-// Answering queries about a run that has ended, from the parameters it saved. No service, no connection.
+// Answering queries about parameters that a run has saved. No service, no connection.
 #ifndef PILOTHOUSE_TRAINER_CHANNEL_SAVED_QUERY_H_
 #define PILOTHOUSE_TRAINER_CHANNEL_SAVED_QUERY_H_
 

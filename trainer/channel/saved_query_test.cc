@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -65,6 +66,45 @@ TEST_F(SavedQueryTest, DoesNotNeedTheStateTheRunBeganFrom) {
   initial.add_shape(9);
   query_.mutable_query()->mutable_state();
   EXPECT_TRUE(AnswerSaved(query_, PluginKinds()).has_state());
+}
+
+class SavedScoresTest : public SavedQueryTest {
+ protected:
+  SavedScoresTest() {
+    std::ofstream table(table_);
+    for (int row = 0; row < 10; ++row) table << row % 3 << "," << row % 4 << "," << (row % 2 == 0 ? 0.5 : -0.5) << "\n";
+    table.close();
+    query_.mutable_spec()->mutable_data()->set_test_size("30%");
+    query_.mutable_data()->set_table_path(table_);
+    query_.mutable_query()->mutable_evaluate()->set_part(v1::DATA_PART_TEST);
+  }
+  ~SavedScoresTest() override { std::filesystem::remove(table_); }
+
+  const std::string table_ = absl::StrCat(testing::TempDir(), "/saved-scores-test-", getpid(), ".csv");
+};
+
+TEST_F(SavedScoresTest, AreThoseOfTheRunsOwnParts) {
+  const v1::Answer answer = AnswerSaved(query_, PluginKinds());
+  ASSERT_TRUE(answer.has_evaluate()) << answer.DebugString();
+  EXPECT_EQ(answer.evaluate().batch(), 3);
+  EXPECT_EQ(answer.evaluate().examples(), 3);
+  const absl::StatusOr<RunPlan> plan = PlanRun(query_.spec());
+  const absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(*plan, {.table = table_});
+  ASSERT_TRUE(learner.ok()) << learner.status();
+  ASSERT_TRUE((*learner)->Load(saved_path_).ok());
+  EXPECT_EQ(answer.evaluate().values(0).name(), "loss");
+  EXPECT_EQ(answer.evaluate().values(0).value(), (*learner)->Test(3)->loss);
+}
+
+TEST_F(SavedScoresTest, AreRefusedOfPartsThatAreNotThereAndOfOtherData) {
+  query_.mutable_query()->mutable_evaluate()->set_part(v1::DATA_PART_VALIDATION);
+  EXPECT_EQ(AnswerSaved(query_, PluginKinds()).error().reason(), v1::ERROR_REASON_NO_VALIDATION_DATA);
+  query_.mutable_query()->mutable_evaluate()->set_part(v1::DATA_PART_TEST);
+  query_.mutable_data()->set_data_sha256("another");
+  EXPECT_EQ(AnswerSaved(query_, PluginKinds()).error().reason(), v1::ERROR_REASON_DATA_CHANGED);
+  query_.mutable_data()->clear_data_sha256();
+  query_.mutable_spec()->mutable_data()->clear_test_size();
+  EXPECT_EQ(AnswerSaved(query_, PluginKinds()).error().reason(), v1::ERROR_REASON_NO_TEST_DATA);
 }
 
 TEST_F(SavedQueryTest, SaysWhatIsWrongInTheAnswer) {

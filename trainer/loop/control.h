@@ -9,10 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/learner.h"
 #include "trainer/plugin/change.h"
 #include "trainer/plugin/plugin_host.h"
+#include "trainer/plugin/validation.h"
 
 namespace pilothouse::trainer {
 
@@ -43,7 +45,12 @@ struct RunSnapshot {
   Knobs knobs;
   std::shared_ptr<const Model> model;  // null unless asked for
   std::vector<PluginStatus> plugins;   // empty unless asked for
+  // Unset unless asked for. NO_VALIDATION_DATA or NO_TEST_DATA.
+  std::optional<absl::StatusOr<Validation>> scores = std::nullopt;
 };
+
+// Examples that the run does not learn from: see Learner::Validate and Learner::Test.
+enum class HeldOutPart { kValidation, kTest };
 
 struct Query {
   bool include_model = false;
@@ -53,6 +60,8 @@ struct Query {
   // Called once, on the training thread: it must not block.
   std::function<void(RunSnapshot)> answer;
   bool include_plugins = false;
+  // Score the parameters on it, which takes the training thread as long as a validation does, and changes nothing.
+  std::optional<HeldOutPart> score = std::nullopt;
 };
 
 }  // namespace pilothouse::trainer

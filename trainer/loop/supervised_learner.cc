@@ -142,7 +142,7 @@ class SupervisedLearner final : public Learner {
   absl::StatusOr<Validation> Validate(int64_t batch) override {
     if (sources_.validation.has_value()) return sources_.validation->Score(learnt_, batch);
     return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "",
-                     "The run holds no examples out; start it with validation_fraction or validation_examples.");
+                     "The run holds no examples out; start it with validation_size.");
   }
 
   absl::StatusOr<Validation> Test(int64_t batch) override {

@@ -232,6 +232,8 @@ void TrainingLoop::Answer(const Query& query) {
     }
   }
   if (query.include_plugins) snapshot.plugins = plugins_.List();
+  if (query.score == HeldOutPart::kValidation) snapshot.scores = learner_.Validate(state_.batch);
+  if (query.score == HeldOutPart::kTest) snapshot.scores = learner_.Test(state_.batch);
   query.answer(std::move(snapshot));
 }
 

@@ -19,7 +19,7 @@ namespace pilothouse::trainer {
 const char kReplayHelp[] =
     R"(  --replay DIRECTORY        go through the run in this directory again, from its journal alone, and compare every loss,
                             state and checkpoint with it, bit for bit
-    --data FILE             the run's data: a table, or, given twice, inputs and targets
+    --data FILE             the run's data: a table, or, given again, arrays: inputs, targets, weights
     --data-dir DIRECTORY    the service's folder of data (default: the one that DIRECTORY lies in, as runs/RUN_ID)
     --through N             leave out what came after batch N
     --json                  say what was found as one JSON object
@@ -31,7 +31,7 @@ constexpr int kExitIdentical = 0;
 constexpr int kExitDifferent = 1;
 constexpr int kExitUsage = 2;
 constexpr int kExitFailed = 3;
-constexpr size_t kMostFiles = 2;
+constexpr size_t kMostFiles = 3;
 
 struct Arguments {
   ReplayOptions options;
@@ -47,7 +47,8 @@ std::optional<std::string> Set(const std::string& option, const std::string& val
     options.data_directory = value;
   } else if (option == "--data") {
     options.data.push_back(value);
-    if (options.data.size() > kMostFiles) return "--data is given once, for a table, or twice, for inputs and targets";
+    if (options.data.size() > kMostFiles)
+      return "--data is given once, for a table, or for arrays: inputs, targets and perhaps weights";
   } else if (!absl::SimpleAtoi(value, &options.through) || options.through < 0) {
     return absl::StrCat("--through takes a batch, 0 or more, not ", value);
   }

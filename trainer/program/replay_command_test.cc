@@ -56,7 +56,7 @@ TEST_F(ReplayCommandTest, SaysWhatIsWrongWithTheCommandLine) {
       {{"--json"}, "needs the directory"},
       {{"--replay", "x", "--through", "-1"}, "--through takes a batch"},
       {{"--replay", "x", "--through", "1x"}, "--through takes a batch"},
-      {{"--replay", "x", "--data", "1", "--data", "2", "--data", "3"}, "twice"},
+      {{"--replay", "x", "--data", "1", "--data", "2", "--data", "3", "--data", "4"}, "for arrays"},
       {{"--replay", "x", "--service", "y"}, "unknown argument --service"},
   };
   for (const auto& [words, told] : cases) {

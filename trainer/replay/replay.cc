@@ -26,7 +26,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr absl::string_view kHowToGiveData = "--data FILE, or for inputs and targets --data FILE --data FILE";
+constexpr absl::string_view kHowToGiveData =
+    "--data FILE, or for inputs, targets and perhaps weights as arrays, --data FILE for each";
 
 std::string DataDirectory(const ReplayOptions& options) {
   if (!options.data_directory.empty()) return options.data_directory;
@@ -49,12 +50,14 @@ absl::StatusOr<DataFiles> DataOf(const ReplayOptions& options, const v1::DataSpe
     case 0:
       return DataOfService(options, spec);
     case 1:
-      return DataFiles{options.data[0], "", ""};
+      return DataFiles{.table = options.data[0]};
     case 2:
-      return DataFiles{"", options.data[0], options.data[1]};
+      return DataFiles{.inputs = options.data[0], .targets = options.data[1]};
+    case 3:
+      return DataFiles{.inputs = options.data[0], .targets = options.data[1], .weights = options.data[2]};
     default:
       return MakeError(v1::ERROR_REASON_SPEC_INVALID, "data",
-                       "A run's data are one file, a table, or two, inputs and targets.");
+                       "A run's data are one file, a table, or two, inputs and targets, or three: weights, too.");
   }
 }
 

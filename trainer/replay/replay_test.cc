@@ -328,7 +328,7 @@ TEST(ReplayTest, OtherDataAndJournalsThatCannotBeReadAreRefused) {
   EXPECT_EQ(ReasonOf(changed), v1::ERROR_REASON_DATA_CHANGED);
   EXPECT_THAT(std::string(changed.message()),
               EndsWith(". Give the data that the run was trained on: --data FILE, or for "
-                       "inputs and targets --data FILE --data FILE."));
+                       "inputs, targets and perhaps weights as arrays, --data FILE for each."));
   options.directory = "/nowhere";
   EXPECT_EQ(ReasonOf(Replay(options).status()), v1::ERROR_REASON_JOURNAL_FAILED);
 }

@@ -65,7 +65,7 @@ class ScriptedRun {
     journal_.Store();
     const absl::StatusOr<RunPlan> plan = PlanRun(spec);
     EXPECT_TRUE(plan.ok()) << plan.status();
-    absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(*plan, DataFiles{table_, "", ""});
+    absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(*plan, DataFiles{.table = table_});
     EXPECT_TRUE(learner.ok()) << learner.status();
     learner_ = *std::move(learner);
     knobs_ = plan->knobs;

@@ -1,0 +1,34 @@
+// Which of the files of parameters that a run has kept is meant. Blocks on the disk; thread-safe.
+#ifndef PILOTHOUSE_SERVICE_RUNS_CHOSEN_MODEL_H_
+#define PILOTHOUSE_SERVICE_RUNS_CHOSEN_MODEL_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "pilothouse/v1/model.pb.h"
+#include "pilothouse/v1/run.pb.h"
+#include "service/runs/run_place.h"
+
+namespace pilothouse::service {
+
+// Where a run keeps what its plugins save, below its directory, and what the plugin save-best writes there if it is not
+// told otherwise.
+inline constexpr char kSavedFolder[] = "saved";
+inline constexpr char kBestFile[] = "best.safetensors";
+
+// Whether the parameters are looked for on the disk, whatever the run does.
+bool IsSavedModel(const v1::ModelChoice& choice);
+
+struct ChosenModel {
+  std::string path;
+  // `batch` is known where the file's name or the journal tells it.
+  v1::ModelUsed used;
+};
+
+// The file, as model.proto says which; of the last parameters those that `run`, which has ended, left. NO_PARAMETERS,
+// with a sentence that says what to do, if there is none; its content is not looked at. REQUIRES: `choice` is valid.
+absl::StatusOr<ChosenModel> FindModel(const RunPlace& place, const v1::Run& run, const v1::ModelChoice& choice);
+
+}  // namespace pilothouse::service
+
+#endif  // PILOTHOUSE_SERVICE_RUNS_CHOSEN_MODEL_H_

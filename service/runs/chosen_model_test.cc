@@ -1,0 +1,119 @@
+// Which file of parameters a choice means.
+#include "service/runs/chosen_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "proto/support/error.h"
+#include "service/journal/journal.h"
+#include "service/journal/journal_testing.h"
+
+namespace pilothouse::service {
+namespace {
+
+class ChosenModelTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    place_.directory = directory_.path();
+    std::filesystem::create_directory(directory_.File("checkpoints"));
+    auto journal =
+        Journal::Create(place_.journal_path(),
+                        {.run_id = "r", .start_request_id = "", .create_time = absl::Now(), .spec = v1::RunSpec()});
+    ASSERT_TRUE(journal.ok()) << journal.status();
+    journal_ = *std::move(journal);
+    run_ = *journal_->LoadRun();
+  }
+
+  static std::string FileOf(int64_t batch) {
+    return absl::StrCat("checkpoints/batch-", absl::Dec(batch, absl::kZeroPad12), ".safetensors");
+  }
+  void Keep(int64_t batch, std::optional<double> validation_loss, int64_t line = 0) {
+    std::ofstream(directory_.File(FileOf(batch))) << "x";
+    JournalEntry entry;
+    entry.event = BareEvent(journal_->last_sequence() + 1);
+    v1::CheckpointReport& report = *entry.event.mutable_checkpoint();
+    report.set_batch(batch);
+    report.set_file(FileOf(batch));
+    report.set_line(line);
+    if (validation_loss.has_value()) report.set_validation_loss(*validation_loss);
+    ASSERT_TRUE(journal_->Append({entry}, Durability::kSynced).ok());
+  }
+  void Save(const std::string& name) {
+    std::filesystem::create_directory(directory_.File(kSavedFolder));
+    std::ofstream(directory_.File(absl::StrCat(kSavedFolder, "/", name))) << "x";
+  }
+  absl::StatusOr<ChosenModel> Find(v1::Model model, const std::string& file = "") const {
+    v1::ModelChoice choice;
+    choice.set_model(model);
+    choice.set_saved_file(file);
+    return FindModel(place_, run_, choice);
+  }
+
+  TemporaryDirectory directory_;
+  RunPlace place_;
+  std::unique_ptr<Journal> journal_;
+  v1::Run run_;
+};
+
+TEST_F(ChosenModelTest, TheBestIsWhatSaveBestWroteAndElseTheCheckpointWithTheLowestValidationLoss) {
+  EXPECT_EQ(ReasonOf(Find(v1::MODEL_BEST).status()), v1::ERROR_REASON_NO_PARAMETERS);
+  Keep(10, 0.5);
+  Keep(20, 0.25);
+  Keep(30, 0.25);
+  Keep(40, std::numeric_limits<double>::quiet_NaN());
+  Keep(50, std::nullopt);
+  const absl::StatusOr<ChosenModel> checkpoint = Find(v1::MODEL_BEST);
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_EQ(checkpoint->used.file(), FileOf(20));  // of equals, the first
+  EXPECT_EQ(checkpoint->used.batch(), 20);
+  EXPECT_EQ(checkpoint->used.model(), v1::MODEL_BEST);
+  Save(kBestFile);
+  const absl::StatusOr<ChosenModel> saved = Find(v1::MODEL_BEST);
+  ASSERT_TRUE(saved.ok()) << saved.status();
+  EXPECT_EQ(saved->used.file(), "saved/best.safetensors");
+  EXPECT_EQ(saved->path, directory_.File("saved/best.safetensors"));
+}
+
+TEST_F(ChosenModelTest, ABetterCheckpointOfABranchIsNotTheBest) {
+  Keep(10, 0.5);
+  Keep(20, 0.1);
+  v1::Branch& branch = *run_.add_branches();
+  branch.set_name("rewind-1");
+  branch.set_from_batch(15);
+  branch.set_through_batch(20);
+  EXPECT_EQ(Find(v1::MODEL_BEST)->used.batch(), 10);
+}
+
+TEST_F(ChosenModelTest, TheLastAreThoseOfTheNewestCheckpoint) {
+  EXPECT_EQ(ReasonOf(Find(v1::MODEL_LAST).status()), v1::ERROR_REASON_NO_PARAMETERS);
+  Keep(10, 0.5);
+  Keep(20, 0.7);
+  const absl::StatusOr<ChosenModel> last = Find(v1::MODEL_UNSPECIFIED);
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_EQ(last->used.model(), v1::MODEL_LAST);
+  EXPECT_EQ(last->used.file(), FileOf(20));
+  EXPECT_EQ(last->path, directory_.File(FileOf(20)));
+}
+
+TEST_F(ChosenModelTest, ASavedFileIsFoundByItsNameAndOthersAreNamedWhereItIsNot) {
+  const absl::StatusOr<ChosenModel> none = Find(v1::MODEL_UNSPECIFIED, "auc.safetensors");
+  EXPECT_EQ(ReasonOf(none.status()), v1::ERROR_REASON_NO_PARAMETERS);
+  Save("auc.safetensors");
+  EXPECT_EQ(Find(v1::MODEL_UNSPECIFIED, "auc.safetensors")->used.file(), "saved/auc.safetensors");
+  const v1::Error error = ToError(Find(v1::MODEL_BEST, "acu.safetensors").status());
+  EXPECT_EQ(error.field(), "model.saved_file");
+  EXPECT_EQ(error.metadata().at("known"), "auc.safetensors");
+}
+
+}  // namespace
+}  // namespace pilothouse::service
