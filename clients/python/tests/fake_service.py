@@ -17,7 +17,16 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from pilothouse.v1 import checkpoint_pb2, control_pb2, dataset_pb2, event_pb2, plugin_pb2, run_pb2, tensor_pb2
+from pilothouse.v1 import (
+    checkpoint_pb2,
+    control_pb2,
+    dataset_pb2,
+    event_pb2,
+    model_pb2,
+    plugin_pb2,
+    run_pb2,
+    tensor_pb2,
+)
 from pilothouse.v1 import training_control_pb2 as pb
 from pilothouse.v1 import training_control_pb2_grpc as pb_grpc
 
@@ -161,6 +170,27 @@ def checkpoint(sequence: int, batch: int, error: str = "") -> event_pb2.Event:
     return event_pb2.Event(sequence=sequence, batch=batch + 1, checkpoint=report)
 
 
+def model_used(choice: model_pb2.ModelChoice, batch: int = 70) -> model_pb2.ModelUsed:
+    """What a run that lives has used of what was asked for: its best are in a file, from batch 40."""
+    if choice.saved_file:
+        return model_pb2.ModelUsed(file=f"saved/{choice.saved_file}", batch=10)
+    if choice.model == model_pb2.MODEL_BEST:
+        return model_pb2.ModelUsed(model=model_pb2.MODEL_BEST, file="saved/best.safetensors", batch=40)
+    return model_pb2.ModelUsed(model=model_pb2.MODEL_LAST, batch=batch)
+
+
+def predicted(rows: int, used: model_pb2.ModelUsed) -> model_pb2.PredictResponse:
+    """A network of one output that answers with 0."""
+    outputs = tensor_pb2.Tensor(element_type=tensor_pb2.ELEMENT_TYPE_FLOAT64, shape=[rows, 1], data=b"\0" * 8 * rows)
+    return model_pb2.PredictResponse(outputs=outputs, batch=used.batch, model=used)
+
+
+def evaluated(used: model_pb2.ModelUsed, part: int = 1, **values: float) -> model_pb2.EvaluateResponse:
+    """Scores of 60 examples. Points in their names are written as two underscores."""
+    named = [plugin_pb2.NamedValue(name=name.replace("__", "."), value=value) for name, value in values.items()]
+    return model_pb2.EvaluateResponse(part=part, model=used, examples=60, values=named)
+
+
 def history_page(*content: event_pb2.Event, then: str = "") -> pb.ReadHistoryResponse:
     """A page of a history, and the token of the next."""
     return pb.ReadHistoryResponse(events=content, next_page_token=then)
@@ -245,7 +275,10 @@ class FakeService(pb_grpc.TrainingControlServicer):
         return self._answer("ListRuns", request, context, pb.ListRunsResponse())
 
     def GetState(self, request, context):
-        return self._answer("GetState", request, context, pb.GetStateResponse(run=run_message(run_id=request.run_id)))
+        usual = pb.GetStateResponse(run=run_message(run_id=request.run_id))
+        if request.HasField("model"):
+            usual.model.CopyFrom(model_used(request.model))
+        return self._answer("GetState", request, context, usual)
 
     def SetEta(self, request, context):
         usual = pb.SetEtaResponse(receipt=self._receipt(request, request.eta))
@@ -310,10 +343,11 @@ class FakeService(pb_grpc.TrainingControlServicer):
 
     def Predict(self, request, context):
         rows = request.inputs.shape[0] if len(request.inputs.shape) == 2 else 1
-        outputs = tensor_pb2.Tensor(
-            element_type=tensor_pb2.ELEMENT_TYPE_FLOAT64, shape=[rows, 1], data=b"\0" * 8 * rows
-        )
-        return self._answer("Predict", request, context, pb.PredictResponse(outputs=outputs, batch=70))
+        return self._answer("Predict", request, context, predicted(rows, model_used(request.model)))
+
+    def Evaluate(self, request, context):
+        usual = evaluated(model_used(request.model), request.part, loss=0.25)
+        return self._answer("Evaluate", request, context, usual)
 
     def WatchTraining(self, request, context) -> Iterator[pb.WatchTrainingResponse]:
         usual = [pb.WatchTrainingResponse(snapshot=run_message())]

@@ -6,36 +6,38 @@ import re
 
 import pilothouse
 from pilothouse import errors
-from pilothouse.v1 import error_reason_pb2, event_pb2, plugin_pb2, run_pb2, training_control_pb2
+from pilothouse.v1 import error_reason_pb2, event_pb2, model_pb2, plugin_pb2, run_pb2, training_control_pb2
 
 EXPORTS = """
 Affine ArrayDtypeInvalid ArrayShapeInvalid BatchAlreadyPassed BatchNorm BatchOutOfRange Branch BranchAlreadyExists
 BranchNotFound Checkpoint CheckpointCondition CheckpointDamaged CheckpointEvent Checkpoints CheckpointsInvalid
-ColumnNotFound ControlEvent ControlKind DataChanged DataMalformed Dataset DatasetNotFound DatasetTooLarge
-DeadlineExceeded Dropout EtaInvalid EtaScheduleInvalid Event EventKind Facts FileNameInvalid FileNotFound Gap
-Heartbeat Histogram History HistoryRangeInvalid House HouseClosed Identity IdleReason Internal IntervalInvalid
+ColumnNotFound ControlEvent ControlKind DataChanged DataMalformed DataPart Dataset DatasetNotFound DatasetTooLarge
+DeadlineExceeded Dropout EtaInvalid EtaScheduleInvalid Evaluation Event EventKind Facts FileNameInvalid FileNotFound
+Gap Heartbeat Histogram History HistoryRangeInvalid House HouseClosed Identity IdleReason Internal IntervalInvalid
 JournalFailed Knob KnobOutOfRange KnobUnknown LabelOutOfRange Layer LayerNorm Lineage LocalServiceFailed LossEvent
-Losses Map MissingExtra NetDataMismatch NetInvalid NetLossMismatch NoParameters NoValidationData Optimizer
-PilothouseError Plugin PluginAlreadyExists PluginEvent PluginFailureEvent PluginFunction PluginInvalid PluginKind
-PluginKindUnknown PluginNotFound PluginPoint PluginPointUnknown PluginReceipt PluginSettingInfo PluginSettingInvalid
-PluginState Receipt RequestIdInvalid RequestIdReused RequestTooLarge Run RunAlreadyExists RunEnded RunIdInvalid
-RunNotFound RunStatus SaveFailed ScheduleInvalid SequenceOutOfRange ServiceBusy ServiceStopping Snapshot SpecInvalid
-State StateEvent StateTooLarge StatusEvent Stopped TargetInvalid Timeline TooManyControls TooManyPlugins TooManyRuns
-TooManyWatchers TrainerFailed TrainerUnavailable Unreachable Watch __version__ connect local
+Losses Map MissingExtra Model ModelUsed NetDataMismatch NetInvalid NetLossMismatch NoParameters NoTestData
+NoValidationData Optimizer PilothouseError Plugin PluginAlreadyExists PluginEvent PluginFailureEvent PluginFunction
+PluginInvalid PluginKind PluginKindUnknown PluginNotFound PluginPoint PluginPointUnknown PluginReceipt
+PluginSettingInfo PluginSettingInvalid PluginState Prediction Receipt RequestIdInvalid RequestIdReused RequestTooLarge
+Run RunAlreadyExists RunEnded RunIdInvalid RunNotFound RunStatus SaveFailed ScheduleInvalid SequenceOutOfRange
+ServiceBusy ServiceStopping Snapshot SpecInvalid State StateEvent StateTooLarge StatusEvent Stopped TargetInvalid
+Timeline TooManyControls TooManyPlugins TooManyRuns TooManyWatchers TrainerFailed TrainerUnavailable Unreachable Watch
+__version__ connect local
 """
 
 # Which public calls reach each RPC.
 CALLS = {
     "StartRun": ["House.start"],
     "ListRuns": ["House.runs", "connect"],
-    "GetState": ["Run.state", "House.run", "Run.wait"],
+    "GetState": ["Run.state", "House.run", "Run.wait", "Run.rewind", "Run.fork"],
     "WatchTraining": ["Run.watch", "Run.wait", "Run.every"],
     "SetEta": ["Run.set_eta", "Run.follow_eta_schedule"],
     "SetKnob": ["Run.set"],
     "BatchTo": ["Run.batch_to", "Run.train", "Run.pause", "Run.resume"],
     "Stop": ["Run.stop"],
     "UploadDataset": ["House.upload", "House.start"],
-    "Predict": ["Run.predict"],
+    "Predict": ["Run.predict", "Run.prediction"],
+    "Evaluate": ["Run.evaluate"],
     "AttachPlugin": ["Run.attach", "Run.every"],
     "DetachPlugin": ["Run.detach", "PluginFunction.detach"],
     "ReschedulePlugin": ["Run.reschedule"],
@@ -93,6 +95,8 @@ def test_every_member_of_the_protocols_enums_has_a_name_here():
         (pilothouse.EventKind, event_pb2.EventKind),
         (pilothouse.Timeline, plugin_pb2.Timeline),
         (pilothouse.PluginPoint, plugin_pb2.PluginPoint),
+        (pilothouse.Model, model_pb2.Model),
+        (pilothouse.DataPart, model_pb2.DataPart),
     ):
         prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", theirs.DESCRIPTOR.name).upper() + "_"
         names = {name.removeprefix(prefix) for name, _ in theirs.items()}

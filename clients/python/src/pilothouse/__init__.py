@@ -21,6 +21,12 @@ Plugins run between two batches of a run, on the schedule they are given; functi
     for plugin in run.plugins():
         print(plugin)                                 # when it ran last, and when it is next due
 
+Examples are held out, and kept for the end, and so are the best parameters:
+
+    run = house.start(..., validation="20%", test=0.1, split="stratified", plugins=["validate", "save-best"])
+    run.predict(X, model="best")
+    print(run.evaluate(model="best").accuracy)        # on what test=0.1 has kept for the end
+
 Nothing is lost: a run goes on from its checkpoints, can be taken back, and forked:
 
     run.rewind(4000)                                  # what came after is kept as a branch
@@ -68,6 +74,7 @@ from pilothouse.errors import (
     NetInvalid,
     NetLossMismatch,
     NoParameters,
+    NoTestData,
     NoValidationData,
     PilothouseError,
     PluginAlreadyExists,
@@ -118,6 +125,7 @@ from pilothouse.functions import PluginFunction
 from pilothouse.history import History, Losses
 from pilothouse.house import House, connect
 from pilothouse.local import local
+from pilothouse.models import DataPart, Evaluation, Model, ModelUsed, Prediction
 from pilothouse.network import Affine, BatchNorm, Dropout, Identity, LayerNorm, Map
 from pilothouse.optimizer import Optimizer
 from pilothouse.plugins import (
@@ -156,6 +164,7 @@ __all__ = [
     "ControlKind",
     "DataChanged",
     "DataMalformed",
+    "DataPart",
     "Dataset",
     "DatasetNotFound",
     "DatasetTooLarge",
@@ -163,6 +172,7 @@ __all__ = [
     "Dropout",
     "EtaInvalid",
     "EtaScheduleInvalid",
+    "Evaluation",
     "Event",
     "EventKind",
     "Facts",
@@ -192,10 +202,13 @@ __all__ = [
     "Losses",
     "Map",
     "MissingExtra",
+    "Model",
+    "ModelUsed",
     "NetDataMismatch",
     "NetInvalid",
     "NetLossMismatch",
     "NoParameters",
+    "NoTestData",
     "NoValidationData",
     "Optimizer",
     "PilothouseError",
@@ -214,6 +227,7 @@ __all__ = [
     "PluginSettingInfo",
     "PluginSettingInvalid",
     "PluginState",
+    "Prediction",
     "Receipt",
     "RequestIdInvalid",
     "RequestIdReused",

@@ -14,6 +14,7 @@ from pilothouse import checkpoints, events, types
 from pilothouse._names import enum_member, enum_word
 from pilothouse._plugins import to_histogram, to_plugin_state
 from pilothouse.errors import ArrayDtypeInvalid, ArrayShapeInvalid, IntervalInvalid, PilothouseError
+from pilothouse.models import ModelUsed
 from pilothouse.v1 import checkpoint_pb2, control_pb2, event_pb2, optimizer_pb2, plugin_pb2, run_pb2, tensor_pb2
 
 _ELEMENT_DTYPES: dict[tensor_pb2.ElementType, np.dtype[Any]] = {
@@ -92,8 +93,8 @@ def to_datetime(message: Any, field: str) -> datetime | None:
     return getattr(message, field).ToDatetime(tzinfo=UTC) if message.HasField(field) else None
 
 
-def to_state(run: run_pb2.Run, vector: types.FloatArray | None = None) -> types.State:
-    """A run with, where asked for, its state vector."""
+def to_state(run: run_pb2.Run, vector: types.FloatArray | None = None, model: ModelUsed | None = None) -> types.State:
+    """A run with, where asked for, its state vector, and whose it is."""
     return types.State(
         run_id=run.run_id,
         status=enum_member(types.RunStatus, run_pb2.RunStatus, run.status),
@@ -121,6 +122,7 @@ def to_state(run: run_pb2.Run, vector: types.FloatArray | None = None) -> types.
         optimizer=_optimizer(run.spec.optimizer.kind) if run.HasField("spec") else "",
         eta_follows_schedule=run.eta_follows_schedule,
         eta_schedule=run.spec.eta_schedule,
+        model=model,
     )
 
 
@@ -177,6 +179,7 @@ def _to_facts(facts: run_pb2.RunFacts) -> types.Facts:
         layers,
         facts.validation_examples,
         facts.data_sha256,
+        facts.test_examples,
     )
 
 

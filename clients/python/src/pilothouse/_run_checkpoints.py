@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Self
 
 from pilothouse._convert import to_checkpoint, to_receipt, to_state
+from pilothouse._deadlines import deadline_after, seconds_left
 from pilothouse._handle import RunHandle
+from pilothouse._models import to_choice, to_model_used
 from pilothouse._numbers import real, whole
 from pilothouse._plugins import to_specs
 from pilothouse._spec import seed_number
@@ -61,7 +63,7 @@ class RunCheckpoints(RunHandle):
 
     def rewind(
         self,
-        batch: int,
+        batch: int | str,
         *,
         branch: str | None = None,
         at_batch: int | None = None,
@@ -76,7 +78,8 @@ class RunCheckpoints(RunHandle):
         `batch`, so give a timeout that is long enough. For watches, batches go back while sequences go on.
 
         Args:
-            batch: from the run's first (0, or where it was forked) to the one it is at.
+            batch: from the run's first (0, or where it was forked) to the one it is at; or "best": that after which
+                its best parameters stood, as state(model="best").model tells.
             branch: what to call what came after, [a-z0-9][a-z0-9-]{0,62}. Default: a name is made up.
             at_batch: as in every control.
             note: as in every control.
@@ -88,17 +91,18 @@ class RunCheckpoints(RunHandle):
             BranchAlreadyExists: the run has a branch of this name.
             SpecInvalid: the branch's name is malformed.
             CheckpointDamaged, DataChanged: it cannot be restored.
-            TypeError: `batch` is no whole number.
+            NoParameters: the run has kept no best ones.
+            TypeError: `batch` is neither a whole number nor "best".
         """
         options = self._options(at_batch, note, request_id)
-        request = pb.RewindRequest(
-            run_id=self._run_id, batch=whole(batch, "batch"), branch=branch or "", options=options
-        )
-        return to_receipt(self._control("Rewind", request, timeout).receipt)
+        deadline = deadline_after(timeout)
+        wanted = self._batch_meant(batch, "batch", timeout)
+        request = pb.RewindRequest(run_id=self._run_id, batch=wanted, branch=branch or "", options=options)
+        return to_receipt(self._control("Rewind", request, seconds_left(deadline)).receipt)
 
     def fork(
         self,
-        at: int | None = None,
+        at: int | str | None = None,
         *,
         branch: str | None = None,
         run_id: str | None = None,
@@ -122,8 +126,9 @@ class RunCheckpoints(RunHandle):
         needs nothing of this one. state().parent tells where it comes from.
 
         Args:
-            at: the batch after which to branch off. Default: the one this run is at.
-            branch: a branch of this run to take it from. Default: its present line.
+            at: the batch after which to branch off, or "best", as in rewind(). Default: the one this run is at.
+            branch: a branch of this run to take it from. Default: its present line. Best parameters from before a
+                rewind() may be those of a batch that only a branch has.
             run_id: name of the new run. Default: the service makes one up.
             eta: another learning rate. It stays so, unless eta_schedule is given, which begins with it. Of a run with
                 a constant schedule, follow_eta_schedule() goes back to it.
@@ -138,7 +143,8 @@ class RunCheckpoints(RunHandle):
             plugins: those to begin with besides: Plugin, or the name of a kind.
             batch_to: the batch to train up to at once, at least `at`. Default: idle until told.
             train: in place of batch_to: train so many batches at once, 1 or more.
-            request_id: makes the request repeatable: the same id and request give the same run.
+            request_id: makes the request repeatable: the same id and request give the same run. "best" counts as the
+                batch that it means at the time.
             timeout: seconds for the start. Default: the House's.
 
         Raises:
@@ -147,11 +153,11 @@ class RunCheckpoints(RunHandle):
             KnobUnknown, KnobOutOfRange, EtaInvalid, EtaScheduleInvalid, TargetInvalid, PluginNotFound and what start()
             says of plugins.
             CheckpointDamaged, DataChanged, TooManyRuns, TrainerFailed, Unreachable, DeadlineExceeded.
+            NoParameters: this run has kept no best ones.
             TypeError: eta and a knob "eta", or what should be a number is none.
         """
         request = pb.ForkRequest(
             run_id=self._run_id,
-            batch=None if at is None else whole(at, "at"),
             branch=branch or "",
             new_run_id=run_id or "",
             knobs=_knob_changes(eta, knobs or {}),
@@ -165,10 +171,27 @@ class RunCheckpoints(RunHandle):
         )
         if keep_order is not None:
             request.keep_order = keep_order
-        answer = self._ask("Fork", request, timeout, retry=bool(request.request_id))
+        deadline = deadline_after(timeout)
+        if at is not None:
+            request.batch = self._batch_meant(at, "at", timeout)
+        answer = self._ask("Fork", request, seconds_left(deadline), retry=bool(request.request_id))
         run = type(self)(self._connection, answer.run.run_id)
         run._remember(to_state(answer.run))
         return run
+
+    def _batch_meant(self, batch: int | str, name: str, timeout: float | None) -> int:
+        """The batch, or that of the best parameters.
+
+        Raises:
+            NoParameters: the run has kept no best ones.
+            TypeError: it is neither a whole number nor "best".
+        """
+        if not isinstance(batch, str):
+            return whole(batch, name)
+        if batch.lower() != "best":
+            raise TypeError(f'{name} is a whole number or "best", not {batch!r}')
+        request = pb.GetStateRequest(run_id=self._run_id, model=to_choice(batch))
+        return to_model_used(self._ask("GetState", request, timeout)).batch
 
 
 def _knob_changes(eta: float | None, knobs: Mapping[str, float]) -> list[control_pb2.KnobChange]:

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from pilothouse._convert import as_floats, from_tensor, to_receipt, to_state, to_tensor
+from pilothouse._convert import from_tensor, to_receipt, to_state
+from pilothouse._models import to_choice, to_model_used
 from pilothouse._numbers import real, whole
 from pilothouse._run_checkpoints import RunCheckpoints
 from pilothouse._run_history import RunHistory
+from pilothouse._run_models import RunModels
 from pilothouse._run_plugins import RunPlugins
 from pilothouse._wait import Waiting
-from pilothouse.errors import ArrayShapeInvalid
-from pilothouse.types import FloatArray, Receipt, State, Stopped
+from pilothouse.models import Model
+from pilothouse.types import Receipt, State, Stopped
 from pilothouse.v1 import control_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 from pilothouse.watch import Watch
 
 __all__ = ["Run"]
 
-#: A prediction is asked for in pieces of at most so many bytes, of inputs or of outputs: well below a message's limit.
-_PREDICT_BYTES = 8 << 20
 
-
-class Run(RunPlugins, RunCheckpoints, RunHistory):
+class Run(RunPlugins, RunCheckpoints, RunModels, RunHistory):
     """A handle on a run of the service; make one with House.start() or House.run().
 
     Thread-safe; cheap; nothing to close. Dropping it does nothing to the run.
@@ -199,58 +194,25 @@ class Run(RunPlugins, RunCheckpoints, RunHistory):
 
     # Looking inside
 
-    def state(self, *, vector: bool = False, timeout: float | None = None) -> State:
+    def state(self, *, vector: bool = False, model: Model | str = Model.LAST, timeout: float | None = None) -> State:
         """The run as it is now; a living trainer is asked, between two batches.
 
-        With `vector`, state().vector holds all parameters, and watchers of states get them as an event too.
+        Args:
+            vector: state().vector is to hold all parameters, and watchers of states get them as an event too.
+            model: whose parameters, as in predict(): "best" or the name of a saved file. state().model tells what was
+                found, with the batch they are from; all else is of now.
+            timeout: seconds to wait. Default: the House's.
 
         Raises:
             RunNotFound, TrainerUnavailable, Unreachable, DeadlineExceeded.
             StateTooLarge: the network has more than 4,194,304 parameters.
-            NoParameters: the run ended without saving any.
+            NoParameters: the run has not saved those that are asked for.
         """
-        request = pb.GetStateRequest(run_id=self._run_id, include_state_vector=vector)
+        choice = to_choice(model)
+        request = pb.GetStateRequest(run_id=self._run_id, include_state_vector=vector, model=choice)
         answer = self._ask("GetState", request, timeout)
-        return self._remember(to_state(answer.run, from_tensor(answer.state) if answer.HasField("state") else None))
-
-    def predict(self, inputs: ArrayLike, *, timeout: float | None = None) -> FloatArray:
-        """What the network answers to inputs of shape (examples, inputs), or (inputs,) for a single example.
-
-        Inputs are as given to training, before any standardisation. The answer has the shape (examples, outputs), or
-        (outputs,), in the run's precision: probabilities for the cross-entropies, else what the last layer gives. The
-        parameters are those of now, or those that an ended run left. Large inputs are asked for in pieces, so pause a
-        training run for an answer from one batch. `timeout` holds for each piece.
-
-        Raises:
-            ArrayShapeInvalid: the inputs do not fit the network.
-            ArrayDtypeInvalid: their elements are not real numbers.
-            RunNotFound, TrainerUnavailable.
-            NoParameters: the run ended without saving any.
-        """
-        rows = as_floats(inputs, field="inputs")
-        if rows.ndim not in (1, 2):
-            raise ArrayShapeInvalid(
-                f"Inputs are 1-D or 2-D; these have the shape {rows.shape}.",
-                field="inputs",
-                metadata={"expected": "(examples, inputs) or (inputs,)", "got": str(rows.shape)},
-            )
-        outputs: FloatArray
-        if rows.ndim == 1:
-            outputs = self._predict_rows(rows, timeout)[0]
-            return outputs
-        step = self._rows_per_prediction(rows.shape[1] * rows.itemsize)
-        begins = range(0, max(len(rows), 1), step)
-        outputs = np.concatenate([self._predict_rows(rows[begin : begin + step], timeout) for begin in begins])
-        return outputs
-
-    def _predict_rows(self, rows: NDArray[Any], timeout: float | None) -> Any:
-        request = pb.PredictRequest(run_id=self._run_id, inputs=to_tensor(rows, field="inputs"))
-        return from_tensor(self._ask("Predict", request, timeout).outputs)
-
-    def _rows_per_prediction(self, row_bytes: int) -> int:
-        facts = self._facts or self.state().facts
-        output_bytes = 8 * facts.outputs if facts else 0
-        return max(1, _PREDICT_BYTES // max(row_bytes, output_bytes, 1))
+        found = from_tensor(answer.state) if answer.HasField("state") else None
+        return self._remember(to_state(answer.run, found, None if choice is None else to_model_used(answer)))
 
     # Watching
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilothouse.checkpoints import Branch, Lineage
+from pilothouse.models import ModelUsed
 from pilothouse.plugins import PluginState
 
 #: An array in a run's precision.
@@ -108,6 +109,8 @@ class Facts:
     validation_examples: int = 0
     #: SHA-256 of the data's files, in hexadecimal. A run goes on with exactly this data only.
     data_sha256: str = ""
+    #: Kept for the end, besides `examples`.
+    test_examples: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -142,8 +145,8 @@ class State:
     end_time: datetime | None
     #: Where it lives on the service's machine.
     directory: str
-    #: All parameters after `batch`, of shape (parameters,): layer by layer, weights [inputs][outputs] row-major, then
-    #: biases; in the run's precision. None unless asked for.
+    #: All parameters after `batch`, or those of `model` if that is set, of shape (parameters,): layer by layer, weights
+    #: [inputs][outputs] row-major, then biases; in the run's precision. None unless asked for.
     vector: FloatArray | None = None
     #: The plugins attached, in the order in which they run. Empty wherever they are left out: Run.plugins() tells them.
     plugins: tuple[PluginState, ...] = ()
@@ -162,6 +165,8 @@ class State:
     eta_follows_schedule: bool = True
     #: The schedule of eta. Empty: constant, or a list of runs, which leaves it out.
     eta_schedule: str = ""
+    #: Which parameters were asked for, if not the last. None: the last.
+    model: ModelUsed | None = None
 
     def __repr__(self) -> str:
         why = "" if self.idle_reason is IdleReason.UNSPECIFIED else f" ({self.idle_reason})"
