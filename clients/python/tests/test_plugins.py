@@ -45,62 +45,6 @@ def test_a_run_started_without_plugins_and_validation_names_none(service, house)
     assert (list(spec.plugins), spec.data.WhichOneof("validation")) == ([], None)
 
 
-@pytest.mark.parametrize(
-    ("validation", "field", "value"),
-    [
-        (0.2, "validation_fraction", 0.2),
-        ("0.2", "validation_fraction", 0.2),
-        ("20%", "validation_fraction", 0.2),
-        ("29%", "validation_fraction", 0.29),
-        ("33.3%", "validation_fraction", 0.333),
-        (np.float32(0.5), "validation_fraction", 0.5),
-        ("0.001", "validation_fraction", 0.001),
-        (300, "validation_examples", 300),
-        ("300", "validation_examples", 300),
-        ("1", "validation_examples", 1),
-        (np.int64(7), "validation_examples", 7),
-    ],
-)
-def test_validation_is_a_part_or_a_number_of_examples(service, house, validation, field, value):
-    start(house, validation=validation)
-    data = service.requests["StartRun"][0].spec.data
-    assert data.WhichOneof("validation") == field
-    assert getattr(data, field) == value
-    assert data.file == "xor.csv"
-
-
-@pytest.mark.parametrize(
-    "validation",
-    [
-        True,
-        False,
-        0,
-        -5,
-        1.0,
-        0.0,
-        -0.2,
-        math.nan,
-        math.inf,
-        2.5,
-        "",
-        "%",
-        "-5",
-        "100%",
-        "0%",
-        "1.5",
-        "nan",
-        "many",
-        [],
-    ],
-)
-def test_a_validation_that_holds_out_nothing_sensible_is_a_value_error(service, house, validation):
-    with pytest.raises(ValueError, match="above 0 and below 1") as caught:
-        start(house, validation=validation)
-    assert isinstance(caught.value, pilothouse.SpecInvalid)
-    assert caught.value.field == "spec.data.validation"
-    assert not service.requests["StartRun"]
-
-
 def test_kinds_of_plugins_are_listed_with_their_settings(service, house):
     patience = plugin_pb2.PluginSetting(name="patience", description="validations without a gain", usual="10")
     view = plugin_pb2.PluginSetting(name="view", description="what to look at", required=True)

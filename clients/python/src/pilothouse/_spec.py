@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-
-import numpy as np
-
 from pilothouse._convert import to_duration
 from pilothouse._numbers import integer, real, whole
 from pilothouse.checkpoints import Checkpoints
@@ -17,17 +13,34 @@ _LARGEST_CHECKPOINT_INTERVAL = 7 * 24 * 3600
 _LARGEST_KEEP_LAST = 1000
 
 
-def seed_number(seed: int) -> int:
+def seed_number(seed: int, name: str = "seed", *, field: str = "spec.seed") -> int:
     """The seed, once it is known to be one.
 
     Raises:
         SpecInvalid: it is outside 0 … 2^64 − 1.
         TypeError: it is no whole number.
     """
-    number = integer(seed, "seed")
+    number = integer(seed, name)
     if not 0 <= number < 2**64:
         raise SpecInvalid(
-            f"A seed lies between 0 and 2^64 − 1; got {number}.", field="spec.seed", metadata={"value": str(number)}
+            f"A seed lies between 0 and 2^64 − 1; got {number}.", field=field, metadata={"value": str(number)}
+        )
+    return number
+
+
+def thread_count(threads: int) -> int:
+    """The number of threads, once it can travel: 0 would mean the usual number there.
+
+    Raises:
+        SpecInvalid: it is less than 1, or far more than there can be.
+        TypeError: it is no whole number.
+    """
+    number = integer(threads, "threads")
+    if not 1 <= number < 2**31:
+        raise SpecInvalid(
+            f"A run computes with 1 thread or more; got {number}.",
+            field="spec.threads",
+            metadata={"value": str(number)},
         )
     return number
 
@@ -94,45 +107,3 @@ def checkpoint_spec(checkpoints: Checkpoints) -> checkpoint_pb2.CheckpointSpec:
     if checkpoints.keep_best is not None:
         spec.keep_best = checkpoints.keep_best
     return spec
-
-
-#: Examples to hold out: a number of them, or a part of all; None: none.
-Validation = int | float | str | None
-
-
-def set_validation(spec: run_pb2.DataSpec, validation: Validation) -> None:
-    """Writes what is to be held out into the spec: a part exactly as it was given, since the trainer rounds.
-
-    Raises:
-        SpecInvalid: it is neither a number of examples nor a part of them. It is a ValueError, too.
-    """
-    if validation is None:
-        return
-    number = _read_validation(validation) if isinstance(validation, str) else validation
-    if isinstance(number, float | np.floating) and 0 < number < 1:
-        spec.validation_fraction = float(number)
-        return
-    if isinstance(number, int | np.integer) and not isinstance(number, bool) and 1 <= number < 2**63:
-        spec.validation_examples = int(number)
-        return
-    raise SpecInvalid(
-        'validation is a part of the examples above 0 and below 1, as in 0.2 or "20%", or a number of examples, 1 or '
-        f"more, as in 300; got {validation!r}.",
-        field="spec.data.validation",
-        metadata={"value": str(validation)},
-    )
-
-
-def _read_validation(text: str) -> int | float | None:
-    """A number of examples from "300", a part from "0.2" and "20%", None from anything else."""
-    digits = text.strip()
-    try:
-        # Decimal, so that "29%" becomes the number nearest to 0.29, and nothing below it.
-        number = Decimal(digits.removesuffix("%"))
-    except InvalidOperation:
-        return None
-    if not number.is_finite():
-        return None
-    if digits.endswith("%"):
-        return float(number / 100)
-    return int(digits) if digits.isdecimal() else float(number)

@@ -3,42 +3,71 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilothouse._arrays import ArrayData, Arrays, to_arrays
 from pilothouse._connection import Connection
-from pilothouse._convert import as_floats
-from pilothouse.errors import ArrayShapeInvalid, DataMalformed
+from pilothouse.errors import DataMalformed
 from pilothouse.types import Dataset
 from pilothouse.v1 import dataset_pb2
 
 #: Largest chunk the service takes. Bytes.
 CHUNK_BYTES = 1 << 20
 
+#: What is told how far an upload is: the bytes sent, and those of the whole.
+Progress = Callable[[int, int], object]
+
 Part = tuple[Any, memoryview | bytes]  # a DatasetPart and some of its bytes
 
+#: What files begin with, and text files are called; everything else is CSV. As the service has it for its own files.
+_MAGIC = {b"\x93NUMPY": dataset_pb2.DATASET_FORMAT_NPY, b"PK\x03\x04": dataset_pb2.DATASET_FORMAT_NPZ}
+_TSV_SUFFIXES = (".tsv", ".tab")
 
-def upload(connection: Connection, data: tuple[ArrayLike, ArrayLike] | Path, timeout: float | None) -> Dataset:
-    """Sends arrays (inputs, targets) or a local CSV file.
+
+def upload(
+    connection: Connection,
+    data: ArrayData | Path,
+    weights: ArrayLike | None,
+    progress: Progress | None,
+    timeout: float | None,
+) -> Dataset:
+    """Sends arrays, with their weights if they have any, or a local file.
 
     Raises:
-        TypeError: `data` is neither.
+        TypeError: `data` is neither, or has weights of its own as well; or a file is given with weights.
         OSError: the file cannot be read.
         ArrayShapeInvalid, ArrayDtypeInvalid, DataMalformed, DatasetTooLarge: the data is not fit for training.
+        Whatever `progress` raises.
     """
+    sending = _Sending(connection, progress, timeout)
     if isinstance(data, Path):
-        return _upload_file(connection, data, timeout)
-    if not isinstance(data, tuple) or len(data) != 2:
-        raise TypeError(
-            "data is a pair (X, y), a pathlib.Path of a local CSV file, a str that names a file of the "
-            f"service, or a Dataset; not {type(data).__name__}"
-        )
-    inputs, targets = check_arrays(*data)
-    parts = [(dataset_pb2.DATASET_PART_INPUTS, inputs), (dataset_pb2.DATASET_PART_TARGETS, targets)]
+        check_takes_no_weights(weights)
+        return _upload_file(sending, data)
+    return _upload_arrays(sending, to_arrays(data, weights))
+
+
+def check_takes_no_weights(weights: ArrayLike | None) -> None:
+    """REQUIRES: the data are no arrays.
+
+    Raises:
+        TypeError: there are weights.
+    """
+    if weights is not None:
+        raise TypeError("weights belong to arrays (X, y); of a table, weight_column names the column that holds them")
+
+
+def _upload_arrays(sending: _Sending, arrays: Arrays) -> Dataset:
+    parts = [
+        (dataset_pb2.DATASET_PART_INPUTS, arrays.inputs),
+        (dataset_pb2.DATASET_PART_TARGETS, arrays.targets),
+        *([] if arrays.weights is None else [(dataset_pb2.DATASET_PART_WEIGHTS, arrays.weights)]),
+    ]
     headers = [_npy_header(array) for _, array in parts]
     total = sum(len(header) + array.nbytes for header, (_, array) in zip(headers, parts, strict=True))
 
@@ -49,14 +78,10 @@ def upload(connection: Connection, data: tuple[ArrayLike, ArrayLike] | Path, tim
             for begin in range(0, len(flat), CHUNK_BYTES):
                 yield part, flat[begin : begin + CHUNK_BYTES]
 
-    header = dataset_pb2.DatasetHeader(format=dataset_pb2.DATASET_FORMAT_ARRAYS, total_bytes=total)
-    return _send(connection, header, pieces, timeout)
+    return sending.send(dataset_pb2.DATASET_FORMAT_ARRAYS, total, pieces)
 
 
-def _upload_file(connection: Connection, path: Path, timeout: float | None) -> Dataset:
-    if path.suffix.lower() == ".npy":
-        raise ValueError(f"{path} is an array, not a CSV file: load it with numpy and give data=(X, y)")
-
+def _upload_file(sending: _Sending, path: Path) -> Dataset:
     size = path.stat().st_size
     if size == 0:
         raise DataMalformed(f"{path} is empty.", field="data")
@@ -66,64 +91,63 @@ def _upload_file(connection: Connection, path: Path, timeout: float | None) -> D
             while chunk := file.read(CHUNK_BYTES):
                 yield dataset_pb2.DATASET_PART_TABLE, chunk
 
-    header = dataset_pb2.DatasetHeader(format=dataset_pb2.DATASET_FORMAT_CSV, total_bytes=size)
-    return _send(connection, header, pieces, timeout)
+    return sending.send(_format_of(path), size, pieces)
 
 
-def _send(connection: Connection, header: dataset_pb2.DatasetHeader, pieces: Any, timeout: float | None) -> Dataset:
-    def requests() -> Iterator[dataset_pb2.UploadDatasetRequest]:
-        yield dataset_pb2.UploadDatasetRequest(header=header)
-        for part, data in pieces():
-            yield dataset_pb2.UploadDatasetRequest(chunk=dataset_pb2.DatasetChunk(part=part, data=bytes(data)))
-
-    # Harmless to repeat: the same content is stored once.
-    answer = connection.call(lambda left: connection.stub.UploadDataset(requests(), timeout=left), timeout)
-    return Dataset(answer.dataset_id, answer.total_bytes, answer.existed)
-
-
-def check_arrays(inputs: ArrayLike, targets: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The arrays as they are sent, once everything that can be known here has been checked here.
-
-    Raises:
-        ArrayDtypeInvalid: the elements are not real numbers.
-        ArrayShapeInvalid: inputs are not 2-D, targets not 1-D or 2-D, or there are not as many of one as of the other.
-        DataMalformed: there are no examples, or an element is NaN or infinite.
-    """
-    x, y = as_floats(inputs, field="data.inputs"), as_floats(targets, field="data.targets")
-    if x.ndim != 2:
-        raise _wrong_shape("data.inputs", "Inputs are 2-D, one row for each example", "(examples, inputs)", x)
-    if y.ndim not in (1, 2):
-        raise _wrong_shape("data.targets", "Targets are 1-D or 2-D", "(examples,) or (examples, outputs)", y)
-    if x.shape[0] != y.shape[0]:
-        sentence = f"There are {x.shape[0]} rows of inputs, so there must be as many targets"
-        raise _wrong_shape("data.targets", sentence, f"{x.shape[0]} rows", y)
-    for field, array in (("data.inputs", x), ("data.targets", y)):
-        if array.size == 0:
-            raise DataMalformed(f"{field} holds no numbers: its shape is {array.shape}.", field=field)
-        _check_finite(field, array)
-    return x, y
+def _format_of(path: Path) -> Any:
+    with path.open("rb") as file:
+        start = file.read(max(map(len, _MAGIC)))
+    for magic, number in _MAGIC.items():
+        if start.startswith(magic):
+            return number
+    is_tsv = path.suffix.lower() in _TSV_SUFFIXES
+    return dataset_pb2.DATASET_FORMAT_TSV if is_tsv else dataset_pb2.DATASET_FORMAT_CSV
 
 
-def _wrong_shape(field: str, sentence: str, expected: str, array: NDArray[Any]) -> ArrayShapeInvalid:
-    return ArrayShapeInvalid(
-        f"{sentence}; {field} has the shape {array.shape}.",
-        field=field,
-        metadata={"expected": expected, "got": str(array.shape)},
-    )
+class _Sending:
+    """An upload to a connection."""
 
+    def __init__(self, connection: Connection, progress: Progress | None, timeout: float | None) -> None:
+        self._connection = connection
+        self._progress = progress
+        self._timeout = timeout
+        self._failure: BaseException | None = None
 
-def _check_finite(field: str, array: NDArray[Any]) -> None:
-    finite = np.isfinite(array)
-    if finite.all():
-        return
-    where = np.argwhere(~finite)[0]
-    row, column = int(where[0]), int(where[1]) if len(where) > 1 else 0
-    raise DataMalformed(
-        f"{field} must hold finite numbers; row {row}, column {column} (counted from 0) holds {array[tuple(where)]}.",
-        field=field,
-        # As in the service's errors, lines and columns of metadata count from 1.
-        metadata={"line": str(row + 1), "column": str(column + 1)},
-    )
+    def send(self, format_number: Any, total: int, pieces: Callable[[], Iterator[Part]]) -> Dataset:
+        """Sends what `pieces` yields, `total` bytes, from its beginning whenever it has to be repeated."""
+        header = dataset_pb2.DatasetHeader(format=format_number, total_bytes=total)
+        # Harmless to repeat: the same content is stored once.
+        answer = self._connection.call(lambda left: self._try(header, pieces, left), self._timeout)
+        return Dataset(answer.dataset_id, answer.total_bytes, answer.existed)
+
+    def _try(self, header: dataset_pb2.DatasetHeader, pieces: Callable[[], Iterator[Part]], left: float) -> Any:
+        try:
+            answer = self._connection.stub.UploadDataset(self._requests(header, pieces), timeout=left)
+        except grpc.RpcError:
+            # The service was sent less than it was told of, and the reason for that lies here.
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+        if self._failure is not None:
+            raise self._failure
+        return answer
+
+    def _requests(
+        self, header: dataset_pb2.DatasetHeader, pieces: Callable[[], Iterator[Part]]
+    ) -> Iterator[dataset_pb2.UploadDatasetRequest]:
+        """In a thread of gRPC's, which would tell nobody what is raised in it."""
+        try:
+            sent = 0
+            yield dataset_pb2.UploadDatasetRequest(header=header)
+            for part, data in pieces():
+                yield dataset_pb2.UploadDatasetRequest(chunk=dataset_pb2.DatasetChunk(part=part, data=bytes(data)))
+                sent += len(data)
+                if self._progress is not None:
+                    self._progress(sent, header.total_bytes)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._failure = error
 
 
 def _npy_header(array: NDArray[Any]) -> bytes:

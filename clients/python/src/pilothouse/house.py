@@ -14,13 +14,15 @@ from typing import Self
 import grpc
 from numpy.typing import ArrayLike
 
+from pilothouse._arrays import ArrayData
 from pilothouse._connection import LARGEST_ORIGIN_BYTES, Connection
 from pilothouse._convert import to_state, to_tensor
+from pilothouse._data_spec import data_spec
 from pilothouse._names import enum_number
 from pilothouse._numbers import real, whole
 from pilothouse._plugins import to_plugin_kind, to_specs
-from pilothouse._spec import checkpoint_spec, report_spec, seed_number, set_batch_size, set_validation
-from pilothouse._upload import upload
+from pilothouse._spec import checkpoint_spec, report_spec, seed_number, set_batch_size, thread_count
+from pilothouse._upload import Progress, check_takes_no_weights, upload
 from pilothouse.checkpoints import Checkpoints
 from pilothouse.errors import PilothouseError, Unreachable
 from pilothouse.network import Net, network_spec
@@ -38,9 +40,9 @@ ADDRESS_VARIABLE = "PILOTHOUSE_ADDRESS"
 
 _PAGE_SIZE = 1000
 
-#: Where examples come from: arrays (inputs, targets); a local CSV file, as a Path; a file of the service, as a str;
-#: what House.upload() returned.
-Data = tuple[ArrayLike, ArrayLike] | Path | str | Dataset
+#: Where examples come from: arrays; a local file, as a Path; a file of the service, as a str; what House.upload()
+#: returned.
+Data = ArrayData | Path | str | Dataset
 
 
 def connect(address: str | None = None, *, timeout: float = 30.0) -> House:
@@ -119,7 +121,9 @@ class House:
         eta_schedule: str = "",
         optimizer: Optimizer | str | None = None,
         batch_size: int | str | None = None,
+        weights: ArrayLike | None = None,
         target_columns: Iterable[str | int] | None = None,
+        weight_column: str | int | None = None,
         standardize: bool = False,
         precision: str = "float32",
         seed: int = 0,
@@ -130,10 +134,15 @@ class House:
         loss_every: int | None = None,
         state_every: int | None = None,
         validation: int | float | str | None = None,
+        test: int | float | str | None = None,
+        split: str | None = None,
+        split_seed: int = 0,
+        threads: int = 1,
         plugins: Iterable[Plugin | str] = (),
         checkpoints: Checkpoints | None = None,
         batch_to: int | None = None,
         run_id: str | None = None,
+        progress: Progress | None = None,
         timeout: float | None = None,
     ) -> Run:
         """Starts a run in a process of its own. Returns when it has read its data and built its network.
@@ -144,8 +153,10 @@ class House:
                 norm and b a batch norm; d0.5 after it is dropout), as in "64x128rx10"; or a list of Affine, Identity,
                 Map, LayerNorm, BatchNorm and Dropout.
             data: a pair of arrays (X, y): X of shape (examples, inputs), y of shape (examples,) for class labels or a
-                single output, else (examples, outputs); or a pathlib.Path of a local CSV file, which is uploaded; or a
-                str that names a file in the service's folder of data files; or a Dataset.
+                single output, else (examples, outputs); or (X, y, weights); or a mapping with these arrays as "inputs",
+                "targets" and "weights", such as numpy.load("file.npz"); or a pathlib.Path of a local file, which is
+                uploaded: a table as CSV, as TSV (named *.tsv or *.tab) or as NPY, or an NPZ file with arrays of those
+                names; or a str that names such a file in the service's folder of data files; or a Dataset.
             loss: "cross_entropy", "binary_cross_entropy", "mse" (mean over all elements), "half_mse" (half the
                 squares, summed over outputs, averaged over examples) or "huber" (mean over all elements of half the
                 square of an error up to 1, and of the error less 1/2 beyond).
@@ -162,11 +173,14 @@ class House:
                 "adam beta1=0.95". Its settings are knobs. Default: "gradient_descent".
             batch_size: examples per batch, or "full" for all of them in their order. Default: 32, or all where there
                 are fewer. With batch norms no batch may be of one example only.
+            weights: of arrays (X, y): one for each example, finite and 0 or more. An example of weight 2 counts in
+                losses, scores and standardisation as if it were there twice, one of 0 as if it were not there.
             target_columns: of tables: the columns that are targets, by name or by number from 1, negative numbers from
-                the end. Default: the last.
+                the end. Default: the last that is not the weight.
+            weight_column: of tables: the column that holds the weights, named likewise; it is no input.
             standardize: shift and scale every input to mean 0 and standard deviation 1; predict() does the same.
             precision: "float32" or "float64".
-            seed: of all random draws but the examples held out, 0 to 2^64 − 1.
+            seed: of all random draws but which examples are held out, 0 to 2^64 − 1.
             initializer: of affine layers: "scaled" (the default: "he" before ReLU, leaky ReLU, GELU, SiLU and softplus,
                 else "glorot"), "normal" (all standard normal), "glorot" or "he" (weights normal with variance
                 2/(inputs + outputs) or 2/inputs, biases 0) or "zeros".
@@ -176,12 +190,20 @@ class House:
             loss_every: report the loss of every n-th batch besides.
             state_every: report the state vector at every n-th batch (at most 65,536 parameters).
             validation: examples to hold out, which the network never learns from and plugins of kind "validate"
-                measure it on: a part of all (0.2 or "20%", rounded to the nearest number of examples) or so many (300).
-                Random ones, the same whatever the seed; with keep_order, the last ones. Default: none.
+                measure it on: a part of all (0.2 or "20%", taken in exact decimals and rounded to the nearest number of
+                examples, halves upwards) or so many (300). Default: none.
+            test: examples to keep for the end, written likewise, which nothing in the run sees: evaluate() scores
+                them. Default: none.
+            split: which examples these are. "random": drawn, the same whatever the seed. "tail": the last ones, those
+                for the test behind those for validation. "stratified": drawn so that each part has as many of each
+                class as there should be of it. Default: "random", or with keep_order "tail".
+            split_seed: decides which examples are drawn, 0 to 2^64 − 1.
+            threads: that compute, 1 to 64. No bit of any result depends on it.
             plugins: attached when the run starts, in this order: Plugin, or the name of a kind; at most 256.
             checkpoints: when to make checkpoints, and which to keep. Default: Checkpoints(), at most one a minute.
             batch_to: the batch to train up to at once. Default: 0, idle until told.
             run_id: name of the run, [a-z0-9][a-z0-9-]{0,62}. Default: the service makes one up.
+            progress: of an upload, as in upload().
             timeout: seconds for the start, and for an upload before it. Default: the House's.
 
         Raises:
@@ -207,13 +229,22 @@ class House:
             keep_order=keep_order,
             precision=enum_number(run_pb2.Precision, precision, field="spec.precision"),
             seed=seed_number(seed),
+            threads=thread_count(threads),
             report=report_spec(loss_interval, loss_every, state_every),
             plugins=to_specs(plugins),
             checkpoints=None if checkpoints is None else checkpoint_spec(checkpoints),
             optimizer=None if optimizer is None else optimizer_spec(optimizer),
+            data=data_spec(
+                target_columns=target_columns,
+                weight_column=weight_column,
+                standardize=standardize,
+                validation=validation,
+                test=test,
+                split=split,
+                split_seed=split_seed,
+            ),
         )
         set_batch_size(spec, batch_size)
-        set_validation(spec.data, validation)
         request = pb.StartRunRequest(
             run_id=run_id or "",
             spec=spec,
@@ -221,21 +252,36 @@ class House:
             request_id=uuid.uuid4().hex,
         )
         # Last, since it may have much to send.
-        spec_data = self._data_spec(data, target_columns, standardize, timeout)
-        request.spec.data.MergeFrom(spec_data)
+        self._set_source(request.spec.data, data, weights, progress, timeout)
         stub = self._connection.stub
         answer = self._connection.call(lambda left: stub.StartRun(request, timeout=left), timeout)
         run = Run(self._connection, answer.run.run_id)
         run._remember(to_state(answer.run))
         return run
 
-    def upload(self, data: tuple[ArrayLike, ArrayLike] | Path, *, timeout: float | None = None) -> Dataset:
-        """Brings arrays (X, y) or a local CSV file to the service, for several runs to use.
+    def upload(
+        self,
+        data: ArrayData | Path,
+        *,
+        weights: ArrayLike | None = None,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> Dataset:
+        """Brings arrays or a local file to the service, for several runs to use.
+
+        Args:
+            data: arrays or a pathlib.Path, as in start().
+            weights: of arrays, as in start().
+            progress: called with the bytes sent and those of the whole whenever up to 1 MiB more has been sent, in
+                another thread, one call at a time. It begins anew where an upload has to be repeated. What it raises
+                ends the upload, and is raised here.
+            timeout: seconds for all of it. Default: the House's.
 
         Raises:
             ArrayShapeInvalid, ArrayDtypeInvalid, DataMalformed, DatasetTooLarge, Unreachable, DeadlineExceeded.
+            OSError: the file cannot be read.
         """
-        return upload(self._connection, data, timeout)
+        return upload(self._connection, data, weights, progress, timeout)
 
     def run(self, run_id: str, *, timeout: float | None = None) -> Run:
         """A handle on a run that exists, whether living or ended.
@@ -269,20 +315,22 @@ class House:
         answer = self._connection.call(lambda left: stub.ListPluginKinds(request, timeout=left), timeout)
         return [to_plugin_kind(kind) for kind in answer.kinds]
 
-    def _data_spec(
-        self, data: Data, target_columns: Iterable[str | int] | None, standardize: bool, timeout: float | None
-    ) -> run_pb2.DataSpec:
-        if isinstance(target_columns, str | int):
-            target_columns = [target_columns]
-        spec = run_pb2.DataSpec(
-            target_columns=[str(column) for column in target_columns or ()], standardize=standardize
-        )
+    def _set_source(
+        self,
+        spec: run_pb2.DataSpec,
+        data: Data,
+        weights: ArrayLike | None,
+        progress: Progress | None,
+        timeout: float | None,
+    ) -> None:
+        if isinstance(data, str | Dataset):
+            check_takes_no_weights(weights)
+        else:
+            data = self.upload(data, weights=weights, progress=progress, timeout=timeout)
         if isinstance(data, str):
             spec.file = data
         else:
-            dataset = data if isinstance(data, Dataset) else self.upload(data, timeout=timeout)
-            spec.dataset_id = dataset.dataset_id
-        return spec
+            spec.dataset_id = data.dataset_id
 
     def _check_reachable(self) -> None:
         request, stub = pb.ListRunsRequest(page_size=1), self._connection.stub
