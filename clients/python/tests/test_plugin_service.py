@@ -38,7 +38,7 @@ def test_every_kind_has_a_description_and_settings_that_are_described(real_house
 )
 def test_what_is_held_out_is_rounded_to_the_nearest_number(real_house, validation, held_out):
     if held_out is None:
-        with pytest.raises(pilothouse.SpecInvalid, match="from 1 to 299 can be held out"):
+        with pytest.raises(pilothouse.SpecInvalid, match="of 300 examples is"):
             start_classes(real_house, validation=validation)
         return
     run = start_classes(real_house, validation=validation)
