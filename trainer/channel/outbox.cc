@@ -1,5 +1,6 @@
 #include "trainer/channel/outbox.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pilothouse::trainer {
@@ -93,7 +94,18 @@ std::vector<NumberedReport> Outbox::ToKeep(bool ending) {
   // Whoever went on from the first of those that belong together would miss the others.
   if (held_ || !(to_keep_ || ending)) return {};
   to_keep_ = false;
+  given_to_keep_ = reports_.checkpoints_taken() + reports_.checkpoints_untaken();
   return reports_.Untaken();
+}
+
+void Outbox::Kept() {
+  MutexLock lock(mutex_);
+  announced_ = given_to_keep_;
+}
+
+void Outbox::KeptNoMore() {
+  MutexLock lock(mutex_);
+  announced_ = 0;
 }
 
 void Outbox::NotKept() {
@@ -162,6 +174,11 @@ void Outbox::Hold(bool held) {
 int64_t Outbox::CheckpointsRecorded() const {
   MutexLock lock(mutex_);
   return reports_.checkpoints_taken();
+}
+
+int64_t Outbox::CheckpointsAnnounced() const {
+  MutexLock lock(mutex_);
+  return std::max(announced_, reports_.checkpoints_taken());
 }
 
 bool Outbox::LastReportAdded() const {

@@ -65,14 +65,19 @@ class Outbox final : public ReportSink {
   bool Congested() const override ABSL_LOCKS_EXCLUDED(mutex_);
   void Hold(bool held) override ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t CheckpointsRecorded() const override ABSL_LOCKS_EXCLUDED(mutex_);
+  int64_t CheckpointsAnnounced() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // All reports that were not taken, if they should be kept elsewhere: if `ending`, always; otherwise, while no service
   // is there, if a checkpoint was added since they were asked for last, or the last service left some of them. Empty:
   // nothing is to be kept, or not while reports are held.
   std::vector<NumberedReport> ToKeep(bool ending) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Those that ToKeep gave last are kept on the disk.
+  void Kept() ABSL_LOCKS_EXCLUDED(mutex_);
   // They could not be kept: they are to be asked for again.
   void NotKept() ABSL_LOCKS_EXCLUDED(mutex_);
+  // What was kept is to go: only what a service takes is certain.
+  void KeptNoMore() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Waits until all reports were taken, however long that takes; false once GiveUp was called.
   bool AwaitAllTaken() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -100,6 +105,10 @@ class Outbox final : public ReportSink {
   bool answered_ ABSL_GUARDED_BY(mutex_) = false;
   // What waits is to be kept elsewhere.
   bool to_keep_ ABSL_GUARDED_BY(mutex_) = false;
+  // Reports of checkpoints that were written well, with those that were taken: in what ToKeep gave last; in what is
+  // kept.
+  int64_t given_to_keep_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t announced_ ABSL_GUARDED_BY(mutex_) = 0;
   bool last_report_added_ ABSL_GUARDED_BY(mutex_) = false;
   bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;

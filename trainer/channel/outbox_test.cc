@@ -140,6 +140,20 @@ TEST(Outbox, WantsWhatWaitsKeptElsewhereFromEachCheckpointOnWhileNoServiceIsTher
   EXPECT_EQ(outbox.ToKeep(true).size(), 3U) << "always at the end";
 }
 
+TEST(Outbox, CountsTheCheckpointsThatAServiceWillBeToldOfOnceTheirReportsAreKept) {
+  Outbox outbox;
+  outbox.OnReport(CheckpointAt(10));
+  outbox.OnReport(CheckpointAt(20));
+  outbox.ToKeep(false);
+  EXPECT_EQ(outbox.CheckpointsAnnounced(), 0) << "not on the disk yet";
+  outbox.OnReport(CheckpointAt(30));
+  outbox.Kept();
+  EXPECT_EQ(outbox.CheckpointsAnnounced(), 2) << "the third came later";
+  EXPECT_EQ(outbox.CheckpointsRecorded(), 0);
+  outbox.KeptNoMore();
+  EXPECT_EQ(outbox.CheckpointsAnnounced(), 0);
+}
+
 TEST(Outbox, WantsNothingKeptOfWhatAServiceIsThereForUntilItHasGoneWithoutTakingIt) {
   Outbox outbox;
   outbox.BeginStream();

@@ -14,6 +14,12 @@ bool IsPlainLoss(const Report& report) {
   return loss != nullptr && !loss->at_target;
 }
 
+// Of a checkpoint that was written well.
+bool TellsOfCheckpoint(const Report& report) {
+  const auto* checkpoint = std::get_if<CheckpointReport>(&report.kind);
+  return checkpoint != nullptr && checkpoint->outcome.status.ok() && !checkpoint->repeated;
+}
+
 bool IsScheduledState(const Report& report) {
   const auto* state = std::get_if<StateReport>(&report.kind);
   return state != nullptr && !state->asked;
@@ -113,6 +119,11 @@ std::vector<NumberedReport> ReportBuffer::NextToSend() {
   return next;
 }
 
+int64_t ReportBuffer::checkpoints_untaken() const {
+  return std::count_if(reports_.begin(), reports_.end(),
+                       [](const Waiting& waiting) { return TellsOfCheckpoint(*waiting.report); });
+}
+
 std::vector<NumberedReport> ReportBuffer::Untaken() const {
   std::vector<NumberedReport> untaken;
   untaken.reserve(reports_.size());
@@ -129,8 +140,7 @@ void ReportBuffer::Taken(uint64_t number) {
     if (taken_ < sent_) untaken_bytes_ -= AllBytes(first);
     buffered_bytes_ -= first.bytes;
     buffered_state_bytes_ -= StateBytes(*first.report);
-    const auto* checkpoint = std::get_if<CheckpointReport>(&first.report->kind);
-    if (checkpoint != nullptr && checkpoint->outcome.status.ok() && !checkpoint->repeated) ++checkpoints_taken_;
+    if (TellsOfCheckpoint(*first.report)) ++checkpoints_taken_;
     reports_.pop_front();
   }
   sent_ = std::max(sent_, taken_);

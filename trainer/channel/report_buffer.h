@@ -63,6 +63,8 @@ class ReportBuffer {
   std::vector<NumberedReport> Untaken() const;
   // How many reports of checkpoints that were written well were taken.
   int64_t checkpoints_taken() const { return checkpoints_taken_; }
+  // How many of the others are there.
+  int64_t checkpoints_untaken() const;
 
   bool empty() const { return reports_.empty(); }
   // Whether NextToSend would return something.

@@ -45,7 +45,7 @@ void UnrecordedReports::Keep(const std::string& directory, bool ending) {
   const absl::Status written = Write(PathIn(directory), reports);
   const auto end = std::chrono::steady_clock::now();
   not_before_ = end + kKeepingPauses * (end - begin);
-  if (written.ok()) return;
+  if (written.ok()) return outbox_.Kept();
   Log(absl::StrCat("what no service was told could not be kept: ", written.message()));
   not_before_ = end + kKeepAgainAfter;
   outbox_.NotKept();
@@ -53,6 +53,7 @@ void UnrecordedReports::Keep(const std::string& directory, bool ending) {
 
 void UnrecordedReports::Forget(const std::string& directory) {
   MutexLock lock(mutex_);
+  outbox_.KeptNoMore();
   std::error_code error;
   std::filesystem::remove(PathIn(directory), error);
   if (error) Log(absl::StrCat(kUnrecordedFile, " could not be removed: ", error.message()));

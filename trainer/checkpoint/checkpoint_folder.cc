@@ -165,8 +165,11 @@ CheckpointOutcome CheckpointFolder::Write(const CheckpointRequest& request) {
   return outcome;
 }
 
-void CheckpointFolder::Recorded(int64_t count) {
-  for (Item& item : items_) item.kept.recorded |= item.ordinal >= 0 && item.ordinal < count;
+void CheckpointFolder::Recorded(int64_t count, int64_t announced) {
+  for (Item& item : items_) {
+    item.kept.recorded |= item.ordinal >= 0 && item.ordinal < count;
+    item.kept.announced = item.ordinal >= 0 && item.ordinal < announced;
+  }
 }
 
 void CheckpointFolder::Tidy() {

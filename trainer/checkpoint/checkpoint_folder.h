@@ -21,7 +21,7 @@ class CheckpointFolder {
 
   CheckpointOutcome Write(const CheckpointRequest& request);
   // As CheckpointStore::Recorded.
-  void Recorded(int64_t count);
+  void Recorded(int64_t count, int64_t announced);
   // Removes what is not needed any more.
   void Tidy();
 

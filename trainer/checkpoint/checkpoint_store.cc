@@ -59,9 +59,10 @@ class CheckpointStore::Writer {
     return outcome;
   }
 
-  void Recorded(int64_t count) ABSL_LOCKS_EXCLUDED(mutex_) {
+  void Recorded(int64_t count, int64_t announced) ABSL_LOCKS_EXCLUDED(mutex_) {
     const MutexLock lock(mutex_);
     recorded_ = count;
+    announced_ = announced;
     changed_.NotifyAll();
   }
 
@@ -69,6 +70,7 @@ class CheckpointStore::Writer {
   struct Work {
     std::optional<CheckpointRequest> request;
     int64_t recorded = 0;
+    int64_t announced = 0;
   };
 
   void WorkOn() ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -77,7 +79,7 @@ class CheckpointStore::Writer {
     sched_setscheduler(0, SCHED_BATCH, &none);
     while (std::optional<Work> work = Next()) {
       // First what is recorded, so that there is room; what the next one replaces, once that has been told.
-      folder_.Recorded(work->recorded);
+      folder_.Recorded(work->recorded, work->announced);
       folder_.Tidy();
       if (work->request.has_value()) {
         CheckpointOutcome outcome = folder_.Write(*work->request);
@@ -99,6 +101,7 @@ class CheckpointStore::Writer {
     counted_ = recorded_;
     Work work;
     work.recorded = recorded_;
+    work.announced = announced_;
     if (!waiting_.empty()) {
       work.request = std::move(waiting_.front());
       waiting_.pop_front();
@@ -123,6 +126,8 @@ class CheckpointStore::Writer {
   // How many are recorded, and how many the folder knows to be.
   int64_t recorded_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t counted_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Taken over with the next work: it keeps what would be removed, and removes nothing.
+  int64_t announced_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread thread_;
 };
 
@@ -139,7 +144,7 @@ bool CheckpointStore::CanTake() const { return writer_->CanTake(); }
 
 CheckpointOutcome CheckpointStore::WriteNow(const CheckpointRequest& request) { return writer_->WriteNow(request); }
 
-void CheckpointStore::Recorded(int64_t count) { writer_->Recorded(count); }
+void CheckpointStore::Recorded(int64_t count, int64_t announced) { writer_->Recorded(count, announced); }
 
 absl::StatusOr<SavedState> ReadCheckpoint(const std::string& path, const std::string& sha256) {
   const auto refuse = [&](absl::string_view cause) {

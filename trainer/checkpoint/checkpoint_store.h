@@ -102,8 +102,8 @@ class CheckpointStore {
   CheckpointOutcome WriteNow(const CheckpointRequest& request);
 
   // So many of those that were written well in this store's life have been recorded, in the order in which they were
-  // reported. Returns at once.
-  void Recorded(int64_t count);
+  // reported, and `announced` have been, or what tells of them is on the disk, see retention.h. Returns at once.
+  void Recorded(int64_t count, int64_t announced = 0);
 
  private:
   class Writer;

@@ -222,6 +222,18 @@ TEST_F(CheckpointStoreTest, WhatIsNotRecordedTakesNothingFromWhatIs) {
   EXPECT_TRUE(FilesBecome({Name(40), Name(50)})) << "the fourth is the newest recorded, the fifth is not recorded";
 }
 
+TEST_F(CheckpointStoreTest, TheNewestThatIsAnnouncedIsThereForWhoeverGoesOn) {
+  Begin({1, 0, false});
+  Write(At(10));
+  store_->Recorded(1);
+  for (const int64_t batch : {20, 30}) Write(At(batch));
+  store_->Recorded(1, 3);
+  for (const int64_t batch : {40, 50, 60, 70}) Write(At(batch));
+  EXPECT_TRUE(FilesBecome({Name(10), Name(30), Name(60), Name(70)}));
+  store_->Recorded(7, 7);
+  EXPECT_TRUE(FilesBecome({Name(70)}));
+}
+
 TEST_F(CheckpointStoreTest, GoesOnWithTheCheckpointsOfTheTrainerBefore) {
   Begin();
   std::vector<RecordedCheckpoint> recorded;

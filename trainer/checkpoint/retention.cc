@@ -27,6 +27,7 @@ std::vector<size_t> NotNeeded(const CheckpointRetention& retention, const std::v
   const int keep_last = std::max(retention.keep_last, 1);
   int recorded = 0;
   int unrecorded = 0;
+  bool announced = false;
   std::vector<size_t> not_needed;
   // From the newest to the oldest.
   for (size_t i = checkpoints.size(); i-- > 0;) {
@@ -34,7 +35,10 @@ std::vector<size_t> NotNeeded(const CheckpointRetention& retention, const std::v
     const bool is_new = checkpoint.recorded ? recorded++ < keep_last : unrecorded++ < kMaxUnrecordedCheckpoints;
     const bool is_one_of_every =
         checkpoint.recorded && retention.keep_every > 0 && checkpoint.batch % retention.keep_every == 0;
-    if (!checkpoint.pinned && !is_new && !is_one_of_every && i != best) not_needed.push_back(i);
+    const bool is_newest_announced = checkpoint.announced && !checkpoint.recorded && !announced;
+    announced = announced || is_newest_announced;
+    if (checkpoint.pinned || is_new || is_one_of_every || is_newest_announced || i == best) continue;
+    not_needed.push_back(i);
   }
   std::reverse(not_needed.begin(), not_needed.end());
   return not_needed;

@@ -26,6 +26,9 @@ struct KeptCheckpoint {
   // The journal knows it.
   bool recorded = false;
   std::optional<double> validation_loss;
+  // The journal does not, but what tells it of this checkpoint, and of all controls before, is on the disk, and will be
+  // in the journal before another trainer goes on.
+  bool announced = false;
 };
 
 // The places, in rising order, of those in `checkpoints`, which are in the order in which they were written, that are
@@ -33,7 +36,8 @@ struct KeptCheckpoint {
 // - the newest `keep_last`, and the newest in any case, since the run goes on from it;
 // - those whose batch is a multiple of `keep_every`, if that is not 0;
 // - with `keep_best`, the one with the lowest finite validation loss, of equals the first;
-// and the newest kMaxUnrecordedCheckpoints of the others. Pure and thread-safe.
+// and the newest kMaxUnrecordedCheckpoints of the others, and of these the newest that is announced. Pure and
+// thread-safe.
 std::vector<size_t> NotNeeded(const CheckpointRetention& retention, const std::vector<KeptCheckpoint>& checkpoints);
 
 }  // namespace pilothouse::trainer

@@ -82,5 +82,18 @@ TEST(Retention, WhatIsNotRecordedDoesNotCountAndIsBoundedByItself) {
   EXPECT_EQ(Kept({1, 50, true}, {At(10, .2), best, Unrecorded(60), Unrecorded(70)}), (Batches{10, 60, 70}));
 }
 
+KeptCheckpoint Announced(int64_t batch) { return {batch, false, false, std::nullopt, true}; }
+
+// A run whose service has gone may make checkpoints faster than it can note them: what is noted is what another trainer
+// can go on from.
+TEST(Retention, TheNewestThatIsAnnouncedIsKeptWhateverComesAfterIt) {
+  EXPECT_EQ(Kept({1, 0, false}, {At(10), Announced(20), Announced(30), Unrecorded(40), Unrecorded(50), Unrecorded(60)}),
+            (Batches{10, 30, 50, 60}));
+  EXPECT_EQ(Kept({1, 0, false}, {At(10), Announced(20), Announced(30), Unrecorded(40)}), (Batches{10, 30, 40}));
+  KeptCheckpoint both = At(20);
+  both.announced = true;
+  EXPECT_EQ(Kept({1, 0, false}, {At(10), both, At(30)}), Batches{30}) << "once it is recorded that is what counts";
+}
+
 }  // namespace
 }  // namespace pilothouse::trainer

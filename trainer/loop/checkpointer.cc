@@ -134,7 +134,8 @@ void Checkpointer::ApplyAsked() {
 
 CheckpointRequest Checkpointer::Request(bool pin) {
   const TimePoint begin = clock_.Now();
-  store_.Recorded(reporter_.checkpoints_recorded() - recorded_before_);
+  store_.Recorded(reporter_.checkpoints_recorded() - recorded_before_,
+                  reporter_.checkpoints_announced() - recorded_before_);
   parts_.state.saved_time = clock_.Wall();
   CheckpointRequest request;
   request.facts = {.batch = parts_.state.batch,

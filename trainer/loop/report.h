@@ -107,6 +107,9 @@ class ReportSink {
   // How many reports of checkpoints that were written well have been recorded by the service since the beginning of
   // this process.
   virtual int64_t CheckpointsRecorded() const { return 0; }
+  // The same with those besides whose reports, and all before, are kept in the run's directory for a service that
+  // comes.
+  virtual int64_t CheckpointsAnnounced() const { return CheckpointsRecorded(); }
 };
 
 }  // namespace pilothouse::trainer

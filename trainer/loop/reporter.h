@@ -33,6 +33,7 @@ class Reporter {
   bool congested() const { return sink_.Congested(); }
   // Reports of checkpoints that the service has recorded, as ReportSink says.
   int64_t checkpoints_recorded() const { return sink_.CheckpointsRecorded(); }
+  int64_t checkpoints_announced() const { return sink_.CheckpointsAnnounced(); }
 
   // As ReportSink says.
   void Hold(bool held) { sink_.Hold(held); }
