@@ -18,16 +18,16 @@ service_log=$data/pilothoused.log
 take_lock() {
   exec {lock_fd}>"$1"
   flock --nonblock "$lock_fd" && return
-  echo "   another deploy/quickstart, or a build that one left behind, is at work (process $(lock_owners "$1")): waiting for it"
+  echo "   another deploy/quickstart, or a build that one left behind, is at work (process $(release_lock; lock_owners "$1")): waiting for it"
   flock "$lock_fd"
 }
-# The processes that have it open, but for this script: what it started goes on when it is killed.
+# The processes that have the file open, but for this script: what it started goes on when it is killed.
 lock_owners() {
   local pid file own
   own=$(realpath "$1")
   while read -r pid file; do
     if [[ $file == "$own" && $pid != "$$" ]]; then echo "$pid"; fi
-  done < <(exec {lock_fd}>&-; holders "${1##*/}") | sort -un | paste -sd ' '
+  done < <(holders "${1##*/}") | sort -un | paste -sd ' '
 }
 release_lock() { exec {lock_fd}>&-; }
 
