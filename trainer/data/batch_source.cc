@@ -1,6 +1,7 @@
 #include "trainer/data/batch_source.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -52,6 +53,8 @@ BatchSource<T>::BatchSource(Batcher batcher, const ExampleSet& examples, Table i
   for (int64_t i = 0; i < rows_.size(); ++i) {
     weights_.all.push_back(examples.data->weights[static_cast<size_t>(rows_[i])]);
   }
+  weights_.mean =
+      std::accumulate(weights_.all.begin(), weights_.all.end(), 0.0) / static_cast<double>(weights_.all.size());
 }
 
 template <typename T>
@@ -128,7 +131,7 @@ template <typename T>
 ExampleViews<T> BatchSource<T>::Batch(int64_t batch) {
   const absl::Span<const int64_t> places = batcher_.Rows(batch);
   const bool together = batcher_.order() == ExampleOrder::kKept;
-  return {Rows(places, inputs_), Rows(places, targets_), weights_.Rows(places, together)};
+  return {Rows(places, inputs_), Rows(places, targets_), weights_.Rows(places, together), weights_.mean};
 }
 
 template class BatchSource<float>;

@@ -74,5 +74,18 @@ TEST(Weights, MustNotAddUpToWhatCannotBeMultiplied) {
   }
 }
 
+TEST(Weights, MustNotBeLostBesideTheirMean) {
+  // The mean of the three that are in the part is 1.
+  std::vector<int64_t> rows = {0, 1, 3};
+  EXPECT_TRUE(LeaveOutWeightless(Weighted({2, 1.0001e-20, 5e99, 1}), "training part", rows).ok());
+  const absl::Status status = LeaveOutWeightless(Weighted({2, 0.9999e-20, 5e99, 1}), "training part", rows);
+  ASSERT_EQ(ReasonOf(status), v1::ERROR_REASON_DATA_MALFORMED);
+  EXPECT_EQ(ToError(status).metadata().at("row"), "2");
+  EXPECT_THAT(ToError(status).message(),
+              HasSubstr("Row 2 has the weight 9.999e-21, but the mean of the training part is 1: "));
+  rows = {2};
+  EXPECT_TRUE(LeaveOutWeightless(Weighted({1, 1, 1e-90}), "test part", rows).ok()) << "alone, it is the mean";
+}
+
 }  // namespace
 }  // namespace pilothouse::trainer
