@@ -39,8 +39,9 @@ inline int64_t RowNumber(const Dataset& data, int64_t row) {
 // other columns are inputs, in the table's order; targets are in the order in which they are named. No column is two of
 // these.
 //
-// Errors: FILE_NOT_FOUND, DATA_MALFORMED, COLUMN_NOT_FOUND, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID, SPEC_INVALID (a
-// column named twice, no column left as input, or columns named where the targets are an array of their own).
+// Errors: FILE_NOT_FOUND, DATA_MALFORMED, DATASET_TOO_LARGE (an NPZ file),
+// COLUMN_NOT_FOUND, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID, SPEC_INVALID (a column named twice, no column left as
+// input, or columns named where the targets are an array of their own).
 absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns,
                                   const std::optional<std::string>& weight_column = std::nullopt);
 
