@@ -15,8 +15,8 @@ namespace {
 // Rows that are converted, or looked at, at once.
 constexpr int64_t kBlockRows = 256;
 
-absl::Status RefuseNumber(const ExampleSet& examples, int64_t row, double value) {
-  const std::string number = absl::StrCat(RowNumber(*examples.data, row) + 1);
+absl::Status RefuseNumber(int64_t row, double value) {
+  const std::string number = absl::StrCat(row + 1);
   return MakeError(
       v1::ERROR_REASON_DATA_MALFORMED, "data",
       absl::StrCat("Row ", number, " holds ", value, ", which is too large for float32; choose precision float64."),
@@ -34,7 +34,7 @@ absl::Status CheckFinite(const ExampleSet& examples, const NumberTable& table,
   const int64_t row = examples.rows[begin + place / gathered.cols()];
   std::vector<double> values(static_cast<size_t>(table.columns));
   RowGatherer<double>(table, standardization).Gather({row}, values.data());
-  return RefuseNumber(examples, row, values[static_cast<size_t>(place % gathered.cols())]);
+  return RefuseNumber(row, values[static_cast<size_t>(place % gathered.cols())]);
 }
 
 // Whether a copy of the numbers in another type is worth its memory.

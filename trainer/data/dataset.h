@@ -22,15 +22,9 @@ namespace pilothouse::trainer {
 struct Dataset {
   NumberTable inputs;
   NumberTable targets;
-  // Where each row stood in what was read, from 0. Empty: row i is row i.
-  std::vector<int64_t> row_numbers = {};
   // How much each row counts, as if it were there so many times: see weights.h. Empty: every row counts 1.
   std::vector<double> weights = {};
 };
-
-inline int64_t RowNumber(const Dataset& data, int64_t row) {
-  return data.row_numbers.empty() ? row : data.row_numbers[static_cast<size_t>(row)];
-}
 
 // Reads a table, recognised by its first bytes: NPY of shape [rows, columns], NPZ (npz.h), or else text. Text is TSV if
 // the file's name ends in .tsv or .tab, or its first record is separated by tabs (csv.h); otherwise CSV.

@@ -50,7 +50,7 @@ absl::Status CheckWeights(const Dataset& data) {
   }
   for (int64_t row = 0; row < count; ++row) {
     const double weight = data.weights[static_cast<size_t>(row)];
-    if (!std::isfinite(weight) || weight < 0) return RefuseWeight(RowNumber(data, row), weight);
+    if (!std::isfinite(weight) || weight < 0) return RefuseWeight(row, weight);
   }
   return absl::OkStatus();
 }

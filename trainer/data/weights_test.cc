@@ -8,7 +8,6 @@
 #include <string>
 
 #include "proto/support/error.h"
-#include "trainer/data/split.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -32,9 +31,6 @@ TEST(Weights, AreFiniteAndNotNegative) {
     EXPECT_EQ(ToError(status).metadata().at("row"), "3");
     EXPECT_THAT(ToError(status).message(), HasSubstr("Row 3 has the weight "));
   }
-  const std::vector<int64_t> some = {1, 3};
-  EXPECT_EQ(ToError(CheckWeights(TakeRows(Weighted({1, 0, 2, -7}), some))).metadata().at("row"), "4")
-      << "as it stood in what was read";
 }
 
 TEST(Weights, AreAsManyAsThereAreRowsOrNone) {
