@@ -33,7 +33,7 @@ struct Dataset {
 // other columns are inputs, in the table's order; targets are in the order in which they are named. No column is two of
 // these.
 //
-// Errors: FILE_NOT_FOUND, DATA_MALFORMED, DATASET_TOO_LARGE (an NPZ file),
+// Errors: FILE_NOT_FOUND, DATA_MALFORMED, DATASET_TOO_LARGE (an NPZ file, or text that does not fit into memory),
 // COLUMN_NOT_FOUND, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID, SPEC_INVALID (a column named twice, no column left as
 // input, or columns named where the targets are an array of their own).
 absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns,

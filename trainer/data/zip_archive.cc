@@ -54,10 +54,7 @@ absl::StatusOr<std::string> ReadAt(InputFile& file, int64_t position, int64_t by
   if (position < 0 || bytes < 0 || position > file.size_bytes() - bytes) return RefuseDirectory();
   std::string read(static_cast<size_t>(bytes), '\0');
   if (absl::Status status = file.Seek(position); !status.ok()) return status;
-  const absl::StatusOr<int64_t> got = file.Read(read.data(), bytes);
-  if (!got.ok()) return got.status();
-  if (*got < bytes)
-    return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", "The data file changed while it was read.");
+  if (absl::Status status = ReadFully(file, read.data(), bytes); !status.ok()) return status;
   return read;
 }
 
