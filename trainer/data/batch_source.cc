@@ -1,6 +1,7 @@
 #include "trainer/data/batch_source.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,8 +15,8 @@ namespace {
 // Rows that are converted, or looked at, at once.
 constexpr int64_t kBlockRows = 256;
 
-absl::Status RefuseNumber(const ExampleSet& examples, int64_t row, double value) {
-  const std::string number = absl::StrCat(RowNumber(*examples.data, row) + 1);
+absl::Status RefuseNumber(int64_t row, double value) {
+  const std::string number = absl::StrCat(row + 1);
   return MakeError(
       v1::ERROR_REASON_DATA_MALFORMED, "data",
       absl::StrCat("Row ", number, " holds ", value, ", which is too large for float32; choose precision float64."),
@@ -33,7 +34,7 @@ absl::Status CheckFinite(const ExampleSet& examples, const NumberTable& table,
   const int64_t row = examples.rows[begin + place / gathered.cols()];
   std::vector<double> values(static_cast<size_t>(table.columns));
   RowGatherer<double>(table, standardization).Gather({row}, values.data());
-  return RefuseNumber(examples, row, values[static_cast<size_t>(place % gathered.cols())]);
+  return RefuseNumber(row, values[static_cast<size_t>(place % gathered.cols())]);
 }
 
 // Whether a copy of the numbers in another type is worth its memory.
@@ -52,6 +53,8 @@ BatchSource<T>::BatchSource(Batcher batcher, const ExampleSet& examples, Table i
   for (int64_t i = 0; i < rows_.size(); ++i) {
     weights_.all.push_back(examples.data->weights[static_cast<size_t>(rows_[i])]);
   }
+  weights_.mean =
+      std::accumulate(weights_.all.begin(), weights_.all.end(), 0.0) / static_cast<double>(weights_.all.size());
 }
 
 template <typename T>
@@ -128,7 +131,7 @@ template <typename T>
 ExampleViews<T> BatchSource<T>::Batch(int64_t batch) {
   const absl::Span<const int64_t> places = batcher_.Rows(batch);
   const bool together = batcher_.order() == ExampleOrder::kKept;
-  return {Rows(places, inputs_), Rows(places, targets_), weights_.Rows(places, together)};
+  return {Rows(places, inputs_), Rows(places, targets_), weights_.Rows(places, together), weights_.mean};
 }
 
 template class BatchSource<float>;

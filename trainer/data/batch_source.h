@@ -28,6 +28,8 @@ struct ExampleViews {
   ConstMatrixView<T> targets;
   // That of each row; empty where the data have none.
   absl::Span<const double> weights = {};
+  // Of all examples that there are to be had, not only of these; 1 where the data have no weights.
+  double mean_weight = 1;
 };
 
 // Examples of a dataset, which others may use at the same time.
@@ -69,6 +71,7 @@ class BatchSource {
   // The examples' weights; empty where they have none.
   struct Weights {
     std::vector<double> all;
+    double mean = 1;
     // Those of the last batch, if its rows did not lie together.
     std::vector<double> gathered;
 

@@ -189,6 +189,14 @@ TEST(BatchSource, FindsANumberThatDoesNotFitInALargeTable) {
   EXPECT_EQ(ToError(refused.status()).metadata().at("row"), "1") << "column 10: 100 less its mean, by 1e-37";
 }
 
+TEST(BatchSource, TellsTheMeanWeightOfItsOwnExamples) {
+  Dataset data = TenRows();
+  data.weights = {1, 9, 1, 9, 2, 9, 9, 9, 9, 9};
+  ExampleSet some = All(data);
+  some.rows = RowSelection({0, 2, 4});
+  EXPECT_EQ(BatchSource<float>::Create(some, Batcher(3, 2, ExampleOrder::kKept, 3))->Batch(1).mean_weight, 4.0 / 3);
+}
+
 TEST(BatchSource, KeepsWeightsWithTheirRows) {
   Dataset data = TenRows();
   EXPECT_TRUE(BatchSource<float>::Create(All(data), Batcher(10, 4, ExampleOrder::kKept, 3))->Batch(1).weights.empty());
@@ -198,6 +206,7 @@ TEST(BatchSource, KeepsWeightsWithTheirRows) {
     ASSERT_TRUE(source.ok()) << source.status();
     for (int64_t batch = 1; batch <= 6; ++batch) {
       const ExampleViews<float> examples = source->Batch(batch);
+      EXPECT_NEAR(examples.mean_weight, 0.25 * 4.5 + 1e-9, 1e-15) << "of all, whatever is in the batch";
       ASSERT_EQ(examples.weights.size(), batch % 3 == 0 ? 2U : 4U);
       for (size_t i = 0; i < examples.weights.size(); ++i) {
         EXPECT_EQ(examples.weights[i], 0.25 * static_cast<double>(examples.inputs(static_cast<int>(i), 0)) + 1e-9);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace pilothouse::trainer {
@@ -37,6 +38,12 @@ class ByteReader {
   ByteReader& operator=(const ByteReader&) = default;
   ByteReader& operator=(ByteReader&&) = default;
 };
+
+// What is said of a file that is no longer as long as it was: DATA_MALFORMED.
+absl::Status RefuseChangedFile();
+
+// Reads `bytes` bytes that are known to be there; refuses a file that has changed if they are not.
+absl::Status ReadFully(ByteReader& reader, char* to, int64_t bytes);
 
 }  // namespace pilothouse::trainer
 

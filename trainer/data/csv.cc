@@ -56,21 +56,25 @@ Outline OutlineOf(absl::string_view record, CsvDelimiter delimiter) {
 // Rows of numbers, one after another, for as many rows as come.
 class RowBuffer {
  public:
-  // As many bytes as the text has is about what its numbers take.
-  RowBuffer(int64_t columns, int64_t text_bytes)
-      : columns_(columns),
-        buffer_(std::make_shared<PageBuffer>(std::max({text_bytes, kLeastBufferBytes, row_bytes()}))) {}
+  // As many bytes as the text has is about what its numbers take. A file may be said to be larger than any memory, and
+  // hold next to nothing: then it is seen how many rows come.
+  RowBuffer(int64_t columns, int64_t text_bytes) : columns_(columns) {
+    const int64_t least = std::max(kLeastBufferBytes, row_bytes());
+    buffer_ = PageBuffer::TryNew(std::max(text_bytes, least));
+    if (buffer_ == nullptr) buffer_ = std::make_shared<PageBuffer>(least);
+  }
 
   int64_t row_bytes() const { return columns_ * static_cast<int64_t>(sizeof(double)); }
   int64_t rows() const { return rows_; }
+  int64_t size_bytes() const { return buffer_->size_bytes(); }
 
   // Where the next row goes, valid until the next call of Append.
   double* next() { return reinterpret_cast<double*>(buffer_->data() + rows_ * row_bytes()); }
 
-  // Keeps what was written to next().
-  void Append() {
+  // Keeps what was written to next(). Returns false if there is no memory for another row.
+  bool Append() {
     ++rows_;
-    if ((rows_ + 1) * row_bytes() > buffer_->size_bytes()) buffer_->Resize(2 * buffer_->size_bytes() + row_bytes());
+    return (rows_ + 1) * row_bytes() <= size_bytes() || buffer_->TryResize(2 * size_bytes() + row_bytes());
   }
 
   // REQUIRES: at least one row. Ends the buffer's use.
@@ -92,6 +96,14 @@ class RowBuffer {
 
 absl::Status RefuseEmpty() {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", "The table has no rows.", {{"rows", "0"}});
+}
+
+absl::Status RefuseMemory(const RowBuffer& rows) {
+  return MakeError(v1::ERROR_REASON_DATASET_TOO_LARGE, "data",
+                   absl::StrCat("The table is too large for the memory that the trainer can have: after ", rows.rows(),
+                                " rows its numbers need more than ", rows.size_bytes(),
+                                " bytes. Save it as an NPY file, which need not fit into memory."),
+                   {{"limit_bytes", absl::StrCat(rows.size_bytes())}});
 }
 
 absl::Status RefuseField(int64_t line, int64_t column, absl::string_view field, NumberKind kind) {
@@ -123,33 +135,36 @@ absl::Status ReadRow(absl::string_view record, int64_t line, const Outline& outl
   return absl::OkStatus();
 }
 
-// Reads rows off the reader's buffer as long as they hold nothing but plain numbers.
-void ReadPlainRows(CsvRecordReader& reader, const Outline& outline, RowBuffer& rows) {
+// Reads rows off the reader's buffer as long as they hold nothing but plain numbers. Returns false where there is no
+// memory for another one.
+bool ReadPlainRows(CsvRecordReader& reader, const Outline& outline, RowBuffer& rows) {
   const absl::string_view text = reader.buffered();
   const char* const end = text.data() + text.size();
   const char* next = text.data();
   int64_t count = 0;
-  while (next != end) {
+  bool has_room = true;
+  while (next != end && has_room) {
     const char* const after = ParsePlainRow(next, end, outline.delimiter, outline.columns, rows.next());
     if (after == nullptr) break;
-    rows.Append();
+    has_room = rows.Append();
     next = after;
     ++count;
   }
   reader.Skip(static_cast<size_t>(next - text.data()), count);
+  return has_room;
 }
 
 // Reads what follows the first record.
 absl::Status ReadRows(CsvRecordReader& reader, const Outline& outline, RowBuffer& rows) {
   while (true) {
-    ReadPlainRows(reader, outline, rows);
+    if (!ReadPlainRows(reader, outline, rows)) return RefuseMemory(rows);
     // Then comes another row, or one of which only the beginning is in the buffer.
     absl::string_view record;
     const absl::StatusOr<bool> found = reader.Next(outline.delimiter, record);
     if (!found.ok()) return found.status();
     if (!*found) return absl::OkStatus();
     if (absl::Status status = ReadRow(record, reader.line(), outline, rows.next()); !status.ok()) return status;
-    rows.Append();
+    if (!rows.Append()) return RefuseMemory(rows);
   }
 }
 
@@ -170,7 +185,7 @@ absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const s
   RowBuffer rows(outline.columns, file.size_bytes());
   if (outline.names.empty()) {
     if (absl::Status status = ReadRow(record, reader.line(), outline, rows.next()); !status.ok()) return status;
-    rows.Append();
+    if (!rows.Append()) return RefuseMemory(rows);
   }
   if (absl::Status status = ReadRows(reader, outline, rows); !status.ok()) return status;
   if (rows.rows() == 0) return RefuseEmpty();

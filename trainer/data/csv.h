@@ -18,7 +18,8 @@ enum class CsvDelimiter { kDetected, kTab };
 
 // Reads `file` from its beginning, once, beside the result with a buffer of constant size. The first record is a header
 // if one of its fields is not a number. Numbers are the nearest of float64; inputs and targets share them. Everything
-// else as in ReadTable(). Thread-safe for different files.
+// else as in ReadTable(), and DATASET_TOO_LARGE if the numbers do not fit into the memory that this process can have.
+// Thread-safe for different files.
 absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const std::vector<std::string>& target_columns,
                                 const std::optional<std::string>& weight_column = std::nullopt);
 

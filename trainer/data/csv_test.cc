@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
@@ -202,6 +206,46 @@ TEST(Csv, ALieInTheFirstLineAllocatesNothing) {
   const auto data = Read(text);
   ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATA_MALFORMED);
   EXPECT_EQ(ToError(data.status()).metadata().at("line"), "2");
+}
+
+// While it lives, the process may have so many bytes of addresses more than it has.
+class AddressLimit {
+ public:
+  explicit AddressLimit(int64_t more) {
+    EXPECT_EQ(getrlimit(RLIMIT_AS, &before_), 0);
+    rlim_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit now{pages * static_cast<rlim_t>(getpagesize()) + static_cast<rlim_t>(more), before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_AS, &now), 0);
+  }
+  AddressLimit(const AddressLimit&) = delete;
+  AddressLimit& operator=(const AddressLimit&) = delete;
+  ~AddressLimit() { EXPECT_EQ(setrlimit(RLIMIT_AS, &before_), 0); }
+
+ private:
+  rlimit before_ = {};
+};
+
+TEST(Csv, OfAHugeFileThatIsHollowNothingIsAllocated) {
+  const TemporaryFile file("a,b\n1,2\n");
+  ASSERT_EQ(truncate(file.path().c_str(), off_t{1} << 40), 0);
+  const AddressLimit limit(64 << 20);
+  const auto data = ReadTable(file.path(), {});
+  ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATA_MALFORMED) << data.status();
+  EXPECT_THAT(ToError(data.status()).message(), HasSubstr("Line 3, column 1: the line, or a quoted field"));
+}
+
+TEST(Csv, SaysThatATableDoesNotFitIntoMemory) {
+  // Its numbers take four times as many bytes as its text, in two ways of writing them.
+  for (const char* row : {"1,1,1,1\n", "1,1,1,\"1\"\n"}) {
+    std::string text;
+    while (text.size() < (size_t{32} << 20)) text += row;
+    const TemporaryFile file(text);
+    const AddressLimit limit(48 << 20);
+    const auto data = ReadTable(file.path(), {});
+    ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATASET_TOO_LARGE) << data.status();
+    EXPECT_THAT(ToError(data.status()).message(), HasSubstr("after 1048576 rows its numbers need more than 335544"));
+  }
 }
 
 TEST(Csv, ReadsRecordsAcrossTheEdgesOfItsBuffer) {

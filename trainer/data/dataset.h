@@ -22,15 +22,9 @@ namespace pilothouse::trainer {
 struct Dataset {
   NumberTable inputs;
   NumberTable targets;
-  // Where each row stood in what was read, from 0. Empty: row i is row i.
-  std::vector<int64_t> row_numbers = {};
   // How much each row counts, as if it were there so many times: see weights.h. Empty: every row counts 1.
   std::vector<double> weights = {};
 };
-
-inline int64_t RowNumber(const Dataset& data, int64_t row) {
-  return data.row_numbers.empty() ? row : data.row_numbers[static_cast<size_t>(row)];
-}
 
 // Reads a table, recognised by its first bytes: NPY of shape [rows, columns], NPZ (npz.h), or else text. Text is TSV if
 // the file's name ends in .tsv or .tab, or its first record is separated by tabs (csv.h); otherwise CSV.
@@ -39,8 +33,9 @@ inline int64_t RowNumber(const Dataset& data, int64_t row) {
 // other columns are inputs, in the table's order; targets are in the order in which they are named. No column is two of
 // these.
 //
-// Errors: FILE_NOT_FOUND, DATA_MALFORMED, COLUMN_NOT_FOUND, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID, SPEC_INVALID (a
-// column named twice, no column left as input, or columns named where the targets are an array of their own).
+// Errors: FILE_NOT_FOUND, DATA_MALFORMED, DATASET_TOO_LARGE (an NPZ file, or text that does not fit into memory),
+// COLUMN_NOT_FOUND, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID, SPEC_INVALID (a column named twice, no column left as
+// input, or columns named where the targets are an array of their own).
 absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns,
                                   const std::optional<std::string>& weight_column = std::nullopt);
 

@@ -57,9 +57,7 @@ absl::Status InputFile::Seek(int64_t position) {
 
 absl::StatusOr<std::shared_ptr<const char>> InputFile::Map() {
   struct stat status = {};
-  if (fstat(fileno(file_.get()), &status) != 0 || status.st_size != size_bytes_) {
-    return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", "The data file changed while it was read.");
-  }
+  if (fstat(fileno(file_.get()), &status) != 0 || status.st_size != size_bytes_) return RefuseChangedFile();
   const auto bytes = static_cast<size_t>(size_bytes_);
   void* const first = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fileno(file_.get()), 0);
   if (first == MAP_FAILED) return RefuseToRead();

@@ -149,11 +149,7 @@ absl::StatusOr<double> ReadThrough(ByteReader& reader, const NpyArray& array, ch
   for (int64_t begin = 0; begin < elements; begin += kBlockElements) {
     const int64_t count = std::min(kBlockElements, elements - begin);
     char* const into = in_place ? to + begin * bytes : block.data();
-    const absl::StatusOr<int64_t> got = reader.Read(into, count * bytes);
-    if (!got.ok()) return got.status();
-    if (*got < count * bytes) {
-      return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", "The data file changed while it was read.");
-    }
+    if (absl::Status status = ReadFully(reader, into, count * bytes); !status.ok()) return status;
     const int64_t bad = VisitElementType(
         array.type, [&](auto tag) { return CheckFinite<typename decltype(tag)::Element>(into, count, largest); });
     if (bad < count) return RefuseElement(array, begin + bad);

@@ -20,8 +20,10 @@
 namespace pilothouse::trainer {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 std::string Npy(const std::string& shape, const std::vector<float>& values) {
   const std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }\n";
@@ -201,9 +203,6 @@ TEST(Npz, RefusesWhatItsDirectoryLiesAbout) {
     std::string file;
     std::string said;
   } cases[] = {
-      {Damaged({.deflated = true, .claimed_bytes = huge + 1, .in_64_bits = true}),
-       "would take 4294967297 bytes when it is unpacked"},
-      {Damaged({.deflated = true, .claimed_bytes = INT64_MAX, .in_64_bits = true}), "would take"},
       {Damaged({.deflated = true, .claimed_bytes = 200}), "damaged"},
       {Damaged({.deflated = true, .claimed_bytes = 20}), "damaged"},
       {Damaged({.deflated = true, .claimed_bytes = huge, .in_64_bits = true}),
@@ -220,6 +219,64 @@ TEST(Npz, RefusesWhatItsDirectoryLiesAbout) {
     const auto data = Read(file);
     ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATA_MALFORMED) << said;
     EXPECT_THAT(ToError(data.status()).message(), HasSubstr(said));
+  }
+}
+
+Member Claiming(const std::string& name, int64_t bytes) {
+  return {.name = name, .contents = Inputs(), .deflated = true, .claimed_bytes = bytes, .in_64_bits = true};
+}
+
+TEST(Npz, SaysWhatIsTooLarge) {
+  const int64_t half = kMaxInflatedBytes / 2;
+  const struct {
+    std::vector<Member> members;
+    std::string said;
+  } cases[] = {
+      {{Claiming("t.npy", kMaxInflatedBytes + 1)}, "what it has as t would become more than 4294967296 bytes"},
+      {{Claiming("t.npy", INT64_MAX)}, "what it has as t would"},
+      {{Claiming("x.npy", half), Claiming("y.npy", half + 1)}, "what it has as x, y would become more than 4294967296"},
+      {{Claiming("x.npy", half), Claiming("y.npy", half), Claiming("weights.npy", 1)}, "as x, y, weights would"},
+      {{Claiming("x.npy", INT64_MAX), Claiming("y.npy", INT64_MAX)}, "as x, y would"},
+  };
+  for (const auto& [members, said] : cases) {
+    const auto data = Read(Zip(members));
+    ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATASET_TOO_LARGE) << data.status();
+    EXPECT_THAT(ToError(data.status()).message(), AllOf(StartsWith("The NPZ file is too large: "), HasSubstr(said)));
+    EXPECT_EQ(ToError(data.status()).metadata().at("limit_bytes"), absl::StrCat(kMaxInflatedBytes));
+  }
+  // What is stored is not unpacked, and of what is not read it does not matter how large it is.
+  const Member x{.name = "x.npy", .contents = Inputs()};
+  const Member y{.name = "y.npy", .contents = Labels(), .deflated = true};
+  EXPECT_TRUE(Read(Zip({x, y, Claiming("others.npy", kMaxInflatedBytes)})).ok());
+  EXPECT_EQ(ReasonOf(Read(Zip({x, Claiming("y.npy", kMaxInflatedBytes)})).status()), v1::ERROR_REASON_DATA_MALFORMED)
+      << "not too large, but a lie";
+
+  std::vector<Member> many(static_cast<size_t>(kMaxZipMembers) + 1, {.name = "a.npy"});
+  const auto refused = Read(Zip(many));
+  ASSERT_EQ(ReasonOf(refused.status()), v1::ERROR_REASON_DATASET_TOO_LARGE);
+  EXPECT_THAT(ToError(refused.status()).message(), HasSubstr("too large: it lists 4097 arrays in "));
+}
+
+TEST(Npz, RefusesNamesThatLookAsIfTheyWereMeant) {
+  const Member x{.name = "x.npy", .contents = Inputs()};
+  const Member y{.name = "y.npy", .contents = Labels()};
+  const struct {
+    std::string name;
+    std::string meant;
+  } cases[] = {
+      {"weight", "weights"}, {"sample_weight", "weights"}, {"Sample_Weights", "weights"}, {"Weights", "weights"},
+      {"target", "targets"}, {"label", "targets"},         {"labels", "targets"},         {"Y", "targets"},
+      {"input", "inputs"},   {"INPUTS", "inputs"}};
+  for (const auto& [name, meant] : cases) {
+    const Member other{.name = name + ".npy", .contents = Labels()};
+    for (const std::vector<Member>& members : {std::vector<Member>{x, y, other}, std::vector<Member>{other, x}}) {
+      const auto data = Read(Zip(members));
+      ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATA_MALFORMED) << name;
+      EXPECT_THAT(ToError(data.status()).message(), HasSubstr("an array named " + name + ", which would not be read"));
+      EXPECT_EQ(ToError(data.status()).metadata().at("expected"), meant);
+    }
+    EXPECT_TRUE(Read(Zip({{.name = name + ".npy", .contents = Inputs()}})).ok()) << "alone, it is a table";
+    EXPECT_TRUE(Read(Zip({x, y, {.name = name + ".txt", .contents = "words"}})).ok()) << "no array";
   }
 }
 

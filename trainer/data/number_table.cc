@@ -10,6 +10,20 @@ double ElementAsDouble(ElementType type, const char* element) {
       type, [element](auto tag) { return static_cast<double>(LoadElement<typename decltype(tag)::Element>(element)); });
 }
 
+// Writes the rows' elements to `to`, each looked up once, however many runs they are in.
+template <typename Element>
+void CopyElements(const StoredNumbers& stored, int64_t rows, double* to) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const char* const elements = stored.elements + row * stored.row_bytes;
+    for (const ColumnRun& run : stored.runs) {
+      for (int64_t column = run.first; column < run.first + run.count; ++column) {
+        const auto element = LoadElement<Element>(elements + column * static_cast<int64_t>(sizeof(Element)));
+        *to++ = static_cast<double>(element);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 double NumberTable::At(int64_t row, int64_t column) const {
@@ -32,10 +46,9 @@ StoredNumbers ElementsOf(const NumberTable& table) {
 void TakeIntoValues(NumberTable& table) {
   if (!table.stored.has_value()) return;
   std::vector<double> values(static_cast<size_t>(table.rows * table.columns));
-  double* to = values.data();
-  for (int64_t row = 0; row < table.rows; ++row) {
-    for (int64_t column = 0; column < table.columns; ++column) *to++ = table.At(row, column);
-  }
+  VisitElementType(table.stored->type, [&](auto tag) {
+    CopyElements<typename decltype(tag)::Element>(*table.stored, table.rows, values.data());
+  });
   table.values = std::move(values);
   table.stored.reset();
 }

@@ -53,7 +53,7 @@ struct NumberTable {
 // The table's elements as stored ones. Valid as long as `table` stays as it is.
 StoredNumbers ElementsOf(const NumberTable& table);
 
-// Moves the numbers of a stored table into `values`, to be changed or taken one by one.
+// Moves the numbers of a stored table into `values`, to be changed or taken one by one, in one pass over them.
 void TakeIntoValues(NumberTable& table);
 
 }  // namespace pilothouse::trainer

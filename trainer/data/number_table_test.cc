@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace pilothouse::trainer {
@@ -40,6 +41,24 @@ TEST(NumberTable, TakesWhatIsStoredIntoValues) {
   EXPECT_THAT(table.values, ElementsAre(3, 0, 1, 7, 4, -5));
   TakeIntoValues(table);
   EXPECT_THAT(table.values, ElementsAre(3, 0, 1, 7, 4, -5));
+}
+
+// Every second of many columns, each a run of its own: At is the reference.
+TEST(NumberTable, TakesColumnsThatDoNotLieTogether) {
+  std::vector<float> elements(3 * 2000);
+  for (size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<float>(i * i % 1013) / 7;
+  StoredNumbers stored;
+  stored.type = ElementType::kFloat32;
+  stored.elements = reinterpret_cast<const char*>(elements.data());
+  stored.row_bytes = 2000 * 4;
+  for (int64_t column = 1; column < 2000; column += 2) stored.runs.push_back({column, 1});
+  const NumberTable table{3, 1000, {}, std::move(stored)};
+  NumberTable taken = table;
+  TakeIntoValues(taken);
+  ASSERT_EQ(taken.values.size(), 3000U);
+  for (int64_t row = 0; row < 3; ++row) {
+    for (int64_t column = 0; column < 1000; ++column) ASSERT_EQ(taken.At(row, column), table.At(row, column));
+  }
 }
 
 TEST(NumberTable, ReadsEveryTypeOfElement) {

@@ -10,26 +10,41 @@ namespace {
 // From this size on, pages of 2 MiB are asked for: of small ones, a GiB takes a quarter of a million faults.
 constexpr int64_t kLeastHugeBytes = 16 << 20;
 
-char* Checked(void* memory) {
-  if (memory == MAP_FAILED) throw std::bad_alloc();
+// Null where it cannot be had.
+char* Map(int64_t bytes) {
+  void* const memory = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  // A wish: where it cannot be had, nothing is lost but time.
+  if (bytes >= kLeastHugeBytes) madvise(memory, static_cast<size_t>(bytes), MADV_HUGEPAGE);
   return static_cast<char*>(memory);
 }
 
 }  // namespace
 
-PageBuffer::PageBuffer(int64_t bytes)
-    : data_(Checked(mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))),
-      bytes_(bytes) {
-  // A wish: where it cannot be had, nothing is lost but time.
-  if (bytes >= kLeastHugeBytes) madvise(data_, static_cast<size_t>(bytes), MADV_HUGEPAGE);
+PageBuffer::PageBuffer(int64_t bytes) : PageBuffer(Map(bytes), bytes) {
+  if (data_ == nullptr) throw std::bad_alloc();
 }
 
-PageBuffer::~PageBuffer() { munmap(data_, static_cast<size_t>(bytes_)); }
+std::unique_ptr<PageBuffer> PageBuffer::TryNew(int64_t bytes) {
+  char* const data = Map(bytes);
+  return data == nullptr ? nullptr : std::unique_ptr<PageBuffer>(new PageBuffer(data, bytes));
+}
+
+PageBuffer::~PageBuffer() {
+  if (data_ != nullptr) munmap(data_, static_cast<size_t>(bytes_));
+}
 
 void PageBuffer::Resize(int64_t bytes) {
-  data_ = Checked(mremap(data_, static_cast<size_t>(bytes_), static_cast<size_t>(bytes), MREMAP_MAYMOVE));
+  if (!TryResize(bytes)) throw std::bad_alloc();
+}
+
+bool PageBuffer::TryResize(int64_t bytes) {
+  void* const moved = mremap(data_, static_cast<size_t>(bytes_), static_cast<size_t>(bytes), MREMAP_MAYMOVE);
+  if (moved == MAP_FAILED) return false;
+  data_ = static_cast<char*>(moved);
   bytes_ = bytes;
+  return true;
 }
 
 }  // namespace pilothouse::trainer

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <memory>
 #include <new>
 
 namespace pilothouse::trainer {
@@ -25,6 +26,19 @@ TEST(PageBuffer, ThrowsWhereThereAreNotSoManyAddresses) {
   PageBuffer buffer(1);
   EXPECT_THROW(buffer.Resize(INT64_MAX), std::bad_alloc);
   buffer.data()[0] = 1;
+}
+
+TEST(PageBuffer, SaysWhetherThereAreSoManyAddresses) {
+  EXPECT_EQ(PageBuffer::TryNew(INT64_MAX), nullptr);
+  const std::unique_ptr<PageBuffer> buffer = PageBuffer::TryNew(10);
+  ASSERT_NE(buffer, nullptr);
+  buffer->data()[9] = 1;
+  EXPECT_FALSE(buffer->TryResize(INT64_MAX));
+  EXPECT_EQ(buffer->size_bytes(), 10);
+  EXPECT_TRUE(buffer->TryResize(1 << 20));
+  EXPECT_EQ(buffer->size_bytes(), 1 << 20);
+  EXPECT_EQ(buffer->data()[9], 1);
+  buffer->data()[(1 << 20) - 1] = 1;
 }
 
 }  // namespace

@@ -88,23 +88,6 @@ void DrawPart(Part part, int64_t count, const RandomStream& random, absl::Span<c
   });
 }
 
-void AppendRow(const NumberTable& from, int64_t row, NumberTable& to) {
-  const double* begin = from.values.data() + row * from.columns;
-  to.values.insert(to.values.end(), begin, begin + from.columns);
-  ++to.rows;
-}
-
-Dataset Empty(const Dataset& like, size_t rows) {
-  Dataset part;
-  part.inputs.columns = like.inputs.columns;
-  part.targets.columns = like.targets.columns;
-  part.inputs.values.reserve(rows * static_cast<size_t>(like.inputs.columns));
-  part.targets.values.reserve(rows * static_cast<size_t>(like.targets.columns));
-  part.row_numbers.reserve(rows);
-  if (!like.weights.empty()) part.weights.reserve(rows);
-  return part;
-}
-
 }  // namespace
 
 absl::StatusOr<int64_t> CountHeldOut(std::optional<double> fraction, std::optional<int64_t> count, int64_t examples) {
@@ -138,17 +121,6 @@ Split SplitRows(int64_t rows, PartCounts counts, SplitMethod method, uint64_t se
              classes, parts);
   }
   return {RowsOf(parts, Part::kTraining), RowsOf(parts, Part::kValidation), RowsOf(parts, Part::kTest)};
-}
-
-Dataset TakeRows(const Dataset& data, absl::Span<const int64_t> rows) {
-  Dataset part = Empty(data, rows.size());
-  for (const int64_t row : rows) {
-    AppendRow(data.inputs, row, part.inputs);
-    AppendRow(data.targets, row, part.targets);
-    part.row_numbers.push_back(RowNumber(data, row));
-    if (!data.weights.empty()) part.weights.push_back(data.weights[static_cast<size_t>(row)]);
-  }
-  return part;
 }
 
 }  // namespace pilothouse::trainer

@@ -9,7 +9,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "trainer/data/dataset.h"
 
 namespace pilothouse::trainer {
 
@@ -51,9 +50,6 @@ enum class SplitMethod {
 // REQUIRES: no count is negative, and their sum is less than `rows`; for kStratified, classes.size() == rows.
 Split SplitRows(int64_t rows, PartCounts counts, SplitMethod method, uint64_t seed,
                 absl::Span<const int32_t> classes = {});
-
-// These rows of `data`, with the numbers they had there, and their weights.
-Dataset TakeRows(const Dataset& data, absl::Span<const int64_t> rows);
 
 }  // namespace pilothouse::trainer
 

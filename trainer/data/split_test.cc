@@ -20,16 +20,6 @@ namespace {
 
 using ::testing::ElementsAre;
 
-// Example i has the input i and the target −i.
-Dataset Numbers(int64_t rows) {
-  Dataset data{{rows, 1, {}}, {rows, 1, {}}};
-  for (int64_t row = 0; row < rows; ++row) {
-    data.inputs.values.push_back(static_cast<double>(row));
-    data.targets.values.push_back(static_cast<double>(-row));
-  }
-  return data;
-}
-
 TEST(CountHeldOut, RoundsAFractionToTheNearestNumberOfExamples) {
   EXPECT_EQ(*CountHeldOut(0.29, std::nullopt, 100), 29);
   EXPECT_EQ(*CountHeldOut(0.2, std::nullopt, 500), 100);
@@ -184,17 +174,6 @@ TEST(SplitRows, StratifiedIsLessThanOneExampleFromEachShare) {
       }
     }
   }
-}
-
-TEST(TakeRows, KeepsInputsTargetsAndNumbersTogether) {
-  const Rows some = {1, 3, 4};
-  const Dataset part = TakeRows(Numbers(5), some);
-  EXPECT_EQ(part.inputs.values, (std::vector<double>{1, 3, 4}));
-  EXPECT_EQ(part.inputs.rows, 3);
-  EXPECT_EQ(part.targets.values, (std::vector<double>{-1, -3, -4}));
-  EXPECT_EQ(part.row_numbers, some);
-  const Dataset part_of_part = TakeRows(part, {0, 2});
-  EXPECT_EQ(part_of_part.row_numbers, (Rows{1, 4})) << "as they stood in what was read";
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "proto/support/error.h"
+#include "trainer/net/loss.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -16,6 +18,25 @@ absl::Status RefuseWeight(int64_t row, double weight) {
                    absl::StrCat("Row ", row_text, " has the weight ", weight,
                                 ", but weights are finite and not negative; one of 0 leaves the row out."),
                    {{"row", row_text}, {"value", absl::StrCat(weight)}});
+}
+
+absl::Status RefuseSmall(int64_t row, double weight, double mean, absl::string_view part) {
+  const std::string row_text = absl::StrCat(row + 1);
+  return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data",
+                   absl::StrCat("Row ", row_text, " has the weight ", weight, ", but the mean of the ", part, " is ",
+                                mean, ": less than ", kLeastWeightRatio, " of the mean would be lost in float32. Give ",
+                                "it the weight 0, which leaves the row out, or a larger one."),
+                   {{"row", row_text}, {"value", absl::StrCat(weight)}});
+}
+
+// None is too large beside the mean: it is at most as many times the mean as there are rows.
+absl::Status CheckRatios(const Dataset& data, absl::string_view part, absl::Span<const int64_t> rows, double sum) {
+  const double mean = sum / static_cast<double>(rows.size());
+  for (const int64_t row : rows) {
+    const double weight = data.weights[static_cast<size_t>(row)];
+    if (weight < kLeastWeightRatio * mean) return RefuseSmall(row, weight, mean, part);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -29,7 +50,7 @@ absl::Status CheckWeights(const Dataset& data) {
   }
   for (int64_t row = 0; row < count; ++row) {
     const double weight = data.weights[static_cast<size_t>(row)];
-    if (!std::isfinite(weight) || weight < 0) return RefuseWeight(RowNumber(data, row), weight);
+    if (!std::isfinite(weight) || weight < 0) return RefuseWeight(row, weight);
   }
   return absl::OkStatus();
 }
@@ -48,7 +69,7 @@ absl::Status LeaveOutWeightless(const Dataset& data, absl::string_view part, std
   }
   double sum = 0;
   for (const int64_t row : rows) sum += weight(row);
-  if (sum >= kLeastWeightSum && sum <= kLargestWeightSum) return absl::OkStatus();
+  if (sum >= kLeastWeightSum && sum <= kLargestWeightSum) return CheckRatios(data, part, rows, sum);
   return MakeError(
       v1::ERROR_REASON_DATA_MALFORMED, "data",
       absl::StrCat("The weights of the ", part, " add up to ", sum, ", which must lie from ", kLeastWeightSum, " to ",

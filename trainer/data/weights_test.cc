@@ -8,7 +8,6 @@
 #include <string>
 
 #include "proto/support/error.h"
-#include "trainer/data/split.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -32,9 +31,6 @@ TEST(Weights, AreFiniteAndNotNegative) {
     EXPECT_EQ(ToError(status).metadata().at("row"), "3");
     EXPECT_THAT(ToError(status).message(), HasSubstr("Row 3 has the weight "));
   }
-  const std::vector<int64_t> some = {1, 3};
-  EXPECT_EQ(ToError(CheckWeights(TakeRows(Weighted({1, 0, 2, -7}), some))).metadata().at("row"), "4")
-      << "as it stood in what was read";
 }
 
 TEST(Weights, AreAsManyAsThereAreRowsOrNone) {
@@ -72,6 +68,19 @@ TEST(Weights, MustNotAddUpToWhatCannotBeMultiplied) {
     ASSERT_EQ(ReasonOf(status), v1::ERROR_REASON_DATA_MALFORMED) << extreme;
     EXPECT_THAT(ToError(status).message(), HasSubstr("The weights of the test part add up to"));
   }
+}
+
+TEST(Weights, MustNotBeLostBesideTheirMean) {
+  // The mean of the three that are in the part is 1.
+  std::vector<int64_t> rows = {0, 1, 3};
+  EXPECT_TRUE(LeaveOutWeightless(Weighted({2, 1.0001e-20, 5e99, 1}), "training part", rows).ok());
+  const absl::Status status = LeaveOutWeightless(Weighted({2, 0.9999e-20, 5e99, 1}), "training part", rows);
+  ASSERT_EQ(ReasonOf(status), v1::ERROR_REASON_DATA_MALFORMED);
+  EXPECT_EQ(ToError(status).metadata().at("row"), "2");
+  EXPECT_THAT(ToError(status).message(),
+              HasSubstr("Row 2 has the weight 9.999e-21, but the mean of the training part is 1: "));
+  rows = {2};
+  EXPECT_TRUE(LeaveOutWeightless(Weighted({1, 1, 1e-90}), "test part", rows).ok()) << "alone, it is the mean";
 }
 
 }  // namespace

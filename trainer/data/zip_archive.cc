@@ -36,6 +36,11 @@ absl::Status Refuse(absl::string_view why) {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", absl::StrCat("The NPZ file is damaged: ", why, "."));
 }
 
+absl::Status RefuseAsTooLarge(const std::string& why, int64_t limit) {
+  return MakeError(v1::ERROR_REASON_DATASET_TOO_LARGE, "data", absl::StrCat("The NPZ file is too large: ", why),
+                   {{"limit_bytes", absl::StrCat(limit)}});
+}
+
 absl::Status RefuseDirectory() { return Refuse("its directory does not fit the file"); }
 
 // Unsigned numbers, the lowest byte first. REQUIRES: they are there.
@@ -49,10 +54,7 @@ absl::StatusOr<std::string> ReadAt(InputFile& file, int64_t position, int64_t by
   if (position < 0 || bytes < 0 || position > file.size_bytes() - bytes) return RefuseDirectory();
   std::string read(static_cast<size_t>(bytes), '\0');
   if (absl::Status status = file.Seek(position); !status.ok()) return status;
-  const absl::StatusOr<int64_t> got = file.Read(read.data(), bytes);
-  if (!got.ok()) return got.status();
-  if (*got < bytes)
-    return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", "The data file changed while it was read.");
+  if (absl::Status status = ReadFully(file, read.data(), bytes); !status.ok()) return status;
   return read;
 }
 
@@ -155,27 +157,49 @@ absl::StatusOr<ZipMember> TakeEntry(absl::string_view& directory, int64_t file_b
 // That the member can be as large as it says.
 absl::Status CheckSize(const ZipMember& member) {
   if (!member.deflated) return member.bytes == member.packed_bytes ? absl::OkStatus() : RefuseDirectory();
-  if (member.bytes > kMaxInflatedBytes) {
-    return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data",
-                     absl::StrCat("The array \"", Printable(member.name), "\" of the NPZ file would take ",
-                                  member.bytes, " bytes when it is unpacked; at most ", kMaxInflatedBytes,
-                                  " are possible. Save it with numpy.savez or as an NPY file, which need not be."),
-                     {{"array", Printable(member.name)}, {"limit", absl::StrCat(kMaxInflatedBytes)}});
-  }
+  if (absl::Status status = CheckInflatedBytes({member}); !status.ok()) return status;
   if (member.bytes / kMostTimes > member.packed_bytes + kDeflateSlackBytes) {
     return Refuse("it says that an array is larger than its packed bytes can become");
   }
   return absl::OkStatus();
 }
 
+// That the directory can be what it says, and then that it is within bounds.
+absl::Status CheckDirectory(const Directory& directory, uint64_t file_bytes) {
+  const bool is_there = directory.offset <= file_bytes && directory.bytes <= file_bytes - directory.offset;
+  if (!is_there || directory.members > directory.bytes / kEntryBytes) return RefuseDirectory();
+  if (directory.members <= uint64_t{kMaxZipMembers} && directory.bytes <= uint64_t{kMaxZipDirectoryBytes}) {
+    return absl::OkStatus();
+  }
+  return RefuseAsTooLarge(
+      absl::StrCat("it lists ", directory.members, " arrays in ", directory.bytes, " bytes; at most ", kMaxZipMembers,
+                   " in ", kMaxZipDirectoryBytes, " are possible. Leave out those that a run does not need."),
+      kMaxZipDirectoryBytes);
+}
+
 }  // namespace
+
+absl::Status CheckInflatedBytes(absl::Span<const ZipMember> members) {
+  int64_t left = kMaxInflatedBytes;
+  std::vector<std::string> names;
+  for (const ZipMember& member : members) {
+    if (!member.deflated) continue;
+    names.push_back(member.name);
+    // Below 0, and no lower, once it is too much.
+    left = left < 0 || member.bytes > left ? -1 : left - member.bytes;
+  }
+  if (left >= 0) return absl::OkStatus();
+  return RefuseAsTooLarge(
+      absl::StrCat("what it has as ", PrintableList(names), " would become more than ", kMaxInflatedBytes,
+                   " bytes when it is unpacked. Save it with numpy.savez or as NPY files, which need no unpacking."),
+      kMaxInflatedBytes);
+}
 
 absl::StatusOr<std::vector<ZipMember>> ReadZipDirectory(InputFile& file) {
   const absl::StatusOr<Directory> found = FindDirectory(file);
   if (!found.ok()) return found.status();
-  if (found->members > uint64_t{kMaxZipMembers} || found->bytes > uint64_t{kMaxZipDirectoryBytes} ||
-      found->offset > static_cast<uint64_t>(file.size_bytes())) {
-    return RefuseDirectory();
+  if (absl::Status status = CheckDirectory(*found, static_cast<uint64_t>(file.size_bytes())); !status.ok()) {
+    return status;
   }
   const absl::StatusOr<std::string> directory =
       ReadAt(file, static_cast<int64_t>(found->offset), static_cast<int64_t>(found->bytes));

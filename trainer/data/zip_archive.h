@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "trainer/data/byte_reader.h"
 #include "trainer/data/input_file.h"
 
@@ -22,7 +24,8 @@ inline constexpr char kZipMagic[] = "PK\x03\x04";
 // Most members, and bytes of the directory that lists them.
 inline constexpr int64_t kMaxZipMembers = 4096;
 inline constexpr int64_t kMaxZipDirectoryBytes = 1 << 20;
-// Most bytes that a deflated member may become. Stored ones are no larger than the file.
+// Most bytes that the deflated members that are read of one file may become together. Stored ones are no larger than
+// the file.
 inline constexpr int64_t kMaxInflatedBytes = int64_t{4} << 30;
 
 struct ZipMember {
@@ -36,12 +39,16 @@ struct ZipMember {
   int64_t header_offset = 0;
 };
 
-// Reads the directory of `file`. DATA_MALFORMED if it is damaged or beyond the bounds above.
+// Reads the directory of `file`. DATA_MALFORMED if it is damaged, DATASET_TOO_LARGE if it is beyond the bounds above.
 absl::StatusOr<std::vector<ZipMember>> ReadZipDirectory(InputFile& file);
+
+// That these members may be unpacked, one beside the other; to be asked before any of them is. DATASET_TOO_LARGE if
+// they would become more than kMaxInflatedBytes.
+absl::Status CheckInflatedBytes(absl::Span<const ZipMember> members);
 
 // Reads a member of `file`, which must stay alive and be left alone meanwhile. The last byte is given only if all bytes
 // have the checksum that the directory tells. Only stored members can be mapped. Errors, of reading, too:
-// DATA_MALFORMED if the member is damaged, of a kind that is refused, or becomes more than kMaxInflatedBytes.
+// DATA_MALFORMED if the member is damaged or of a kind that is refused, DATASET_TOO_LARGE if it alone is.
 absl::StatusOr<std::unique_ptr<ByteReader>> OpenZipMember(InputFile& file, const ZipMember& member);
 
 }  // namespace pilothouse::trainer

@@ -14,8 +14,6 @@ namespace pilothouse::trainer {
 namespace {
 
 constexpr int64_t kPackedBlockBytes = 64 << 10;
-// What zlib counts with has 32 bits.
-constexpr int64_t kMostAtOnce = 1 << 30;
 
 absl::Status Refuse(const ZipMember& member) {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data",
@@ -27,25 +25,26 @@ absl::Status Refuse(const ZipMember& member) {
 // What both kinds of members have in common: where they stand, and the checksum.
 class MemberReader : public ByteReader {
  public:
-  MemberReader(InputFile& file, ZipMember member, int64_t begin)
-      : file_(file), member_(std::move(member)), begin_(begin) {}
+  MemberReader(InputFile& file, ZipMember member, int64_t begin, int64_t piece_bytes)
+      : file_(file), member_(std::move(member)), begin_(begin), piece_bytes_(piece_bytes) {}
 
   int64_t size_bytes() const override { return member_.bytes; }
   int64_t position() const override { return position_; }
 
   absl::StatusOr<int64_t> Read(char* to, int64_t bytes) override {
-    const int64_t wanted = std::min({bytes, member_.bytes - position_, kMostAtOnce});
-    const absl::StatusOr<int64_t> got = Unpack(to, wanted);
-    if (!got.ok()) return got.status();
-    crc_ = static_cast<uint32_t>(crc32(crc_, reinterpret_cast<const Bytef*>(to), static_cast<uInt>(*got)));
-    position_ += *got;
+    const int64_t wanted = std::min(bytes, member_.bytes - position_);
+    for (int64_t done = 0; done < wanted;) {
+      const int64_t piece = std::min(wanted - done, piece_bytes_);
+      if (absl::Status status = ReadPiece(to + done, piece); !status.ok()) return status;
+      done += piece;
+    }
     const bool at_end = position_ == member_.bytes;
-    if (*got < wanted || (at_end && (crc_ != member_.crc || !IsComplete()))) return Refuse(member_);
-    return got;
+    if (at_end && (crc_ != member_.crc || !IsComplete())) return Refuse(member_);
+    return wanted;
   }
 
  protected:
-  // Gives `bytes` bytes, fewer only if there are no more.
+  // Gives `bytes` bytes, no more than zlib can count, fewer only if there are no more.
   virtual absl::StatusOr<int64_t> Unpack(char* to, int64_t bytes) = 0;
   // Whether all that was packed has been given.
   virtual bool IsComplete() = 0;
@@ -55,6 +54,15 @@ class MemberReader : public ByteReader {
   const int64_t begin_;
 
  private:
+  absl::Status ReadPiece(char* to, int64_t bytes) {
+    const absl::StatusOr<int64_t> got = Unpack(to, bytes);
+    if (!got.ok()) return got.status();
+    crc_ = static_cast<uint32_t>(crc32(crc_, reinterpret_cast<const Bytef*>(to), static_cast<uInt>(*got)));
+    position_ += *got;
+    return *got == bytes ? absl::OkStatus() : Refuse(member_);
+  }
+
+  const int64_t piece_bytes_;
   int64_t position_ = 0;
   uint32_t crc_ = 0;
 };
@@ -76,8 +84,8 @@ class StoredReader final : public MemberReader {
 
 class DeflatedReader final : public MemberReader {
  public:
-  DeflatedReader(InputFile& file, ZipMember member, int64_t begin)
-      : MemberReader(file, std::move(member), begin), block_(static_cast<size_t>(kPackedBlockBytes)) {
+  DeflatedReader(InputFile& file, ZipMember member, int64_t begin, int64_t piece_bytes)
+      : MemberReader(file, std::move(member), begin, piece_bytes), block_(static_cast<size_t>(kPackedBlockBytes)) {
     // Without the header that zlib has and ZIP has not.
     ended_ = inflateInit2(&stream_, -MAX_WBITS) != Z_OK;
   }
@@ -133,11 +141,11 @@ class DeflatedReader final : public MemberReader {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ByteReader>> MakeZipMemberReader(InputFile& file, const ZipMember& member,
-                                                                int64_t begin) {
+absl::StatusOr<std::unique_ptr<ByteReader>> MakeZipMemberReader(InputFile& file, const ZipMember& member, int64_t begin,
+                                                                int64_t piece_bytes) {
   if (absl::Status status = file.Seek(begin); !status.ok()) return status;
-  if (member.deflated) return std::make_unique<DeflatedReader>(file, member, begin);
-  return std::make_unique<StoredReader>(file, member, begin);
+  if (member.deflated) return std::make_unique<DeflatedReader>(file, member, begin, piece_bytes);
+  return std::make_unique<StoredReader>(file, member, begin, piece_bytes);
 }
 
 }  // namespace pilothouse::trainer

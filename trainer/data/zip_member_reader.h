@@ -12,9 +12,13 @@
 
 namespace pilothouse::trainer {
 
-// As OpenZipMember(), once it is known where the member's packed bytes begin. REQUIRES: they are in the file.
-absl::StatusOr<std::unique_ptr<ByteReader>> MakeZipMemberReader(InputFile& file, const ZipMember& member,
-                                                                int64_t begin);
+// What zlib counts with has 32 bits.
+inline constexpr int64_t kMostUnpackedAtOnce = 1 << 30;
+
+// As OpenZipMember(), once it is known where the member's packed bytes begin. What is read is unpacked in pieces of
+// `piece_bytes`. REQUIRES: the packed bytes are in the file; 1 <= piece_bytes <= kMostUnpackedAtOnce.
+absl::StatusOr<std::unique_ptr<ByteReader>> MakeZipMemberReader(InputFile& file, const ZipMember& member, int64_t begin,
+                                                                int64_t piece_bytes = kMostUnpackedAtOnce);
 
 }  // namespace pilothouse::trainer
 

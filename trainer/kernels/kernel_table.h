@@ -9,6 +9,7 @@
 #include "trainer/kernels/small_passes.h"
 #include "trainer/kernels/tiled_product.h"
 #include "trainer/kernels/vector_functions.h"
+#include "trainer/kernels/vector_maps.h"
 
 namespace pilothouse::trainer {
 
@@ -25,7 +26,7 @@ inline __attribute__((always_inline)) void MapVectors(const T* x, int64_t n, T* 
 
 template <typename V, typename T>
 void TanhOf(const T* x, int64_t n, T* y) {
-  MapVectors<V>(x, n, y, [](V value, V /*before*/) { return Tanh(value); });
+  MapVectors<V>(x, n, y, TanhMap());
 }
 
 template <typename V, typename T>
@@ -33,14 +34,9 @@ void ExpOf(const T* x, int64_t n, T* y) {
   MapVectors<V>(x, n, y, [](V value, V /*before*/) { return Exp(value); });
 }
 
-template <typename V>
-inline __attribute__((always_inline)) V OnePlusExpOfMinus(V x) {
-  return V::All(1) + Exp(V::All(0) - x);
-}
-
 template <typename V, typename T>
 void SigmoidOf(const T* x, int64_t n, T* y) {
-  MapVectors<V>(x, n, y, [](V value, V /*before*/) { return V::All(1) / OnePlusExpOfMinus(value); });
+  MapVectors<V>(x, n, y, SigmoidMap());
 }
 
 template <typename V, typename T>
@@ -64,18 +60,17 @@ void SiluBackward(const T* x, const T* y, int64_t n, T* delta) {
 
 template <typename V, typename T>
 void TanhBackward(const T* y, int64_t n, T* delta) {
-  MapVectors<V>(y, n, delta, [](V value, V slope) { return slope * V::FmaNegated(value, value, V::All(1)); });
+  MapVectors<V>(y, n, delta, TanhSlope());
 }
 
 template <typename V, typename T>
 void ReluOf(const T* x, int64_t n, T* y) {
-  // Greater gives its second where either is NaN.
-  MapVectors<V>(x, n, y, [](V value, V /*before*/) { return V::Greater(V::All(0), value); });
+  MapVectors<V>(x, n, y, ReluMap());
 }
 
 template <typename V, typename T>
 void ReluBackward(const T* y, int64_t n, T* delta) {
-  MapVectors<V>(y, n, delta, [](V value, V slope) { return V::WherePositive(value, slope); });
+  MapVectors<V>(y, n, delta, ReluSlope());
 }
 
 template <typename V, typename T>

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "trainer/kernels/small_network.h"
-#include "trainer/kernels/vector_functions.h"
+#include "trainer/kernels/vector_maps.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -54,14 +54,13 @@ void SmallForward(const SmallPass<typename V::Element>& pass, const typename V::
         SmallAffineForward<V>(stage, parameters, x, pass.rows, y);
         break;
       case SmallStage::Kind::kTanh:
-        MapUnits<V>(x, stage.outputs, pass.rows, y, [](V value, V /*before*/) { return Tanh(value); });
+        MapUnits<V>(x, stage.outputs, pass.rows, y, TanhMap());
         break;
       case SmallStage::Kind::kRelu:
-        MapUnits<V>(x, stage.outputs, pass.rows, y, [](V value, V /*before*/) { return V::Greater(V::All(0), value); });
+        MapUnits<V>(x, stage.outputs, pass.rows, y, ReluMap());
         break;
       case SmallStage::Kind::kSigmoid:
-        MapUnits<V>(x, stage.outputs, pass.rows, y,
-                    [](V value, V /*before*/) { return V::All(1) / (V::All(1) + Exp(V::All(0) - value)); });
+        MapUnits<V>(x, stage.outputs, pass.rows, y, SigmoidMap());
         break;
     }
     x = y;
@@ -151,15 +150,13 @@ void SmallBackward(const SmallPass<typename V::Element>& pass, const typename V:
         break;
       }
       case SmallStage::Kind::kTanh:
-        MapUnits<V>(y, stage.outputs, pass.rows, dy,
-                    [](V value, V slope) { return slope * V::FmaNegated(value, value, V::All(1)); });
+        MapUnits<V>(y, stage.outputs, pass.rows, dy, TanhSlope());
         break;
       case SmallStage::Kind::kRelu:
-        MapUnits<V>(y, stage.outputs, pass.rows, dy, [](V value, V slope) { return V::WherePositive(value, slope); });
+        MapUnits<V>(y, stage.outputs, pass.rows, dy, ReluSlope());
         break;
       case SmallStage::Kind::kSigmoid:
-        MapUnits<V>(y, stage.outputs, pass.rows, dy,
-                    [](V value, V slope) { return slope * (value * (V::All(1) - value)); });
+        MapUnits<V>(y, stage.outputs, pass.rows, dy, SigmoidSlope());
         break;
     }
     y = x;

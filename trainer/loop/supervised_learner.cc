@@ -105,8 +105,8 @@ class SupervisedLearner final : public Learner {
   double Step(int64_t batch, const UpdateSettings& settings) override {
     const ExampleViews<T> examples = sources_.training.Batch(batch);
     const ConstMatrixView<T> outputs = network_.Forward(learnt_.parameters, examples.inputs, batch);
-    const double loss =
-        LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient(), examples.weights);
+    const double loss = LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient(),
+                                           examples.weights, examples.mean_weight);
     if (!std::isfinite(loss)) return loss;
     if (const std::optional<T> step = rule_->PlainStep(settings); step.has_value()) {
       network_.BackwardAndDescend(learnt_.parameters, examples.inputs, *step, gradient_);

@@ -65,14 +65,16 @@ struct LearnerSpec {
 // Checks the whole spec and that network, loss and data fit. Step() allocates nothing once the largest batch was seen.
 //
 // Errors: NET_INVALID, NET_LOSS_MISMATCH, NET_DATA_MISMATCH, LABEL_OUT_OF_RANGE, ARRAY_SHAPE_INVALID (initial_state),
-// DATA_MALFORMED (a target the loss cannot take, a number too large for float32, a weight that is none, a part in which
-// no example counts, one class only), SPEC_INVALID (batching, splitting, threads; a batch of one example where there
-// are batch norms).
+// DATA_MALFORMED (a target the loss cannot take, a number too large for float32, a weight that is none or too small
+// beside others, a part in which no example counts, one class only), SPEC_INVALID (batching, splitting, threads; a
+// batch of one example where there are batch norms).
 //
 // Weights of the data count in losses, scores and what standardisation measures as if each example were there so many
-// times; not in the statistics of batch norms, which are those of the rows of a batch. Which examples are held out and
-// which make up a batch does not depend on them, but for those of weight 0: they are split like all others, and then
-// left out of their part, as if they were not there.
+// times; not in the statistics of batch norms, which are those of the rows of a batch. The loss of a batch is Σ w·l
+// over its examples divided by its rows times the mean weight of all examples to learn from (trainer/net/loss.h): how
+// far a step goes for an example depends on its own weight, not on who else is in its batch. Which examples are held
+// out and which make up a batch does not depend on them, but for those of weight 0: they are split like all others, and
+// then left out of their part, as if they were not there.
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Dataset&& data);
 
 struct SavedModel {

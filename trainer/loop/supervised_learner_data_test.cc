@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -200,6 +201,59 @@ TEST(SupervisedLearnerWeights, AreAsIfExamplesWereRepeated) {
   EXPECT_GT(std::abs(Train(*Make(unweighted, plain), 50).back() - losses.back()), 1e-6) << "they matter";
 }
 
+// The gradient of a step from the parameters that the run begins with.
+std::vector<double> GradientOf(Learner& learner, int64_t batch) {
+  learner.Reset();
+  learner.Step(batch, {.eta = 0.1});
+  return std::get<std::vector<double>>(learner.Gradient().values);
+}
+
+TEST(SupervisedLearnerWeights, DecideHowFarABatchOfOneGoes) {
+  LearnerSpec spec = CurveSpec();
+  spec.network = *ParseShorthand("2x1");
+  spec.loss = LossFunction::kMse;
+  spec.keep_order = true;
+  spec.batch_size = 1;
+  Dataset data{Table(2, {0.5, -1, 0.5, -1}), Table(1, {3, 3})};
+  const auto unweighted = Make(spec, Dataset(data));
+  const double loss = unweighted->Step(1, {.eta = 0.1});
+  data.weights = {1, 3};
+  const auto learner = Make(spec, std::move(data));
+  const std::vector<double> start = StateOf(*learner);
+  EXPECT_EQ(learner->Step(1, {.eta = 0.1}), 0.5 * loss);
+  const std::vector<double> light = StateOf(*learner);
+  learner->Reset();
+  EXPECT_EQ(learner->Step(2, {.eta = 0.1}), 1.5 * loss);
+  const std::vector<double> heavy = StateOf(*learner);
+  for (size_t i = 0; i < start.size(); ++i) {
+    EXPECT_NE(light[i], start[i]);
+    EXPECT_NEAR(heavy[i] - start[i], 3 * (light[i] - start[i]), 1e-15);
+  }
+}
+
+// With batches' own sums of weights as divisors this held for full batches only.
+TEST(SupervisedLearnerWeights, MakeTheGradientOfAnEpochThatOfTheWeightedMean) {
+  LearnerSpec spec = CurveSpec();
+  spec.full_batch = true;
+  spec.batch_size.reset();
+  const auto whole = Make(spec, WeightedCurve(40));
+  const auto rows = whole->facts().examples;
+  const std::vector<double> expected = GradientOf(*whole, 1);
+  spec.full_batch = false;
+  for (const int64_t batch_size : {1, 7, 16}) {
+    spec.batch_size = batch_size;
+    const auto learner = Make(spec, WeightedCurve(40));
+    ASSERT_EQ(learner->facts().examples, rows);
+    std::vector<double> mean(expected.size());
+    for (int64_t batch = 1, left = rows; left > 0; ++batch, left -= batch_size) {
+      const double share = static_cast<double>(std::min(left, batch_size)) / static_cast<double>(rows);
+      const std::vector<double> gradient = GradientOf(*learner, batch);
+      for (size_t i = 0; i < mean.size(); ++i) mean[i] += share * gradient[i];
+    }
+    for (size_t i = 0; i < mean.size(); ++i) EXPECT_NEAR(mean[i], expected[i], 1e-15) << batch_size;
+  }
+}
+
 TEST(SupervisedLearnerWeights, OfZeroAreAsIfTheRowWereNotThere) {
   LearnerSpec spec = CurveSpec();
   spec.standardize = true;
@@ -278,6 +332,8 @@ TEST(SupervisedLearnerWeights, AreCheckedBeforeTrainingStarts) {
   data.weights.assign(40, 1);
   data.weights[16] = -2;
   EXPECT_THAT(Refusal(spec, data), HasSubstr("DATA_MALFORMED data: Row 17 has the weight -2"));
+  data.weights[16] = 1e-21;
+  EXPECT_THAT(Refusal(spec, data), HasSubstr("DATA_MALFORMED data: Row 17 has the weight 1e-21, but the mean of the"));
   data.weights.assign(40, 1);
   for (size_t row = 35; row < 40; ++row) data.weights[row] = 0;
   EXPECT_THAT(Refusal(spec, data), HasSubstr("DATA_MALFORMED data: All 5 examples of the validation part"));

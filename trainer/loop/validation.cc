@@ -1,7 +1,6 @@
 #include "trainer/loop/validation.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "trainer/data/batcher.h"
@@ -32,23 +31,19 @@ absl::StatusOr<Validator<T>> Validator<T>::Create(const NetworkPlan& plan, LossF
 template <typename T>
 Validation Validator<T>::Score(const Learnt<T>& learnt, int64_t batch) {
   double total = 0;
-  double weight = 0;
   for (int64_t block = 1; block <= blocks_.batches_per_epoch(); ++block) {
     const ExampleViews<T> examples = blocks_.Batch(block);
     const ConstMatrixView<T> outputs = network_.Evaluate(learnt, examples.inputs);
-    const double block_weight = examples.weights.empty()
-                                    ? static_cast<double>(outputs.rows())
-                                    : std::accumulate(examples.weights.begin(), examples.weights.end(), 0.0);
-    // Blocks do not count alike, the last one being smaller: the mean of their means would not be that of examples.
-    total += LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient(), examples.weights) *
-             block_weight;
-    weight += block_weight;
+    const double loss = LossAndGradient<T>(loss_, outputs, examples.targets, network_.OutputGradient(),
+                                           examples.weights, examples.mean_weight);
+    // Blocks do not count alike, the last one being smaller.
+    total += loss * static_cast<double>(outputs.rows());
     scorer_.Add(outputs, examples.targets, examples.weights);
   }
   Validation validation;
   validation.batch = batch;
   validation.examples = examples_;
-  validation.loss = total / weight;
+  validation.loss = total / static_cast<double>(examples_);
   scorer_.Finish(validation);
   return validation;
 }

@@ -22,7 +22,7 @@ class Validator {
   // The examples' weights are above 0. Error: DATA_MALFORMED for a number that T cannot hold.
   static absl::StatusOr<Validator> Create(const NetworkPlan& plan, LossFunction loss, const ExampleSet& examples);
 
-  // The loss is the mean over all examples, Σ w·l / Σ w with weights, summed in their order.
+  // The loss is the mean over all examples, Σ w·l / Σ w with weights, block by block in their order.
   Validation Score(const Learnt<T>& learnt, int64_t batch);
 
  private:

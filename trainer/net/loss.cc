@@ -13,7 +13,8 @@ namespace {
 class Alike {
  public:
   explicit Alike(Eigen::Index examples) : examples_(examples) {}
-  double Sum() const { return static_cast<double>(examples_); }
+  // What all examples of a batch count together, had each the mean weight: W.
+  double Whole() const { return static_cast<double>(examples_); }
   double Of(Eigen::Index /*example*/) const { return 1; }
   Eigen::Index groups() const { return 1; }
 
@@ -24,22 +25,21 @@ class Alike {
 // Each example is a group.
 class Weighted {
  public:
-  explicit Weighted(absl::Span<const double> weights) : weights_(weights) {
-    for (const double weight : weights) sum_ += weight;
-  }
-  double Sum() const { return sum_; }
+  Weighted(absl::Span<const double> weights, double mean)
+      : weights_(weights), whole_(static_cast<double>(weights.size()) * mean) {}
+  double Whole() const { return whole_; }
   double Of(Eigen::Index example) const { return weights_[static_cast<size_t>(example)]; }
   Eigen::Index groups() const { return static_cast<Eigen::Index>(weights_.size()); }
 
  private:
   absl::Span<const double> weights_;
-  double sum_ = 0;
+  double whole_;
 };
 
 // Views go by reference here: copying them twice would cost a small network more than its loss does.
 //
 // An example's part in a gradient is divided by W/w rather than multiplied by w/W: of weights 1 that is n, whatever T.
-// Of weight 0 it is infinity, and the part 0.
+// Of weight 0 it is infinity, which T has, and the part 0; of others it is in T's range (kLeastWeightRatio).
 
 template <typename T, typename Weights>
 double CrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& targets, Weights weights,
@@ -52,7 +52,7 @@ double CrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>&
   BestKernels<T>().exp(delta.data(), delta.size(), delta.data());
   double total = 0;
   for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
-    const T divisor = static_cast<T>(weights.Sum() / weights.Of(group));
+    const T divisor = static_cast<T>(weights.Whole() / weights.Of(group));
     const T share = T{1} / divisor;
     for (const Eigen::Index end = i + group_rows; i < end; ++i) {
       const auto label = static_cast<Eigen::Index>(targets(i, 0));
@@ -63,13 +63,13 @@ double CrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>&
       delta(i, label) -= share;
     }
   }
-  return total / weights.Sum();
+  return total / weights.Whole();
 }
 
 template <typename T, typename Weights>
 double BinaryCrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& targets, Weights weights,
                           MatrixView<T>& delta) {
-  const double size = weights.Sum() * static_cast<double>(outputs.cols());
+  const double size = weights.Whole() * static_cast<double>(outputs.cols());
   const Eigen::Index group_size = outputs.size() / weights.groups();
   double total = 0;
   for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
@@ -106,7 +106,7 @@ double SquaredError(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>&
 template <typename T, typename Weights>
 double Huber(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& targets, Weights weights,
              MatrixView<T>& delta) {
-  const double size = weights.Sum() * static_cast<double>(outputs.cols());
+  const double size = weights.Whole() * static_cast<double>(outputs.cols());
   const Eigen::Index group_size = outputs.size() / weights.groups();
   double total = 0;
   for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
@@ -130,9 +130,9 @@ double Compute(LossFunction loss, const ConstMatrixView<T>& outputs, const Const
     case LossFunction::kBinaryCrossEntropy:
       return BinaryCrossEntropy<T>(outputs, targets, weights, delta);
     case LossFunction::kMse:
-      return SquaredError<T>(outputs, targets, weights, weights.Sum() * static_cast<double>(outputs.cols()), delta);
+      return SquaredError<T>(outputs, targets, weights, weights.Whole() * static_cast<double>(outputs.cols()), delta);
     case LossFunction::kHalfMse:
-      return SquaredError<T>(outputs, targets, weights, 2 * weights.Sum(), delta);
+      return SquaredError<T>(outputs, targets, weights, 2 * weights.Whole(), delta);
     case LossFunction::kHuber:
       return Huber<T>(outputs, targets, weights, delta);
   }
@@ -143,14 +143,14 @@ double Compute(LossFunction loss, const ConstMatrixView<T>& outputs, const Const
 
 template <typename T>
 double LossAndGradient(LossFunction loss, ConstMatrixView<T> outputs, ConstMatrixView<T> targets, MatrixView<T> delta,
-                       absl::Span<const double> weights) {
+                       absl::Span<const double> weights, double mean_weight) {
   return weights.empty() ? Compute<T>(loss, outputs, targets, Alike(outputs.rows()), delta)
-                         : Compute<T>(loss, outputs, targets, Weighted(weights), delta);
+                         : Compute<T>(loss, outputs, targets, Weighted(weights, mean_weight), delta);
 }
 
 template double LossAndGradient(LossFunction, ConstMatrixView<float>, ConstMatrixView<float>, MatrixView<float>,
-                                absl::Span<const double>);
+                                absl::Span<const double>, double);
 template double LossAndGradient(LossFunction, ConstMatrixView<double>, ConstMatrixView<double>, MatrixView<double>,
-                                absl::Span<const double>);
+                                absl::Span<const double>, double);
 
 }  // namespace pilothouse::trainer

@@ -2,9 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "trainer/net/loss.h"
@@ -24,13 +27,24 @@ struct Result {
   Matrix<T> delta;
 };
 
+double Mean(const Weights& weights) {
+  return std::accumulate(weights.begin(), weights.end(), 0.0) / static_cast<double>(weights.size());
+}
+
 template <typename T>
-Result<T> Compute(LossFunction loss, const Matrix<T>& outputs, const Matrix<T>& targets, const Weights& weights) {
+Result<T> Compute(LossFunction loss, const Matrix<T>& outputs, const Matrix<T>& targets, const Weights& weights,
+                  double mean_weight) {
   Result<T> result{0, Matrix<T>(outputs.rows(), outputs.cols())};
   result.loss = LossAndGradient<T>(loss, {outputs.data(), outputs.rows(), outputs.cols()},
                                    {targets.data(), targets.rows(), targets.cols()},
-                                   {result.delta.data(), outputs.rows(), outputs.cols()}, weights);
+                                   {result.delta.data(), outputs.rows(), outputs.cols()}, weights, mean_weight);
   return result;
+}
+
+// Of examples that are all there are.
+template <typename T>
+Result<T> Compute(LossFunction loss, const Matrix<T>& outputs, const Matrix<T>& targets, const Weights& weights) {
+  return Compute(loss, outputs, targets, weights, weights.empty() ? 1 : Mean(weights));
 }
 
 // On both sides of Huber's bend.
@@ -102,17 +116,18 @@ TEST(LossWeights, ThatAreAllOneGiveTheBitsOfNone) {
 TEST(LossWeights, GradientsAgreeWithFiniteDifferences) {
   const Weights weights = {0.5, 3, 0, 1e-3, 40};
   for (const LossFunction loss : kAllLosses) {
-    for (const Weights& given : {weights, Weights()}) {
+    for (const auto& [given, mean] : {std::pair(weights, Mean(weights)), {weights, 2.0}, {Weights(), 1.0}}) {
       const Matrix<double> outputs = Outputs<double>(5, 3);
       const Matrix<double> targets = Targets<double>(loss, 5, 3);
-      const Matrix<double> delta = Compute(loss, outputs, targets, given).delta;
+      const Matrix<double> delta = Compute(loss, outputs, targets, given, mean).delta;
       for (Eigen::Index i = 0; i < outputs.size(); ++i) {
         Matrix<double> above = outputs;
         Matrix<double> below = outputs;
         above.data()[i] += 1e-5;
         below.data()[i] -= 1e-5;
-        const double rise = Compute(loss, above, targets, given).loss - Compute(loss, below, targets, given).loss;
-        EXPECT_NEAR(delta.data()[i], rise / 2e-5, 2e-10) << Name(loss) << " of output " << i;
+        const double rise =
+            Compute(loss, above, targets, given, mean).loss - Compute(loss, below, targets, given, mean).loss;
+        EXPECT_NEAR(delta.data()[i], rise / 2e-5, 2e-9) << Name(loss) << " of output " << i;
       }
     }
   }
@@ -161,9 +176,74 @@ TEST(LossWeights, OfZeroDoNotHideWhatIsNoNumber) {
       outputs(1, 1) = bad;
       EXPECT_FALSE(std::isfinite(Compute(loss, outputs, Targets<double>(loss, 2, 3), {1, 0}).loss)) << Name(loss);
     }
-    EXPECT_TRUE(std::isnan(Compute(loss, Outputs<double>(2, 3), Targets<double>(loss, 2, 3), {0, 0}).loss))
-        << "there is no mean of nothing";
+    EXPECT_EQ(Compute(loss, Outputs<double>(2, 3), Targets<double>(loss, 2, 3), {0, 0}, 0.5).loss, 0)
+        << "others have weights";
   }
+}
+
+TEST(LossWeights, OfABatchOfOneScaleItsLossAndGradient) {
+  for (const LossFunction loss : kAllLosses) {
+    const Matrix<double> outputs = Outputs<double>(1, 3);
+    const Matrix<double> targets = Targets<double>(loss, 1, 3);
+    const Result<double> plain = Compute(loss, outputs, targets, {});
+    for (const double weight : {1.0, 3.0}) {
+      const Result<double> weighted = Compute(loss, outputs, targets, {weight}, 2);
+      EXPECT_NEAR(weighted.loss, plain.loss * weight / 2, 1e-15) << Name(loss);
+      EXPECT_TRUE(weighted.delta.isApprox(plain.delta * weight / 2, 1e-15)) << Name(loss);
+    }
+  }
+}
+
+// Batches count by their rows.
+TEST(LossWeights, MakeTheMeanOfBatchesThatOverExamples) {
+  const Weights weights = {0.5, 3, 0, 1e-3, 40, 7, 2};
+  const auto rows = static_cast<Eigen::Index>(weights.size());
+  for (const LossFunction loss : kAllLosses) {
+    const Matrix<double> outputs = Outputs<double>(rows, 3);
+    const Matrix<double> targets = Targets<double>(loss, rows, 3);
+    const Result<double> whole = Compute(loss, outputs, targets, weights);
+    for (const Eigen::Index batch_rows : {1, 2, 3, 5}) {
+      double mean = 0;
+      Matrix<double> delta(rows, 3);
+      for (Eigen::Index begin = 0; begin < rows; begin += batch_rows) {
+        const Eigen::Index count = std::min(batch_rows, rows - begin);
+        const double share = static_cast<double>(count) / static_cast<double>(rows);
+        const Result<double> batch =
+            Compute<double>(loss, outputs.middleRows(begin, count), targets.middleRows(begin, count),
+                            {weights.begin() + begin, weights.begin() + begin + count}, Mean(weights));
+        mean += batch.loss * share;
+        delta.middleRows(begin, count) = batch.delta * share;
+      }
+      EXPECT_NEAR(mean, whole.loss, 1e-14) << Name(loss) << " in batches of " << batch_rows;
+      EXPECT_TRUE(delta.isApprox(whole.delta, 1e-14)) << Name(loss) << " in batches of " << batch_rows;
+    }
+  }
+}
+
+// That no number leaves T's range on the way is what the sanitizers look at here.
+template <typename T>
+void ExpectAllDigitsAtTheBounds(double tolerance) {
+  for (const LossFunction loss : kAllLosses) {
+    const Matrix<T> outputs = Outputs<T>(2, 3);
+    const Matrix<T> targets = Targets<T>(loss, 2, 3);
+    const Result<T> plain = Compute<T>(loss, outputs, targets, {});
+    for (const double mean : {1e-100, 1.0, 1e100}) {
+      const double least = mean * kLeastWeightRatio;
+      const double most = mean / kLeastWeightRatio;
+      const Result<T> weighted = Compute<T>(loss, outputs, targets, {least, most}, mean);
+      EXPECT_TRUE(std::isfinite(weighted.loss)) << Name(loss);
+      for (const Eigen::Index row : {0, 1}) {
+        const auto ratio = static_cast<T>(row == 0 ? 1 / kLeastWeightRatio : kLeastWeightRatio);
+        EXPECT_TRUE((weighted.delta.row(row) * ratio).isApprox(plain.delta.row(row), static_cast<T>(tolerance)))
+            << Name(loss) << " of a mean of " << mean;
+      }
+    }
+  }
+}
+
+TEST(LossWeights, KeepAllDigitsOfGradientsAtTheirBounds) {
+  ExpectAllDigitsAtTheBounds<float>(1e-6);
+  ExpectAllDigitsAtTheBounds<double>(1e-15);
 }
 
 }  // namespace

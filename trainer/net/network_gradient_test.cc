@@ -80,7 +80,7 @@ struct Trial {
 
   double Loss() {
     const auto outputs = network.Forward(state, View(inputs), kBatch);
-    return LossAndGradient<T>(loss, outputs, View(targets), network.OutputGradient());
+    return LossAndGradient<T>(loss, outputs, View(targets), network.OutputGradient(), weights, mean_weight);
   }
 
   void Differentiate() {
@@ -94,12 +94,17 @@ struct Trial {
   Vector<T> gradient;
   Matrix<T> inputs;
   Matrix<T> targets;
+  std::vector<double> weights;
+  double mean_weight = 1;
 };
 
-// Each parameter's derivative.
-void CheckGradient(const NetworkSpec& spec, LossFunction loss) {
+// Each parameter's derivative. Five weights, or none.
+void CheckGradient(const NetworkSpec& spec, LossFunction loss, const std::vector<double>& weights = {}) {
   SCOPED_TRACE(absl::StrCat(Name(loss), ": ", Describe(spec)));
   Trial<double> trial(spec, loss, 5);
+  trial.weights = weights;
+  // That of a part of which these are some.
+  if (!weights.empty()) trial.mean_weight = 1.5;
   trial.Differentiate();
   for (Eigen::Index i = 0; i < trial.state.size(); ++i) {
     const double middle = trial.state[i];
@@ -148,30 +153,40 @@ TEST(NetworkGradient, OfEveryLayerAfterEveryOther) {
   }
 }
 
+NetworkSpec Everything() {
+  return Net({AffineLayer{kInputs, 8},
+              BatchNormLayer{8},
+              MapLayer{Activation::kGelu},
+              DropoutLayer{0.3},
+              AffineLayer{8, 7},
+              LayerNormLayer{7},
+              MapLayer{Activation::kSilu},
+              DropoutLayer{0.2},
+              AffineLayer{7, 6},
+              MapLayer{Activation::kLeakyRelu},
+              IdentityLayer{},
+              AffineLayer{6, 6},
+              MapLayer{Activation::kSoftplus},
+              BatchNormLayer{6},
+              MapLayer{Activation::kSigmoid},
+              AffineLayer{6, 5},
+              MapLayer{Activation::kRelu},
+              AffineLayer{5, 5},
+              MapLayer{Activation::kTanh},
+              LayerNormLayer{5},
+              AffineLayer{5, kOutputs}});
+}
+
 TEST(NetworkGradient, OfEverythingTogether) {
+  for (const LossFunction loss : kLosses) CheckGradient(Everything(), loss);
+}
+
+TEST(NetworkGradient, OfExamplesThatDoNotCountAlike) {
   for (const LossFunction loss : kLosses) {
-    CheckGradient(Net({AffineLayer{kInputs, 8},
-                       BatchNormLayer{8},
-                       MapLayer{Activation::kGelu},
-                       DropoutLayer{0.3},
-                       AffineLayer{8, 7},
-                       LayerNormLayer{7},
-                       MapLayer{Activation::kSilu},
-                       DropoutLayer{0.2},
-                       AffineLayer{7, 6},
-                       MapLayer{Activation::kLeakyRelu},
-                       IdentityLayer{},
-                       AffineLayer{6, 6},
-                       MapLayer{Activation::kSoftplus},
-                       BatchNormLayer{6},
-                       MapLayer{Activation::kSigmoid},
-                       AffineLayer{6, 5},
-                       MapLayer{Activation::kRelu},
-                       AffineLayer{5, 5},
-                       MapLayer{Activation::kTanh},
-                       LayerNormLayer{5},
-                       AffineLayer{5, kOutputs}}),
-                  loss);
+    for (const Layer& layer : Between(6)) {
+      CheckGradient(Net({AffineLayer{kInputs, 6}, layer, AffineLayer{6, kOutputs}}), loss, {0.5, 3, 0, 1e-3, 2});
+    }
+    CheckGradient(Everything(), loss, {0.5, 3, 0, 1e-3, 2});
   }
 }
 
