@@ -37,7 +37,7 @@ int RunStart(const Session& session, const Arguments& arguments) {
   std::string dataset_id;
   if (!given.data.empty() || !given.inputs.empty()) {
     const absl::StatusOr<v1::UploadDatasetResponse> uploaded =
-        given.inputs.empty() ? session.client().UploadCsvFile(given.data)
+        given.inputs.empty() ? session.client().UploadFile(given.data)
                              : session.client().UploadNpyFiles(given.inputs, given.targets);
     if (!uploaded.ok()) return session.Fail(uploaded.status());
     dataset_id = uploaded->dataset_id();

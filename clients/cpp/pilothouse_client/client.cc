@@ -57,7 +57,10 @@ absl::Status TellOpenEnd(const absl::Status& status, const std::string& what) {
   return absl::Status(status.code(), absl::StrCat(std::string(status.message()), " ", what));
 }
 
-constexpr char kRunMayBeThere[] = "The run may have been made all the same: the list of runs (pilot runs) tells.";
+std::string RunMayBeThere(const std::string& request_id) {
+  return absl::StrCat("The run may have been made all the same: the list of runs (pilot runs) tells, and asking again ",
+                      "with the request id ", request_id, " makes no second one.");
+}
 
 template <typename Response>
 absl::StatusOr<v1::Receipt> ReceiptOf(const absl::StatusOr<Response>& response) {
@@ -132,7 +135,7 @@ absl::StatusOr<Response> Client::AskForChange(absl::Duration timeout, const Chan
 absl::StatusOr<v1::Run> Client::StartRun(v1::StartRunRequest request) const {
   if (request.request_id().empty()) request.set_request_id(NewRequestId());
   absl::StatusOr<v1::StartRunResponse> response = Ask(options_.data_timeout, &Stub::StartRun, request);
-  if (!response.ok()) return TellOpenEnd(response.status(), kRunMayBeThere);
+  if (!response.ok()) return TellOpenEnd(response.status(), RunMayBeThere(request.request_id()));
   return std::move(*response->mutable_run());
 }
 
@@ -143,18 +146,31 @@ absl::StatusOr<v1::ListRunsResponse> Client::ListRuns(int32_t page_size, const s
   return Ask(options_.timeout, &Stub::ListRuns, request);
 }
 
-absl::StatusOr<v1::GetStateResponse> Client::GetState(const std::string& run_id, bool include_state_vector) const {
+absl::StatusOr<v1::GetStateResponse> Client::GetState(const std::string& run_id, bool include_state_vector,
+                                                      const v1::ModelChoice& model) const {
   v1::GetStateRequest request;
   request.set_run_id(run_id);
   request.set_include_state_vector(include_state_vector);
+  if (model.ByteSizeLong() > 0) *request.mutable_model() = model;
   return Ask(options_.timeout, &Stub::GetState, request);
 }
 
-absl::StatusOr<v1::PredictResponse> Client::Predict(const std::string& run_id, const v1::Tensor& inputs) const {
+absl::StatusOr<v1::PredictResponse> Client::Predict(const std::string& run_id, const v1::Tensor& inputs,
+                                                    const v1::ModelChoice& model) const {
   v1::PredictRequest request;
   request.set_run_id(run_id);
   *request.mutable_inputs() = inputs;
+  if (model.ByteSizeLong() > 0) *request.mutable_model() = model;
   return Ask(options_.timeout, &Stub::Predict, request);
+}
+
+absl::StatusOr<v1::EvaluateResponse> Client::Evaluate(const std::string& run_id, v1::DataPart part,
+                                                      const v1::ModelChoice& model) const {
+  v1::EvaluateRequest request;
+  request.set_run_id(run_id);
+  request.set_part(part);
+  if (model.ByteSizeLong() > 0) *request.mutable_model() = model;
+  return Ask(options_.data_timeout, &Stub::Evaluate, request);
 }
 
 absl::StatusOr<v1::Receipt> Client::SetEta(const std::string& run_id, double eta, const ChangeOptions& options) const {
@@ -258,7 +274,7 @@ absl::StatusOr<v1::Receipt> Client::Rewind(const std::string& run_id, int64_t ba
 absl::StatusOr<v1::Run> Client::Fork(v1::ForkRequest request) const {
   if (request.request_id().empty()) request.set_request_id(NewRequestId());
   absl::StatusOr<v1::ForkResponse> response = Ask(options_.at_batch_timeout, &Stub::Fork, request);
-  if (!response.ok()) return TellOpenEnd(response.status(), kRunMayBeThere);
+  if (!response.ok()) return TellOpenEnd(response.status(), RunMayBeThere(request.request_id()));
   return std::move(*response->mutable_run());
 }
 
@@ -266,28 +282,32 @@ absl::StatusOr<v1::ReadHistoryResponse> Client::ReadHistory(const v1::ReadHistor
   return Ask(options_.timeout, &Stub::ReadHistory, request);
 }
 
-absl::StatusOr<v1::UploadDatasetResponse> Client::Send(const absl::StatusOr<Upload>& upload) const {
+absl::StatusOr<v1::UploadDatasetResponse> Client::Send(const absl::StatusOr<Upload>& upload,
+                                                       const UploadProgress& progress) const {
   if (!upload.ok()) return upload.status();
   v1::UploadDatasetResponse response;
   // Datasets are named by their content, so sending one twice is harmless.
-  const absl::Status status = Call(
-      options_.data_timeout, [&](grpc::ClientContext& context) { return upload->Send(*stub_, context, &response); });
+  const absl::Status status = Call(options_.data_timeout, [&](grpc::ClientContext& context) {
+    return upload->Send(*stub_, context, progress, &response);
+  });
   if (!status.ok()) return status;
   return response;
 }
 
-absl::StatusOr<v1::UploadDatasetResponse> Client::UploadCsvFile(const std::string& path) const {
-  return Send(Upload::OfCsvFile(path));
+absl::StatusOr<v1::UploadDatasetResponse> Client::UploadFile(const std::string& path,
+                                                             const UploadProgress& progress) const {
+  return Send(Upload::OfFile(path), progress);
 }
 
-absl::StatusOr<v1::UploadDatasetResponse> Client::UploadNpyFiles(const std::string& inputs,
-                                                                 const std::string& targets) const {
-  return Send(Upload::OfNpyFiles(inputs, targets));
+absl::StatusOr<v1::UploadDatasetResponse> Client::UploadNpyFiles(const std::string& inputs, const std::string& targets,
+                                                                 const std::string& weights,
+                                                                 const UploadProgress& progress) const {
+  return Send(Upload::OfNpyFiles(inputs, targets, weights), progress);
 }
 
-absl::StatusOr<v1::UploadDatasetResponse> Client::UploadArrays(const v1::Tensor& inputs,
-                                                               const v1::Tensor& targets) const {
-  return Send(Upload::OfArrays(inputs, targets));
+absl::StatusOr<v1::UploadDatasetResponse> Client::UploadArrays(const v1::Tensor& inputs, const v1::Tensor& targets,
+                                                               const v1::Tensor* weights) const {
+  return Send(Upload::OfArrays(inputs, targets, weights), {});
 }
 
 std::unique_ptr<Watch> Client::WatchTraining(const std::string& run_id, const WatchOptions& options) const {

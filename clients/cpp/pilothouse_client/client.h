@@ -28,6 +28,7 @@
 #include "absl/time/time.h"
 #include "clients/cpp/pilothouse_client/upload.h"
 #include "clients/cpp/pilothouse_client/watch.h"
+#include "pilothouse/v1/model.pb.h"
 #include "pilothouse/v1/training_control.grpc.pb.h"
 #include "pilothouse/v1/training_control.pb.h"
 
@@ -38,7 +39,7 @@ struct ClientOptions {
   absl::Duration connect_timeout = absl::Seconds(5);
   // How long a call may take altogether, repetitions included.
   absl::Duration timeout = absl::Seconds(30);
-  // The same for StartRun and uploads, which wait for data.
+  // The same for StartRun, uploads and Evaluate, which wait for data.
   absl::Duration data_timeout = absl::Minutes(10);
   // The same for a change with at_batch, which is answered when that batch has been reached, and for Rewind and Fork,
   // which train from the checkpoint before a batch to the batch.
@@ -67,12 +68,18 @@ class Client {
   // `address`: "host:port", "host" or "unix:/path". UNAVAILABLE if nothing answers there.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& address, ClientOptions options);
 
-  // Fills in a request id if there is none. Without an answer (IsUnreachable) the run may have been made all the same.
+  // Fills in a request id if there is none. Without an answer (IsUnreachable) the run may have been made all the same;
+  // the same id and request give the same run.
   absl::StatusOr<v1::Run> StartRun(v1::StartRunRequest request) const;
   // Newest first. `page_token`: empty, or next_page_token of the page before.
   absl::StatusOr<v1::ListRunsResponse> ListRuns(int32_t page_size, const std::string& page_token) const;
-  absl::StatusOr<v1::GetStateResponse> GetState(const std::string& run_id, bool include_state_vector) const;
-  absl::StatusOr<v1::PredictResponse> Predict(const std::string& run_id, const v1::Tensor& inputs) const;
+  // `model`: as in GetStateRequest.
+  absl::StatusOr<v1::GetStateResponse> GetState(const std::string& run_id, bool include_state_vector,
+                                                const v1::ModelChoice& model = {}) const;
+  absl::StatusOr<v1::PredictResponse> Predict(const std::string& run_id, const v1::Tensor& inputs,
+                                              const v1::ModelChoice& model = {}) const;
+  absl::StatusOr<v1::EvaluateResponse> Evaluate(const std::string& run_id, v1::DataPart part,
+                                                const v1::ModelChoice& model = {}) const;
 
   absl::StatusOr<v1::Receipt> SetEta(const std::string& run_id, double eta, const ChangeOptions& options) const;
   // Eta is what the run's schedule says again.
@@ -105,17 +112,23 @@ class Client {
   // Answers when the run is there. `branch`: what to call what came after; empty: a name is made up.
   absl::StatusOr<v1::Receipt> Rewind(const std::string& run_id, int64_t batch, const std::string& branch,
                                      const ChangeOptions& options) const;
-  // Fills in a request id if there is none. Without an answer (IsUnreachable) the run may have been made all the same.
+  // Fills in a request id if there is none. Without an answer (IsUnreachable) the run may have been made all the same;
+  // the same id and request give the same run.
   absl::StatusOr<v1::Run> Fork(v1::ForkRequest request) const;
   // One page.
   absl::StatusOr<v1::ReadHistoryResponse> ReadHistory(const v1::ReadHistoryRequest& request) const;
 
-  // A table of comma-separated numbers, from a local file.
-  absl::StatusOr<v1::UploadDatasetResponse> UploadCsvFile(const std::string& path) const;
-  // Inputs and targets, from local NPY files.
-  absl::StatusOr<v1::UploadDatasetResponse> UploadNpyFiles(const std::string& inputs, const std::string& targets) const;
-  // Inputs of shape [rows, inputs] and targets of shape [rows] or [rows, outputs], from memory.
-  absl::StatusOr<v1::UploadDatasetResponse> UploadArrays(const v1::Tensor& inputs, const v1::Tensor& targets) const;
+  // A local file: a table as CSV, TSV or NPY, or an NPZ file; which of them, DataFormatOf says.
+  absl::StatusOr<v1::UploadDatasetResponse> UploadFile(const std::string& path,
+                                                       const UploadProgress& progress = {}) const;
+  // Inputs, targets and, if `weights` names a file, weights, from local NPY files.
+  absl::StatusOr<v1::UploadDatasetResponse> UploadNpyFiles(const std::string& inputs, const std::string& targets,
+                                                           const std::string& weights = "",
+                                                           const UploadProgress& progress = {}) const;
+  // Inputs of shape [rows, inputs], targets of shape [rows] or [rows, outputs] and, unless null, weights of shape
+  // [rows], from memory.
+  absl::StatusOr<v1::UploadDatasetResponse> UploadArrays(const v1::Tensor& inputs, const v1::Tensor& targets,
+                                                         const v1::Tensor* weights = nullptr) const;
 
   // Everything that happens in a run; returns at once. What is wrong shows in the watch.
   std::unique_ptr<Watch> WatchTraining(const std::string& run_id, const WatchOptions& options) const;
@@ -143,7 +156,8 @@ class Client {
                                         Request& request) const {
     return AskForChange(options_.timeout, given, method, request);
   }
-  absl::StatusOr<v1::UploadDatasetResponse> Send(const absl::StatusOr<Upload>& upload) const;
+  absl::StatusOr<v1::UploadDatasetResponse> Send(const absl::StatusOr<Upload>& upload,
+                                                 const UploadProgress& progress) const;
 
   const std::string address_;
   const ClientOptions options_;

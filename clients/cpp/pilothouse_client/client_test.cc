@@ -120,6 +120,28 @@ TEST_F(ClientTest, GivesUpOnAServiceThatStaysAway) {
   EXPECT_TRUE(IsUnreachable(status)) << status;
 }
 
+TEST_F(ClientTest, AsksForTheParametersThatAreMeant) {
+  house_.AddLoss("digits", 2000, 0.5);
+  house_.AddSaved("digits", "best.safetensors", 1200);
+  house_.AddSaved("digits", "swa.safetensors", 1900);
+  house_.Edit("digits", [](v1::Run& run) { run.mutable_facts()->set_test_examples(3); });
+  v1::ModelChoice best;
+  best.set_model(v1::MODEL_BEST);
+  v1::ModelChoice file;
+  file.set_saved_file("swa.safetensors");
+  EXPECT_FALSE(client_->GetState("digits", false)->has_model());
+  EXPECT_EQ(client_->GetState("digits", false, best)->model().batch(), 1200);
+  const v1::Tensor inputs = MakeTensor(std::vector<double>{1, 2}, {1, 2});
+  EXPECT_EQ(client_->Predict("digits", inputs)->model().batch(), 2000);
+  EXPECT_EQ(client_->Predict("digits", inputs, best)->model().file(), "saved/best.safetensors");
+  const absl::StatusOr<v1::EvaluateResponse> scored = client_->Evaluate("digits", v1::DATA_PART_TEST, file);
+  ASSERT_TRUE(scored.ok()) << scored.status();
+  EXPECT_EQ(scored->examples(), 3);
+  EXPECT_EQ(scored->model().batch(), 1900);
+  EXPECT_EQ(ReasonOf(client_->Evaluate("digits", v1::DATA_PART_VALIDATION).status()),
+            v1::ERROR_REASON_NO_VALIDATION_DATA);
+}
+
 TEST_F(ClientTest, KeepsTheReasonAndTheFieldOfARefusal) {
   const absl::Status status = client_->SetEta("nobody", 0.01, {}).status();
   EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_RUN_NOT_FOUND);
@@ -131,29 +153,6 @@ TEST_F(ClientTest, ExplainsAMessageThatIsTooLarge) {
   const std::vector<double> values(kMaxMessageBytes / sizeof(double) + 1);
   const v1::Tensor inputs = MakeTensor(values, {1, static_cast<int64_t>(values.size())});
   EXPECT_EQ(ReasonOf(client_->Predict("digits", inputs).status()), v1::ERROR_REASON_REQUEST_TOO_LARGE);
-}
-
-TEST_F(ClientTest, UploadsAFileInChunks) {
-  std::string table(2 * kMaxChunkBytes + 17, '1');
-  const absl::StatusOr<v1::UploadDatasetResponse> response = client_->UploadCsvFile(folder_.Write("table.csv", table));
-  ASSERT_TRUE(response.ok()) << response.status();
-  EXPECT_EQ(response->total_bytes(), static_cast<int64_t>(table.size()));
-  EXPECT_EQ(house_.uploaded().at(v1::DATASET_PART_TABLE), table);
-  EXPECT_EQ(house_.largest_chunk(), static_cast<size_t>(kMaxChunkBytes));
-}
-
-TEST_F(ClientTest, UploadsArraysAsNpyFiles) {
-  const std::vector<double> inputs = {1, 2, 3, 4};
-  const std::vector<float> targets = {0, 1};
-  ASSERT_TRUE(client_->UploadArrays(MakeTensor(inputs, {2, 2}), MakeTensor(targets, {2})).ok());
-  EXPECT_TRUE(absl::StrContains(house_.uploaded().at(v1::DATASET_PART_INPUTS), "'shape': (2, 2)"));
-  EXPECT_TRUE(absl::StrContains(house_.uploaded().at(v1::DATASET_PART_TARGETS), "'descr': '<f4'"));
-}
-
-TEST_F(ClientTest, SaysThatALocalFileIsMissing) {
-  const absl::Status status = client_->UploadCsvFile(folder_.Path("missing.csv")).status();
-  EXPECT_TRUE(absl::IsNotFound(status));
-  EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_UNSPECIFIED);
 }
 
 TEST(Address, GetsTheDefaultPort) {

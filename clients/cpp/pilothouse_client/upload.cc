@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "clients/cpp/pilothouse_client/data_file.h"
 #include "clients/cpp/pilothouse_client/npy.h"
 #include "proto/support/limits.h"
 
@@ -26,32 +27,39 @@ absl::StatusOr<Upload::Part> Upload::OpenFile(v1::DatasetPart part, const std::s
   return Part{part, path, "", static_cast<int64_t>(status.st_size)};
 }
 
-absl::StatusOr<Upload> Upload::OfCsvFile(const std::string& path) {
+absl::StatusOr<Upload> Upload::OfFile(const std::string& path) {
   absl::StatusOr<Part> table = OpenFile(v1::DATASET_PART_TABLE, path);
   if (!table.ok()) return table.status();
+  const absl::StatusOr<v1::DatasetFormat> format = DataFormatOf(path);
+  if (!format.ok()) return format.status();
   Upload upload;
-  upload.format_ = v1::DATASET_FORMAT_CSV;
+  upload.format_ = *format;
   upload.parts_.push_back(*std::move(table));
   return upload;
 }
 
-absl::StatusOr<Upload> Upload::OfNpyFiles(const std::string& inputs, const std::string& targets) {
-  absl::StatusOr<Part> input_part = OpenFile(v1::DATASET_PART_INPUTS, inputs);
-  if (!input_part.ok()) return input_part.status();
-  absl::StatusOr<Part> target_part = OpenFile(v1::DATASET_PART_TARGETS, targets);
-  if (!target_part.ok()) return target_part.status();
+absl::StatusOr<Upload> Upload::OfNpyFiles(const std::string& inputs, const std::string& targets,
+                                          const std::string& weights) {
   Upload upload;
   upload.format_ = v1::DATASET_FORMAT_ARRAYS;
-  upload.parts_.push_back(*std::move(input_part));
-  upload.parts_.push_back(*std::move(target_part));
+  for (const auto& [kind, path] :
+       {std::pair{v1::DATASET_PART_INPUTS, &inputs}, std::pair{v1::DATASET_PART_TARGETS, &targets},
+        std::pair{v1::DATASET_PART_WEIGHTS, &weights}}) {
+    if (kind == v1::DATASET_PART_WEIGHTS && path->empty()) continue;
+    absl::StatusOr<Part> part = OpenFile(kind, *path);
+    if (!part.ok()) return part.status();
+    upload.parts_.push_back(*std::move(part));
+  }
   return upload;
 }
 
-Upload Upload::OfArrays(const v1::Tensor& inputs, const v1::Tensor& targets) {
+Upload Upload::OfArrays(const v1::Tensor& inputs, const v1::Tensor& targets, const v1::Tensor* weights) {
   Upload upload;
   upload.format_ = v1::DATASET_FORMAT_ARRAYS;
   for (const auto& [part, tensor] :
-       {std::pair{v1::DATASET_PART_INPUTS, &inputs}, std::pair{v1::DATASET_PART_TARGETS, &targets}}) {
+       {std::pair{v1::DATASET_PART_INPUTS, &inputs}, std::pair{v1::DATASET_PART_TARGETS, &targets},
+        std::pair{v1::DATASET_PART_WEIGHTS, weights}}) {
+    if (tensor == nullptr) continue;
     std::string bytes = WriteNpy(*tensor);
     const auto size = static_cast<int64_t>(bytes.size());
     upload.parts_.push_back({part, "", std::move(bytes), size});
@@ -59,7 +67,7 @@ Upload Upload::OfArrays(const v1::Tensor& inputs, const v1::Tensor& targets) {
   return upload;
 }
 
-Upload::Sent Upload::SendPart(const Part& part, Writer& writer) {
+Upload::Sent Upload::SendPart(const Part& part, Writer& writer, const std::function<void(int64_t)>& tell) {
   v1::UploadDatasetRequest request;
   request.mutable_chunk()->set_part(part.part);
   std::string& data = *request.mutable_chunk()->mutable_data();
@@ -75,11 +83,12 @@ Upload::Sent Upload::SendPart(const Part& part, Writer& writer) {
     }
     if (!writer.Write(request)) return Sent::kServiceEnded;
     sent += count;
+    tell(count);
   }
   return Sent::kAll;
 }
 
-grpc::Status Upload::Send(v1::TrainingControl::Stub& stub, grpc::ClientContext& context,
+grpc::Status Upload::Send(v1::TrainingControl::Stub& stub, grpc::ClientContext& context, const UploadProgress& progress,
                           v1::UploadDatasetResponse* response) const {
   const std::unique_ptr<Writer> writer = stub.UploadDataset(&context, response);
   v1::UploadDatasetRequest header;
@@ -87,9 +96,14 @@ grpc::Status Upload::Send(v1::TrainingControl::Stub& stub, grpc::ClientContext& 
   int64_t total = 0;
   for (const Part& part : parts_) total += part.size;
   header.mutable_header()->set_total_bytes(total);
+  int64_t sent_bytes = 0;
+  const auto tell = [&](int64_t count) {
+    sent_bytes += count;
+    if (progress) progress(sent_bytes, total);
+  };
   Sent sent = writer->Write(header) ? Sent::kAll : Sent::kServiceEnded;
   for (const Part& part : parts_) {
-    if (sent == Sent::kAll) sent = SendPart(part, *writer);
+    if (sent == Sent::kAll) sent = SendPart(part, *writer, tell);
   }
   if (sent == Sent::kFileChanged) {
     context.TryCancel();

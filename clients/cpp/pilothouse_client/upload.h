@@ -5,6 +5,7 @@
 #include <grpcpp/client_context.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,18 +15,25 @@
 
 namespace pilothouse::client {
 
+// Told, on the thread that sends, how many bytes of all have been handed to the transport. An upload that is repeated
+// begins at 0 again.
+using UploadProgress = std::function<void(int64_t sent, int64_t total)>;
+
 // Holds names of files, which are read while they are sent, or bytes. Immutable: Send may be called again, and by
 // several threads.
 class Upload {
  public:
   // Without a reason: NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT where a file cannot be opened or is empty.
-  static absl::StatusOr<Upload> OfCsvFile(const std::string& path);
-  static absl::StatusOr<Upload> OfNpyFiles(const std::string& inputs, const std::string& targets);
-  // REQUIRES: CheckTensor is OK for both.
-  static Upload OfArrays(const v1::Tensor& inputs, const v1::Tensor& targets);
+  // In the format that DataFormatOf names.
+  static absl::StatusOr<Upload> OfFile(const std::string& path);
+  // Without weights, their name is empty.
+  static absl::StatusOr<Upload> OfNpyFiles(const std::string& inputs, const std::string& targets,
+                                           const std::string& weights);
+  // Without weights, they are null. REQUIRES: CheckTensor is OK for all.
+  static Upload OfArrays(const v1::Tensor& inputs, const v1::Tensor& targets, const v1::Tensor* weights);
 
-  // Sends everything in chunks of kMaxChunkBytes and waits for the answer.
-  grpc::Status Send(v1::TrainingControl::Stub& stub, grpc::ClientContext& context,
+  // Sends everything in chunks of kMaxChunkBytes and waits for the answer. `progress` may be empty.
+  grpc::Status Send(v1::TrainingControl::Stub& stub, grpc::ClientContext& context, const UploadProgress& progress,
                     v1::UploadDatasetResponse* response) const;
 
  private:
@@ -41,7 +49,8 @@ class Upload {
   static absl::StatusOr<Part> OpenFile(v1::DatasetPart part, const std::string& path);
   enum class Sent { kAll, kServiceEnded, kFileChanged };
 
-  static Sent SendPart(const Part& part, Writer& writer);
+  // `tell` gets the bytes of each chunk that was sent.
+  static Sent SendPart(const Part& part, Writer& writer, const std::function<void(int64_t)>& tell);
 
   v1::DatasetFormat format_ = v1::DATASET_FORMAT_UNSPECIFIED;
   std::vector<Part> parts_;

@@ -171,6 +171,8 @@ PILOTHOUSE_GETTER(std::vector<v1::ForkRequest>, forks)
 PILOTHOUSE_GETTER(std::vector<v1::ReadHistoryRequest>, histories)
 PILOTHOUSE_GETTER(std::vector<v1::WatchTrainingRequest>, watches)
 PILOTHOUSE_GETTER(std::vector<int64_t>, predictions)
+PILOTHOUSE_GETTER(std::vector<v1::EvaluateRequest>, evaluations)
+PILOTHOUSE_GETTER(v1::DatasetFormat, upload_format)
 PILOTHOUSE_GETTER(size_t, largest_chunk)
 #undef PILOTHOUSE_GETTER
 

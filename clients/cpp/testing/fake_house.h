@@ -33,6 +33,8 @@ class FakeHouse {
   void AddEvent(const std::string& run_id, const v1::Event& event);
   // Changes what the run says of itself.
   void Edit(const std::string& run_id, const std::function<void(v1::Run&)>& edit);
+  // Parameters that were kept in the folder `saved`, as they were after this batch.
+  void AddSaved(const std::string& run_id, const std::string& file, int64_t batch);
   // Events whose journal cannot be read; told with the next page of history.
   void AddDamage(uint64_t first, uint64_t last);
   void SetLoss(const std::string& run_id, v1::LossFunction loss, int64_t inputs, int64_t outputs);
@@ -53,9 +55,11 @@ class FakeHouse {
   std::vector<v1::WatchTrainingRequest> watches() const;
   // Rows of each Predict.
   std::vector<int64_t> predictions() const;
+  std::vector<v1::EvaluateRequest> evaluations() const;
   // Bytes of the parts of the last upload, and the largest chunk of all.
   std::map<v1::DatasetPart, std::string> uploaded() const;
   size_t largest_chunk() const;
+  v1::DatasetFormat upload_format() const;
 
  private:
   friend class FakeService;
@@ -67,6 +71,8 @@ class FakeHouse {
     std::map<std::string, v1::Receipt> receipts;
     // Newest first.
     std::vector<v1::Checkpoint> checkpoints;
+    // File below the run's directory → batch.
+    std::map<std::string, int64_t> saved;
   };
 
   // Wakes the watches, which then end.
@@ -88,6 +94,18 @@ class FakeHouse {
   absl::Status ReadLocked(const v1::ReadHistoryRequest& request, v1::ReadHistoryResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // The state vector is 0.1, 0.2, …, whosever it is.
+  absl::Status GetStateLocked(const v1::GetStateRequest& request, v1::GetStateResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Gives each row of inputs back, cut or filled with zeros to the number of outputs.
+  absl::Status PredictLocked(const v1::PredictRequest& request, v1::PredictResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same scores of two classes for all parameters and parts.
+  absl::Status EvaluateLocked(const v1::EvaluateRequest& request, v1::EvaluateResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // NO_PARAMETERS if nothing was kept under that name; best is what was kept as saved/best.safetensors.
+  static absl::Status Choose(const FakeRun& run, const v1::ModelChoice& choice, v1::ModelUsed& used);
+
   mutable Mutex mutex_;
   CondVar changed_;
   std::map<std::string, FakeRun> runs_ ABSL_GUARDED_BY(mutex_);
@@ -102,7 +120,9 @@ class FakeHouse {
   std::vector<v1::Gap> damage_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::WatchTrainingRequest> watches_ ABSL_GUARDED_BY(mutex_);
   std::vector<int64_t> predictions_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::EvaluateRequest> evaluations_ ABSL_GUARDED_BY(mutex_);
   std::map<v1::DatasetPart, std::string> uploaded_ ABSL_GUARDED_BY(mutex_);
+  v1::DatasetFormat upload_format_ ABSL_GUARDED_BY(mutex_) = v1::DATASET_FORMAT_UNSPECIFIED;
   size_t largest_chunk_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -24,8 +24,6 @@ namespace {
 
 using google::protobuf::util::TimeUtil;
 
-constexpr int64_t kParameters = 9;
-
 absl::Status NotFound(const std::string& run_id) {
   return MakeError(v1::ERROR_REASON_RUN_NOT_FOUND, "run_id", absl::StrCat("no run is named ", run_id, "."),
                    {{"run_id", run_id}});
@@ -53,6 +51,9 @@ class FakeService final : public v1::TrainingControl::Service {
     house_.AddRunLocked(run_id);
     v1::Run& run = house_.Get(run_id).run;
     *run.mutable_spec() = request->spec();
+    // Of its four examples, one for each part.
+    if (!request->spec().data().test_size().empty()) run.mutable_facts()->set_test_examples(1);
+    if (!request->spec().data().validation_size().empty()) run.mutable_facts()->set_validation_examples(1);
     if (request->target() > 0) {
       run.set_target(request->target());
       run.set_status(v1::RUN_STATUS_TRAINING);
@@ -85,13 +86,7 @@ class FakeService final : public v1::TrainingControl::Service {
                         v1::GetStateResponse* response) override {
     MutexLock lock(house_.mutex_);
     if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
-    *response->mutable_run() = house_.Get(request->run_id()).run;
-    if (request->include_state_vector()) {
-      std::vector<double> state;
-      for (int i = 1; i <= kParameters; ++i) state.push_back(i / 10.0);
-      *response->mutable_state() = MakeTensor(state, {kParameters});
-    }
-    return grpc::Status::OK;
+    return ToGrpcStatus(house_.GetStateLocked(*request, *response));
   }
 
   grpc::Status WatchTraining(grpc::ServerContext* context, const v1::WatchTrainingRequest* request,
@@ -229,6 +224,7 @@ class FakeService final : public v1::TrainingControl::Service {
     v1::UploadDatasetRequest request;
     if (!reader->Read(&request) || !request.has_header()) return {grpc::StatusCode::INVALID_ARGUMENT, "no header"};
     const int64_t announced = request.header().total_bytes();
+    const v1::DatasetFormat format = request.header().format();
     std::map<v1::DatasetPart, std::string> parts;
     int64_t total = 0;
     size_t largest = 0;
@@ -241,29 +237,25 @@ class FakeService final : public v1::TrainingControl::Service {
     if (total != announced) return {grpc::StatusCode::INVALID_ARGUMENT, "total_bytes is wrong"};
     MutexLock lock(house_.mutex_);
     house_.uploaded_ = parts;
+    house_.upload_format_ = format;
     house_.largest_chunk_ = std::max(house_.largest_chunk_, largest);
     response->set_dataset_id("dataset-1");
     response->set_total_bytes(total);
     return grpc::Status::OK;
   }
 
-  // Gives each row of inputs back, cut or filled with zeros to the number of outputs.
   grpc::Status Predict(grpc::ServerContext*, const v1::PredictRequest* request,
                        v1::PredictResponse* response) override {
     MutexLock lock(house_.mutex_);
     if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
-    const v1::Run& run = house_.Get(request->run_id()).run;
-    const std::vector<double> inputs = ToDoubles(request->inputs());
-    const int64_t rows = request->inputs().shape(0);
-    const int64_t width = request->inputs().shape(1);
-    house_.predictions_.push_back(rows);
-    std::vector<double> outputs;
-    for (int64_t row = 0; row < rows; ++row) {
-      for (int64_t j = 0; j < run.facts().outputs(); ++j) outputs.push_back(j < width ? inputs[row * width + j] : 0.0);
-    }
-    *response->mutable_outputs() = MakeTensor(outputs, {rows, run.facts().outputs()});
-    response->set_batch(run.batch());
-    return grpc::Status::OK;
+    return ToGrpcStatus(house_.PredictLocked(*request, *response));
+  }
+
+  grpc::Status Evaluate(grpc::ServerContext*, const v1::EvaluateRequest* request,
+                        v1::EvaluateResponse* response) override {
+    MutexLock lock(house_.mutex_);
+    if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
+    return ToGrpcStatus(house_.EvaluateLocked(*request, *response));
   }
 
  private:
