@@ -12,6 +12,7 @@
 #include "clients/cpp/pilothouse_client/client.h"
 #include "pilothouse/v1/control.pb.h"
 #include "pilothouse/v1/event.pb.h"
+#include "pilothouse/v1/model.pb.h"
 #include "pilothouse/v1/plugin.pb.h"
 #include "pilothouse/v1/run.pb.h"
 
@@ -41,6 +42,7 @@ enum class Command {
   kPluginList,
   kPluginKinds,
   kPredict,
+  kEvaluate,
   kCompletion,
 };
 
@@ -65,10 +67,17 @@ struct StartArguments {
   std::string data;
   std::string inputs;
   std::string targets;
+  // Only with inputs. Empty: there are none.
+  std::string weights;
   std::string dataset;
   std::string server_file;
   std::vector<std::string> target_columns;
-  Validation validation;
+  std::string weight_column;
+  // Sizes as in DataSpec. Empty: none.
+  std::string validation;
+  std::string test;
+  v1::SplitMethod split = v1::SPLIT_METHOD_UNSPECIFIED;
+  uint64_t split_seed = 0;
   bool standardize = false;
   v1::LossFunction loss = v1::LOSS_FUNCTION_UNSPECIFIED;
   std::optional<double> eta;
@@ -81,6 +90,8 @@ struct StartArguments {
   bool keep_order = false;
   v1::Precision precision = v1::PRECISION_UNSPECIFIED;
   uint64_t seed = 0;
+  // 0: not given.
+  int32_t threads = 0;
   v1::Initializer initializer = v1::INITIALIZER_UNSPECIFIED;
   std::vector<double> initial_state;
   std::optional<absl::Duration> loss_interval;
@@ -92,12 +103,16 @@ struct StartArguments {
   std::vector<v1::PluginSpec> plugins;
   std::optional<int64_t> batch_to;
   std::string name;
+  // Empty: a new one.
+  std::string request_id;
   bool watch = false;
 };
 
 struct ForkArguments {
-  // All but the run.
+  // All but the run, and but the batch where at_best is set.
   v1::ForkRequest request;
+  // From the batch whose parameters are the best.
+  bool at_best = false;
   bool watch = false;
 };
 
@@ -129,6 +144,8 @@ struct ReplayArguments {
 
 struct ChangeArguments {
   v1::Change change;
+  // Of `rewind`: to the batch whose parameters are the best, which the change does not say.
+  bool to_best = false;
   // Of `rewind`: what to call what came after.
   std::string branch;
   ChangeOptions options;
@@ -154,6 +171,10 @@ struct Arguments {
   ExportArguments export_to;
   ReplayArguments replay;
   PredictArguments predict;
+  // Of `state`, `predict` and `evaluate`. Empty: the last.
+  v1::ModelChoice model;
+  // Of `evaluate`.
+  v1::DataPart part = v1::DATA_PART_TEST;
   bool all_runs = false;
   bool run_tree = false;
   bool state_vector = false;

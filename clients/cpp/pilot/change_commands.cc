@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -47,7 +48,12 @@ int RunStop(const Session& session, const std::string& run_id, const ChangeOptio
 int RunChange(const Session& session, const Arguments& arguments) {
   const absl::StatusOr<std::string> run_id = session.RunToChange(arguments.run);
   if (!run_id.ok()) return session.Fail(run_id.status());
-  const ChangeArguments& given = arguments.change;
+  ChangeArguments given = arguments.change;
+  if (given.to_best) {
+    const absl::StatusOr<int64_t> best = session.BatchOfBest(*run_id);
+    if (!best.ok()) return session.Fail(best.status());
+    given.change.mutable_rewind()->set_batch(*best);
+  }
   session.NoteWaiting(*run_id, given.options);
   if (arguments.command == Command::kStop) return RunStop(session, *run_id, given.options);
   const absl::StatusOr<v1::Receipt> receipt = Ask(session.client(), arguments.command, *run_id, given);

@@ -56,6 +56,10 @@ std::string WhatIsWrong(const Arguments& arguments) {
   if (arguments.command == Command::kRewind && no_change) {
     return "rewind needs the batch to go back to. See pilot rewind --help.";
   }
+  if (arguments.fork.at_best && !arguments.fork.request.branch().empty()) {
+    return "the best parameters are looked for on the present line, not on a branch; leave --branch out, or say the "
+           "batch with --at.";
+  }
   if (const std::string wrong = WhatIsWrongWithPlugin(arguments); !wrong.empty()) return wrong;
   if (arguments.command == Command::kExport) return WhatIsWrongWithExport(arguments.export_to);
   const StartArguments& start = arguments.start;

@@ -27,6 +27,7 @@ int RunPluginList(const Session& session, const Arguments& arguments);
 void PrintWhatWaitsInVain(const Session& session, const std::string& run_id);
 int RunPluginKinds(const Session& session, const Arguments& arguments);
 int RunPredict(const Session& session, const Arguments& arguments);
+int RunEvaluate(const Session& session, const Arguments& arguments);
 
 // Watches a run until it ends.
 int WatchRun(const Session& session, const v1::Run& run, const WatchArguments& arguments);

@@ -73,6 +73,7 @@ constexpr const char* kKnobs[] = {"eta",
                                   "epsilon",
                                   "rho"};
 
+// By the option, or by the command and the option where its values are others there.
 const std::map<std::string, std::vector<std::string>>& OptionValues() {
   static const auto& values = *new std::map<std::string, std::vector<std::string>>{
       {"--optimizer", {"gradient-descent", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad"}},
@@ -81,6 +82,10 @@ const std::map<std::string, std::vector<std::string>>& OptionValues() {
       {"--precision", {"float32", "float64"}},
       {"--initializer", {"scaled", "normal", "glorot", "he", "zeros"}},
       {"--batch-size", {"full"}},
+      {"--split", {"random", "tail", "stratified"}},
+      {"--model", {"last", "best"}},
+      {"--part", {"test", "validation"}},
+      {"fork --at", {"best"}},
       {"--kinds", {"loss", "status", "control", "state", "plugin", "checkpoint"}},
       {"--timeline", {"batches", "examples", "epochs", "wall_time", "training_time"}},
       {"--point", {"start", "before_batch", "after_batch", "after_validation", "before_stop", "end"}},
@@ -89,6 +94,7 @@ const std::map<std::string, std::vector<std::string>>& OptionValues() {
       {"--data-dir", {kCompleteFiles}},
       {"--inputs", {kCompleteFiles}},
       {"--targets", {kCompleteFiles}},
+      {"--weights", {kCompleteFiles}},
       {"--output", {kCompleteFiles}},
   };
   return values;
@@ -156,7 +162,8 @@ std::vector<std::string> Complete(const std::vector<std::string>& words,
   const std::string& typed = words.back();
   const Before before = Read(words);
   if (!before.option.empty()) {
-    const auto values = OptionValues().find(before.option);
+    auto values = OptionValues().find(absl::StrCat(before.command, " ", before.option));
+    if (values == OptionValues().end()) values = OptionValues().find(before.option);
     return values == OptionValues().end() ? std::vector<std::string>() : Beginning(typed, values->second);
   }
   if (absl::StartsWith(typed, "-")) {
@@ -176,6 +183,7 @@ std::vector<std::string> Complete(const std::vector<std::string>& words,
     candidates.insert(candidates.end(), std::begin(kKnobs), std::end(kKnobs));
   }
   if (before.command == "set-eta" && before.positionals <= 1) candidates.push_back("schedule");
+  if (before.command == "rewind" && before.positionals <= 1) candidates.push_back("best");
   return Beginning(typed, candidates);
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "clients/cpp/pilot/data_output.h"
 #include "clients/cpp/pilot/lineage_output.h"
 #include "clients/cpp/pilot/plugin_output.h"
 #include "clients/cpp/pilot/run_view.h"
@@ -197,13 +198,10 @@ std::string RunPage(const v1::Run& run, absl::Time now) {
   if (run.has_end_time()) rows.push_back({"ended", FormatDateTime(run.end_time())});
   const v1::RunFacts& facts = run.facts();
   if (facts.parameters() > 0) {
-    const std::string held_out = facts.validation_examples() > 0
-                                     ? absl::StrCat(" and ", FormatCount(facts.validation_examples()), " held out")
-                                     : "";
-    rows.push_back(
-        {"data", absl::StrCat(FormatCount(facts.examples()), " examples", held_out, ", ", FormatCount(facts.inputs()),
-                              " inputs, ", FormatCount(facts.batches_per_epoch()), " batches per epoch")});
+    rows.push_back({"data", absl::StrCat(ExamplesText(facts), ", ", FormatCount(facts.inputs()), " inputs, ",
+                                         FormatCount(facts.batches_per_epoch()), " batches per epoch")});
   }
+  for (std::vector<std::string>& row : UnusualRows(run.spec())) rows.push_back(std::move(row));
   if (const std::string plugins = PluginNames(run); !plugins.empty()) rows.push_back({"plugins", plugins});
   for (std::vector<std::string>& row : LineageRows(run, now)) rows.push_back(std::move(row));
   if (!run.directory().empty()) rows.push_back({"directory", Printable(run.directory())});

@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <string>
 
 #include "clients/cpp/pilot/commands.h"
@@ -14,6 +15,11 @@ int RunFork(const Session& session, const Arguments& arguments) {
   if (!parent.ok()) return session.Fail(parent.status());
   v1::ForkRequest request = given.request;
   request.set_run_id(parent->run_id());
+  if (given.at_best) {
+    const absl::StatusOr<int64_t> best = session.BatchOfBest(parent->run_id());
+    if (!best.ok()) return session.Fail(best.status());
+    request.set_batch(*best);
+  }
   const absl::StatusOr<v1::Run> run = session.client().Fork(request);
   if (!run.ok()) return session.Fail(run.status());
   session.Print(session.json() ? RunJson(*run) : ForkedText(*run, given.watch));

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -25,13 +24,6 @@ constexpr int kCommandColumns = 16;
 std::string Padded(const std::string& text, int columns) {
   const int space = columns - DisplayWidth(text);
   return space > 0 ? text + std::string(space, ' ') : text + "  ";
-}
-
-absl::StatusOr<std::optional<int64_t>> ParseBatchSize(const std::string& text) {
-  if (text == "full") return std::optional<int64_t>();
-  const absl::StatusOr<int64_t> size = ParseCount(text);
-  if (size.ok()) return std::optional<int64_t>(*size);
-  return absl::InvalidArgumentError(absl::StrCat("expected a whole number from 1 on, or full; got \"", text, "\"."));
 }
 
 absl::StatusOr<uint64_t> ParseSequence(const std::string& text) {
@@ -79,7 +71,8 @@ Grammar::Grammar(Arguments& arguments) : arguments_(arguments), app_(kMainText, 
   AddSteering();
   AddPlugins();
   AddLineage();
-  AddOther();
+  AddAnswers();
+  AddCompletion();
 }
 
 void Grammar::AddGlobalOptions() {
@@ -132,99 +125,6 @@ void Grammar::AddChangeOptions(CLI::App* app, const std::string& at) {
           "Asking again with the same id gives the same receipt, not a second change");
 }
 
-void Grammar::AddStart() {
-  CLI::App* const start = AddCommand("start", Command::kStart, "Runs", kStartText, kStartUsage, kStartFooter);
-  AddText(start, "--net", &arguments_.start.net, "NET", "The network, such as 64x128rx10")->required();
-  AddStartData(start);
-  AddStartTraining(start);
-  AddStartPlugins(start);
-  AddStartCheckpoints(start);
-  start->add_flag("--watch", arguments_.start.watch, "Watch the run once it has started")->group("Then");
-  AddText(start, "--name", &arguments_.start.name, "RUN",
-          "The run's id: lower-case letters, digits and -, at most 63 (default: the service chooses)")
-      ->group("Then");
-  // A run begins at batch 0, so that N more are the same.
-  AddValueTo(
-      start, "--batch-to", ParseTarget,
-      [this](const v1::TargetChange& target) {
-        arguments_.start.batch_to = target.has_more() ? target.more() : target.batch();
-      },
-      "N", "Train up to this batch at once (default 0: wait)")
-      ->group("Then");
-}
-
-void Grammar::AddStartData(CLI::App* start) {
-  StartArguments& given = arguments_.start;
-  const char group[] = "Data, one of";
-  CLI::Option* const data =
-      AddText(start, "--data", &given.data, "FILE.csv", "A table on this machine: it is uploaded");
-  CLI::Option* const inputs =
-      AddText(start, "--inputs", &given.inputs, "X.npy", "Inputs on this machine, a row per example; with --targets");
-  CLI::Option* const targets =
-      AddText(start, "--targets", &given.targets, "Y.npy", "Their targets: classes, or a row per example");
-  CLI::Option* const dataset = AddText(start, "--dataset", &given.dataset, "ID", "What an earlier upload returned");
-  CLI::Option* const file =
-      AddText(start, "--server-file", &given.server_file, "NAME", "A file in the service's folder of data");
-  for (CLI::Option* const option : {data, inputs, targets, dataset, file}) option->group(group);
-  // A name of the check would stand in the help.
-  const CLI::Validator exists = CLI::Validator(CLI::ExistingFile).description("");
-  data->check(exists);
-  inputs->check(exists)->needs(targets);
-  targets->check(exists)->needs(inputs);
-  start
-      ->add_option("--target-column", given.target_columns,
-                   "A column of the table to be learnt: its name, or its number from 1, negative from the end; may be "
-                   "repeated (default: the last)")
-      ->type_name("NAME")
-      ->expected(1)
-      ->take_all()
-      ->group("Data, how to use it");
-  start->add_flag("--standardize", given.standardize, "Scale every input to mean 0 and standard deviation 1")
-      ->group("Data, how to use it");
-}
-
-void Grammar::AddStartTraining(CLI::App* start) {
-  StartArguments& given = arguments_.start;
-  const auto group = [](CLI::Option* option) { option->group("Training"); };
-  AddValue(start, "--loss", ParseLoss, &given.loss, "LOSS",
-           "cross-entropy, binary-cross-entropy, mse, half-mse or huber")
-      ->required();
-  group(AddValue(start, "--eta", ParseEta, &given.eta, "NUMBER",
-                 "Learning rate (default 0.1; 0.001 for adam, adamw and rmsprop, 0.01 for adagrad)"));
-  group(AddText(start, "--eta-schedule", &given.eta_schedule, "SCHEDULE",
-                "How eta changes by epoch: '50,0.01;70,0.005', 'cosine over=100 [warmup=5]', 'one-cycle over=100' or "
-                "'exponential factor=0.95' (default: constant)"));
-  group(AddValue(start, "--optimizer", ParseOptimizer, &given.optimizer, "SPEC",
-                 "How parameters are updated: 'KIND [name=value …]', KIND being gradient-descent (default), momentum, "
-                 "nesterov, adam, adamw, rmsprop or adagrad"));
-  group(start
-            ->add_option_function<std::string>(
-                "--batch-size",
-                [&given](const std::string& text) {
-                  const absl::StatusOr<std::optional<int64_t>> size = ParseBatchSize(text);
-                  if (!size.ok()) Refuse("--batch-size", size.status());
-                  given.batch_size = *size;
-                  given.full_batch = !size->has_value();
-                },
-                "Examples per batch; full: all of them (default 32)")
-            ->type_name("N|full"));
-  group(start->add_flag("--keep-order", given.keep_order, "Take the examples in their order, not shuffled"));
-  group(AddValue(start, "--precision", ParsePrecision, &given.precision, "TYPE", "float32 (default) or float64"));
-  group(AddValue(start, "--seed", ParseSeed, &given.seed, "N",
-                 "Of all random draws but the examples held out (default 0)"));
-  group(AddValue(start, "--initializer", ParseInitializer, &given.initializer, "NAME",
-                 "First parameters: scaled (default: he or glorot, by activation), normal, glorot, he or zeros"));
-  group(
-      AddValue(start, "--initial-state", ParseNumbers, &given.initial_state, "A,B,…", "First parameters, all of them"));
-  const auto reports = [](CLI::Option* option) { option->group("Reports"); };
-  reports(AddValue(start, "--loss-interval", ParseDuration, &given.loss_interval, "TIME",
-                   "Least time between two reports of the loss (default 50ms)"));
-  reports(
-      AddValue(start, "--loss-every", ParseCount, &given.loss_every, "N", "Report the loss of every Nth batch too"));
-  reports(
-      AddValue(start, "--state-every", ParseCount, &given.state_every, "N", "Report all parameters every N batches"));
-}
-
 void Grammar::AddWatch() {
   CLI::App* const watch =
       AddCommand("watch", Command::kWatch, "Watching", kWatchText, "pilot watch [RUN] [OPTIONS]", kWatchFooter);
@@ -255,6 +155,7 @@ void Grammar::AddLooking() {
       AddCommand("state", Command::kState, "Watching", kStateText, "pilot state [RUN] [OPTIONS]", kStateFooter);
   AddRun(state);
   state->add_flag("--vector", arguments_.state_vector, "All parameters too");
+  AddModel(state, "Whose state: last (default), best, or a file in the run's folder saved, by its name");
 }
 
 void Grammar::AddSteering() {
@@ -293,15 +194,7 @@ void Grammar::AddSteering() {
   for (CLI::App* const app : {set_eta, set, batch_to, pause, resume, stop}) AddChangeOptions(app);
 }
 
-void Grammar::AddOther() {
-  CLI::App* const predict =
-      AddCommand("predict", Command::kPredict, "Using what was learnt", kPredictText,
-                 "pilot predict [RUN] (--data FILE.csv | --inputs X.npy) [OPTIONS]", kPredictFooter);
-  AddRun(predict);
-  AddText(predict, "--data", &arguments_.predict.data, "FILE.csv", "A table of inputs")->check(CLI::ExistingFile);
-  AddText(predict, "--inputs", &arguments_.predict.inputs, "X.npy", "An array of inputs, a row per example")
-      ->check(CLI::ExistingFile);
-  AddText(predict, "--output", &arguments_.predict.output, "FILE.csv", "Write the answers there");
+void Grammar::AddCompletion() {
   CLI::App* const completion = AddCommand("completion", Command::kCompletion, "Setting up", kCompletionText,
                                           "pilot completion bash|zsh|fish", kCompletionFooter);
   completion->add_option("SHELL", arguments_.shell)

@@ -41,12 +41,19 @@ class Grammar {
   void AddGlobalOptions();
   void AddStart();
   void AddStartData(CLI::App* start);
+  // What is learnt, and how columns are used.
+  void AddStartColumns(CLI::App* start);
+  // What is held out.
+  void AddStartParts(CLI::App* start);
   void AddStartTraining(CLI::App* start);
+  // Precision, seed, threads and first parameters.
+  void AddStartArithmetic(CLI::App* start);
+  void AddStartReports(CLI::App* start);
+  void AddStartThen(CLI::App* start);
   void AddWatch();
   void AddWatchOptions(CLI::App* app);
   void AddLooking();
   void AddSteering();
-  // --validation and --plugin.
   void AddStartPlugins(CLI::App* start);
   void AddStartCheckpoints(CLI::App* start);
   CLI::Option* AddPluginSpecs(CLI::App* app, const std::function<void(v1::PluginSpec)>& take);
@@ -62,11 +69,15 @@ class Grammar {
   void AddRewind();
   void AddFork();
   void AddForkChanges(CLI::App* fork);
+  void AddForkThen(CLI::App* fork);
   void AddReplay();
   // history and export.
   void AddHistory();
   void AddHistoryOptions(CLI::App* app, const std::string& usual_kinds);
-  void AddOther();
+  // predict and evaluate.
+  void AddAnswers();
+  void AddModel(CLI::App* app, const std::string& description);
+  void AddCompletion();
   void AddRun(CLI::App* app);
   // [RUN] followed by `count` words, which `use` gets.
   void AddWords(CLI::App* app, size_t count, std::function<void(const std::vector<std::string>&)> use);

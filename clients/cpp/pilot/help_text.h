@@ -41,6 +41,11 @@ Before that letter n is a layer norm and b a batch norm, and d0.5 after it drops
 64x128rx10 takes 64 inputs, has 128 ReLU units and 10 linear outputs. A new run waits at batch 0 unless --batch-to says
 how far to train.
 
+What a file of data is, its first bytes say, and of text its name: a table as CSV, TSV (*.tsv, *.tab) or NPY (2-D, without a
+header), or an NPZ file with arrays inputs (or x), targets (or y) and perhaps weights. --validation holds examples out, and
+--test keeps examples for the end, of which the run sees nothing: pilot evaluate scores them. A SIZE is a fraction of all
+examples with a point (0.2), a percentage (20%), both taken exactly as decimals, or a number of examples (300).
+
 The settings of an optimizer are knobs, which `pilot set` changes while the run trains: momentum (momentum, nesterov),
 beta1 and beta2 (adam, adamw), rho (rmsprop), epsilon (the last four kinds), and of all kinds weight_decay, clip_norm and
 clip_value, where 0 is off.
@@ -69,7 +74,15 @@ inline constexpr char kStartFooter[] = R"(Examples:
 
   Hold a fifth of the examples out, validate on them every 100 batches, and end when that gets no better:
     pilot start --net 64x128rx10 --data digits.csv --loss cross-entropy --batch-to 50000 --validation 20% \
-      --plugin 'each(100) validate' --plugin 'early-stopping patience=5')";
+      --plugin 'each(100) validate' --plugin 'early-stopping patience=5'
+
+  Keep a tenth of each class for the end, and score the best parameters on it when all is done:
+    pilot start --net 64x128rx10 --data digits.csv --loss cross-entropy --name digits --batch-to 5000 --test 10% \
+      --validation 20% --split stratified --plugin 'each(100) validate' --plugin save-best
+    pilot evaluate digits --model best
+
+  Let some examples count more than others:
+    pilot start --net 10x32gx1 --data prices.tsv --target-column price --weight-column sales --loss mse)";
 
 inline constexpr char kRunsText[] =
     R"(List the runs
@@ -79,11 +92,12 @@ The newest first, with status, batch and target, last loss and eta. The newest 2
 inline constexpr char kStateText[] =
     R"(Show a run as it is now
 A living run is asked between two batches. --vector adds all parameters: layer by layer, weights [inputs][outputs] row
-by row, then biases. RUN may be an unambiguous beginning of a run's id.)";
+by row, then biases; --model says whose, and which batch theirs is. RUN may be an unambiguous beginning of a run's id.)";
 
 inline constexpr char kStateFooter[] = R"(Examples:
   pilot state digits
-  pilot state digits --vector --json | jq .state)";
+  pilot state digits --vector --json | jq .state
+  pilot state digits --model best)";
 
 inline constexpr char kWatchText[] =
     R"(Watch a run live
@@ -155,15 +169,6 @@ Up to the last target that lay ahead when it was set.)";
 inline constexpr char kStopText[] = R"(End a run for good
 Saves the parameters, so that `pilot predict` still works, and ends the trainer. A run that should go on later is
 paused, not stopped.)";
-
-inline constexpr char kPredictText[] =
-    R"(Ask the network for its answers
-Inputs are given as for training, before any standardisation. A table may hold the target columns too; they are left out.
-For cross-entropy each row's class and probability are shown, otherwise the outputs. Works on ended runs as well.)";
-
-inline constexpr char kPredictFooter[] = R"(Examples:
-  pilot predict digits --data new-digits.csv
-  pilot predict digits --inputs x.npy --output answers.csv)";
 
 inline constexpr char kCompletionText[] = R"(Print a script that completes pilot's command line
 Completes commands, options, runs and files.)";

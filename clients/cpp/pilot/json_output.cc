@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "clients/cpp/pilot/answer_json.h"
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/event_json.h"
 #include "clients/cpp/pilot/json_values.h"
@@ -42,6 +43,7 @@ std::string StateJson(const v1::GetStateResponse& response) {
   for (const v1::PluginStatus& plugin : response.run().plugins()) {
     json["run"]["plugins"].push_back(PluginAsJson(plugin));
   }
+  json["model"] = response.has_model() ? ModelAsJson(response.model()) : Json();
   json["state"] = response.has_state() ? JsonNumbers(ToDoubles(response.state())) : Json();
   return Dump(json);
 }
@@ -111,6 +113,7 @@ std::string PredictionJson(const Prediction& prediction) {
     rows.push_back(JsonNumbers(std::vector<double>(begin, begin + prediction.width)));
   }
   Json json = {{"run_id", prediction.run_id},
+               {"model", ModelAsJson(prediction.model)},
                {"first_batch", prediction.first_batch},
                {"last_batch", prediction.last_batch},
                {"outputs", std::move(rows)}};

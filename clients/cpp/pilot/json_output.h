@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "clients/cpp/pilothouse_client/watch.h"
+#include "pilothouse/v1/model.pb.h"
 #include "pilothouse/v1/training_control.pb.h"
 
 namespace pilothouse::client {
@@ -16,7 +17,7 @@ namespace pilothouse::client {
 std::string RunJson(const v1::Run& run);
 // {"runs": […]}.
 std::string RunsJson(const std::vector<v1::Run>& runs);
-// {"run": …, "state": [...] or null}.
+// {"run": …, "model": … or null (the last parameters), "state": [...] or null}.
 std::string StateJson(const v1::GetStateResponse& response);
 std::string ReceiptJson(const std::string& run_id, const v1::Receipt& receipt);
 std::string StopJson(const std::string& run_id, const v1::StopResponse& response);
@@ -33,6 +34,8 @@ std::string ExportJson(const std::string& run_id, const std::string& file, int64
 // A prediction's rows.
 struct Prediction {
   std::string run_id;
+  // Whose answers the last ones are.
+  v1::ModelUsed model;
   // The batches after which the parameters stood so; they differ if the run trained on between two requests.
   int64_t first_batch = 0;
   int64_t last_batch = 0;

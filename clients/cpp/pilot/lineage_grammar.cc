@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,12 +70,13 @@ void Grammar::AddCheckpoint() {
 }
 
 void Grammar::AddRewind() {
-  CLI::App* const rewind =
-      AddCommand("rewind", Command::kRewind, kGroup, kRewindText, "pilot rewind [RUN] BATCH [OPTIONS]", kRewindFooter);
+  CLI::App* const rewind = AddCommand("rewind", Command::kRewind, kGroup, kRewindText,
+                                      "pilot rewind [RUN] BATCH|best [OPTIONS]", kRewindFooter);
   AddWords(rewind, 1, [this](const std::vector<std::string>& words) {
-    const absl::StatusOr<int64_t> batch = ParseBatch(words[0]);
+    const absl::StatusOr<std::optional<int64_t>> batch = ParseBatchOrBest(words[0]);
     if (!batch.ok()) Refuse("batch", batch.status());
-    arguments_.change.change.mutable_rewind()->set_batch(*batch);
+    arguments_.change.to_best = !batch->has_value();
+    arguments_.change.change.mutable_rewind()->set_batch(batch->value_or(0));
   });
   AddText(rewind, "--branch", &arguments_.change.branch, "NAME",
           "What to call what came after (default: rewind-1, rewind-2, …)");
@@ -89,10 +91,20 @@ void Grammar::AddFork() {
   AddRun(fork);
   const auto from = [](CLI::Option* option) { option->group("From where"); };
   from(AddValueTo(
-      fork, "--at", ParseBatch, [&request](int64_t batch) { request.set_batch(batch); }, "BATCH",
-      "Go on from after this batch (default: the newest)"));
+      fork, "--at", ParseBatchOrBest,
+      [&given](std::optional<int64_t> batch) {
+        given.at_best = !batch.has_value();
+        if (batch.has_value()) given.request.set_batch(*batch);
+      },
+      "BATCH|best", "Go on from after this batch, or the one whose parameters are the best (default: the newest)"));
   from(AddText(fork, "--branch", request.mutable_branch(), "NAME", "Of this branch (default: the present line)"));
   AddForkChanges(fork);
+  AddForkThen(fork);
+}
+
+void Grammar::AddForkThen(CLI::App* fork) {
+  ForkArguments& given = arguments_.fork;
+  v1::ForkRequest& request = given.request;
   const auto then = [](CLI::Option* option) { option->group("Then"); };
   then(AddText(fork, "--name", request.mutable_new_run_id(), "RUN",
                "The new run's id: lower-case letters, digits and -, at most 63 (default: the service chooses)"));
@@ -107,6 +119,8 @@ void Grammar::AddFork() {
       },
       "N|+N", "Train up to this batch at once, or so many more than where it begins (default: wait)"));
   then(fork->add_flag("--watch", given.watch, "Watch the new run"));
+  then(AddText(fork, "--request-id", request.mutable_request_id(), "ID",
+               "Asking again with the same id and the same changes gives the same run, not a second one"));
 }
 
 void Grammar::AddForkChanges(CLI::App* fork) {

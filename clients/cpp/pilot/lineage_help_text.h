@@ -24,11 +24,13 @@ again, exactly.)";
 
 inline constexpr char kRewindText[] =
     R"(Take a run back to an earlier batch
-The run is then exactly as it was after BATCH, and paused. What came after is kept as a branch, never deleted: it stays
-in `pilot history --branch NAME` and can be forked from.)";
+The run is then exactly as it was after BATCH, and paused: parameters, optimizer, counters, plugins and the best so far.
+best is the batch whose parameters are the best that were kept; `pilot state --model best` says which that is. What came
+after is kept as a branch, never deleted: it stays in `pilot history --branch NAME` and can be forked from.)";
 
 inline constexpr char kRewindFooter[] = R"(Examples:
   pilot rewind digits 4000
+  pilot rewind digits best
   pilot rewind 4000 --branch eta-too-high --note "diverged soon after")";
 
 inline constexpr char kForkText[] =
@@ -39,6 +41,8 @@ may train on; it may also have ended. Eta follows the schedule if it does so the
 inline constexpr char kForkFooter[] = R"(Examples:
   Try a lower learning rate from batch 4,000 on, beside the run itself:
     pilot fork digits --at 4000 --eta 0.003 --batch-to 8000
+  Go on from the batch whose parameters are the best that were kept, with the optimizer as it was then:
+    pilot fork digits --at best --batch-to +1000
   100 batches more, from where the run is:
     pilot fork digits --batch-to +100
   Go on from the end of what a rewind left behind, with another order of the examples:

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "clients/cpp/pilot/answer_output.h"
 #include "clients/cpp/pilot/commands.h"
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/exit_code.h"
@@ -22,10 +23,14 @@ constexpr char kNoRuns[] = "no runs yet; pilot start --help says how to start on
 
 std::string WithoutLastNewline(const std::string& text) { return std::string(absl::StripSuffix(text, "\n")); }
 
-std::string VectorText(const v1::Tensor& state) {
+// Whose state was asked for, and the state, as far as there is any of them.
+std::string ChosenText(const v1::GetStateResponse& response) {
+  std::string text = response.has_model() ? absl::StrCat("\nmodel ", ModelText(response.model()), "\n") : "";
+  if (!response.has_state()) return text;
+  const v1::Tensor& state = response.state();
   // Enough digits to get the same numbers back.
   const int digits = state.element_type() == v1::ELEMENT_TYPE_FLOAT32 ? 9 : 17;
-  std::string text = "\nstate vector:\n";
+  absl::StrAppend(&text, response.has_model() ? "" : "\n", "state vector:\n");
   for (const double value : ToDoubles(state)) absl::StrAppend(&text, FormatNumber(value, digits), "\n");
   return text;
 }
@@ -66,17 +71,19 @@ int RunState(const Session& session, const Arguments& arguments) {
   if (!run.ok()) return session.Fail(run.status());
   v1::GetStateResponse state;
   *state.mutable_run() = *run;
-  if (arguments.state_vector) {
-    absl::StatusOr<v1::GetStateResponse> answer = session.client().GetState(run->run_id(), true);
+  if (arguments.state_vector || arguments.model.ByteSizeLong() > 0) {
+    absl::StatusOr<v1::GetStateResponse> answer =
+        session.client().GetState(run->run_id(), arguments.state_vector, arguments.model);
     if (!answer.ok()) return session.Fail(answer.status());
-    if (const absl::Status valid = CheckTensor(answer->state(), "state"); !valid.ok()) return session.Fail(valid);
+    if (arguments.state_vector) {
+      if (const absl::Status valid = CheckTensor(answer->state(), "state"); !valid.ok()) return session.Fail(valid);
+    }
     state = *std::move(answer);
   }
   if (session.json()) {
     session.Print(StateJson(state));
   } else {
-    session.Print(WithoutLastNewline(
-        absl::StrCat(RunPage(state.run(), absl::Now()), arguments.state_vector ? VectorText(state.state()) : "")));
+    session.Print(WithoutLastNewline(absl::StrCat(RunPage(state.run(), absl::Now()), ChosenText(state))));
   }
   return kExitSuccess;
 }

@@ -55,6 +55,8 @@ int Run(const Arguments& arguments) {
       return RunPluginKinds(*session, arguments);
     case Command::kPredict:
       return RunPredict(*session, arguments);
+    case Command::kEvaluate:
+      return RunEvaluate(*session, arguments);
     default:
       return RunChange(*session, arguments);
   }

@@ -11,7 +11,6 @@
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/json_output.h"
 #include "clients/cpp/pilot/session.h"
-#include "clients/cpp/pilot/table.h"
 #include "proto/support/error.h"
 #include "proto/support/tensor.h"
 
@@ -152,44 +151,6 @@ TEST(Sentences, SayWhatAnEventMeans) {
   control.set_value(5000);
   control.set_origin("ana");
   EXPECT_TRUE(absl::EndsWith(EventLine(event), "  target 1,000 → 5,000  by ana"));
-}
-
-TEST(Table, IsReadWithOrWithoutAHeader) {
-  const absl::StatusOr<Table> with = ParseTable("\xEF\xBB\xBF\"a\", b\r\n1,2\r\n\r\n3,4e1\r\n");
-  ASSERT_TRUE(with.ok()) << with.status();
-  EXPECT_EQ(with->header, (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(with->rows, 2);
-  EXPECT_EQ(with->values, (std::vector<double>{1, 2, 3, 40}));
-  EXPECT_TRUE(ParseTable("1,2\n")->header.empty());
-}
-
-TEST(Table, RefusalsNameLineAndColumn) {
-  const auto place = [](const std::string& text) {
-    const v1::Error error = ToError(ParseTable(text).status());
-    EXPECT_EQ(error.reason(), v1::ERROR_REASON_DATA_MALFORMED);
-    return error.metadata().at("line") + ":" + error.metadata().at("column");
-  };
-  EXPECT_EQ(place("a,b\n1,2\n3\n"), "3:1");
-  EXPECT_EQ(place("1,2\n3,x\n"), "2:2");
-  EXPECT_EQ(place("1,2\nnan,4\n"), "2:1");
-  EXPECT_EQ(place("a,b\n"), "2:1");
-}
-
-TEST(Table, DropsColumnsByNameNumberOrPlaceFromTheEnd) {
-  const Table table = *ParseTable("a,b,c\n1,2,3\n4,5,6\n");
-  const auto rest = [&table](const std::vector<std::string>& names) {
-    Table copy = table;
-    EXPECT_TRUE(DropColumns(names, copy).ok());
-    EXPECT_EQ(copy.columns, static_cast<int64_t>(copy.header.size()));
-    return copy.values;
-  };
-  EXPECT_EQ(rest({}), (std::vector<double>{1, 2, 4, 5}));
-  EXPECT_EQ(rest({"a"}), (std::vector<double>{2, 3, 5, 6}));
-  EXPECT_EQ(rest({"1", "-1"}), (std::vector<double>{2, 5}));
-  Table copy = table;
-  EXPECT_EQ(ReasonOf(DropColumns({"d"}, copy)), v1::ERROR_REASON_COLUMN_NOT_FOUND);
-  EXPECT_EQ(ReasonOf(DropColumns({"0"}, copy)), v1::ERROR_REASON_COLUMN_NOT_FOUND);
-  EXPECT_EQ(ReasonOf(DropColumns({"4"}, copy)), v1::ERROR_REASON_COLUMN_NOT_FOUND);
 }
 
 TEST(RunTable, MarksRunsThatLiveAndHaveSomethingToSay) {

@@ -133,23 +133,6 @@ TEST(StartArguments, TakePluginsInTheirOrder) {
                                 "--plugin: the kind of plugin is missing"));
 }
 
-TEST(StartArguments, HoldOutAPartOrANumberOfExamples) {
-  EXPECT_EQ(Start({"--validation", "20%"}).spec().data().validation_fraction(), 0.2);
-  EXPECT_EQ(Start({"--validation", "0.2"}).spec().data().validation_fraction(), 0.2);
-  EXPECT_EQ(Start({"--validation", "12.5%"}).spec().data().validation_fraction(), 0.125);
-  EXPECT_EQ(Start({"--validation", "0.001"}).spec().data().validation_fraction(), 0.001);
-  EXPECT_EQ(Start({"--validation", "1"}).spec().data().validation_examples(), 1);
-  EXPECT_EQ(Start({"--validation", "100"}).spec().data().validation_examples(), 100);
-  EXPECT_EQ(Start({"--validation", "300"}).spec().data().validation_case(), v1::DataSpec::kValidationExamples);
-  for (const std::string wrong :
-       {"100%", "101%", "0%", "0", "0.0", "-5", "-5%", "", "%", "0.001x", "1.5", "nan", "inf", "20%%", "2e1"}) {
-    const std::string sentence =
-        Refusal({"start", "--net", "2x1", "--loss", "mse", "--dataset", "d", "--validation", wrong});
-    EXPECT_TRUE(absl::StrContains(sentence, "such as 20% or 0.2")) << sentence;
-    EXPECT_TRUE(absl::StrContains(sentence, "got \"" + wrong + "\"")) << sentence;
-  }
-}
-
 TEST(PluginArguments, TakeTheRunOrLeaveItOut) {
   for (const auto& [words, run, schedule] : std::vector<std::tuple<Words, std::string, std::string>>{
            {{"save-best"}, "", ""},

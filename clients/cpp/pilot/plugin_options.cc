@@ -17,9 +17,6 @@ namespace pilothouse::client {
 
 void Grammar::AddStartPlugins(CLI::App* start) {
   StartArguments& given = arguments_.start;
-  AddValue(start, "--validation", ParseValidation, &given.validation, "PART",
-           "Hold examples out, for plugins to validate on: 20% or 0.2 of them, or so many, such as 300 (default: none)")
-      ->group("Data, how to use it");
   AddPluginSpecs(start, [&given](v1::PluginSpec spec) { given.plugins.push_back(std::move(spec)); })->group("Plugins");
 }
 

@@ -83,7 +83,7 @@ TEST_F(PluginProgram, StartsARunWithPlugins) {
                              "--plugin", "each(10) & ~at(20, 30) validate", "--plugin", "notify message='half way'"});
   ASSERT_EQ(result.exit_code, kExitSuccess) << result.errors;
   const v1::RunSpec spec = house_.starts().at(0).spec();
-  EXPECT_EQ(spec.data().validation_fraction(), 0.2);
+  EXPECT_EQ(spec.data().validation_size(), "20%");
   ASSERT_EQ(spec.plugins_size(), 2);
   EXPECT_EQ(spec.plugins(0).schedule(), "each(10) & ~at(20, 30)");
   EXPECT_EQ(spec.plugins(1).settings().at("message"), "half way");

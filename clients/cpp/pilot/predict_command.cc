@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -8,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "clients/cpp/pilot/answer_output.h"
 #include "clients/cpp/pilot/commands.h"
 #include "clients/cpp/pilot/exit_code.h"
 #include "clients/cpp/pilot/json_output.h"
@@ -52,12 +52,8 @@ absl::StatusOr<v1::Tensor> ReadInputs(const PredictArguments& given, const v1::R
   absl::StatusOr<Table> table = ReadTableFile(given.data);
   if (!table.ok()) return table.status();
   const v1::DataSpec& data = run.spec().data();
-  // A table as it was trained on holds the answers too.
-  const int64_t targets = std::max<int64_t>(1, data.target_columns_size());
-  if (table->columns == inputs + targets) {
-    const absl::Status dropped = DropColumns({data.target_columns().begin(), data.target_columns().end()}, *table);
-    if (!dropped.ok()) return dropped;
-  }
+  const TableRoles roles = {{data.target_columns().begin(), data.target_columns().end()}, data.weight_column()};
+  if (const absl::Status kept = KeepInputs(roles, inputs, *table); !kept.ok()) return kept;
   if (table->columns != inputs) return WrongWidth(inputs, table->columns);
   return MakeTensor(table->values, {table->rows, table->columns});
 }
@@ -71,7 +67,8 @@ int64_t RowsPerRequest(const v1::Tensor& inputs, int64_t outputs) {
 }
 
 // Asks in as many requests as the limits ask for.
-absl::StatusOr<Prediction> Predict(const Client& client, const v1::Run& run, const v1::Tensor& inputs) {
+absl::StatusOr<Prediction> Predict(const Client& client, const v1::Run& run, const v1::Tensor& inputs,
+                                   const v1::ModelChoice& model) {
   Prediction prediction;
   prediction.run_id = run.run_id();
   prediction.width = run.facts().outputs();
@@ -85,7 +82,7 @@ absl::StatusOr<Prediction> Predict(const Client& client, const v1::Run& run, con
     part.add_shape(count);
     part.add_shape(inputs.shape(1));
     part.set_data(inputs.data().substr(begin * row_bytes, count * row_bytes));
-    const absl::StatusOr<v1::PredictResponse> answer = client.Predict(run.run_id(), part);
+    const absl::StatusOr<v1::PredictResponse> answer = client.Predict(run.run_id(), part, model);
     if (!answer.ok()) return answer.status();
     if (const absl::Status valid = CheckTensor(answer->outputs(), "outputs"); !valid.ok()) return valid;
     const std::vector<double> outputs = ToDoubles(answer->outputs());
@@ -95,6 +92,12 @@ absl::StatusOr<Prediction> Predict(const Client& client, const v1::Run& run, con
     prediction.outputs.insert(prediction.outputs.end(), outputs.begin(), outputs.end());
     if (begin == 0) prediction.first_batch = answer->batch();
     prediction.last_batch = answer->batch();
+    prediction.model = answer->model();
+    if (!answer->has_model()) {
+      // A service that does not say whose answers these are knows of no others than the last.
+      prediction.model.set_model(v1::MODEL_LAST);
+      prediction.model.set_batch(answer->batch());
+    }
   }
   return prediction;
 }
@@ -160,13 +163,14 @@ int RunPredict(const Session& session, const Arguments& arguments) {
   if (!run.ok()) return session.Fail(run.status());
   const absl::StatusOr<v1::Tensor> inputs = ReadInputs(arguments.predict, *run);
   if (!inputs.ok()) return session.Fail(inputs.status());
-  absl::StatusOr<Prediction> prediction = Predict(session.client(), *run, *inputs);
+  absl::StatusOr<Prediction> prediction = Predict(session.client(), *run, *inputs, arguments.model);
   if (!prediction.ok()) return session.Fail(prediction.status());
   Classify(run->spec().loss(), *prediction);
   if (prediction->first_batch != prediction->last_batch) {
-    std::fprintf(stderr, "pilot: the run trained on meanwhile: first answers are of batch %lld, last of %lld\n",
-                 static_cast<long long>(prediction->first_batch), static_cast<long long>(prediction->last_batch));
+    session.Note(absl::StrCat("the parameters changed meanwhile: first answers are of batch ", prediction->first_batch,
+                              ", last of ", prediction->last_batch));
   }
+  session.Note(absl::StrCat("model ", ModelText(prediction->model)));
   if (const std::string& path = arguments.predict.output; !path.empty()) {
     std::ofstream file(path, std::ios::binary);
     file << CsvText(*prediction);

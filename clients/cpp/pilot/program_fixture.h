@@ -32,8 +32,12 @@ class Program : public testing::Test {
   std::unique_ptr<ChildProcess> Begin(std::vector<std::string> command,
                                       ChildProcess::Output output = ChildProcess::Output::kPipe) const {
     command.insert(command.begin(), PILOT_BINARY);
-    std::vector<std::string> variables = {"PILOTHOUSE_ADDRESS=" + folder_.Address(), "TERM=xterm", "LC_ALL=C.UTF-8"};
-    variables.insert(variables.end(), variables_.begin(), variables_.end());
+    // Of two with the same name, the first holds.
+    std::vector<std::string> variables = variables_;
+    for (const std::string& usual :
+         {"PILOTHOUSE_ADDRESS=" + folder_.Address(), std::string("TERM=xterm"), std::string("LC_ALL=C.UTF-8")}) {
+      variables.push_back(usual);
+    }
     return std::make_unique<ChildProcess>(command, variables, output);
   }
 
@@ -47,7 +51,7 @@ class Program : public testing::Test {
   }
 
   TestFolder folder_;
-  // "NAME=value": the program's environment, besides what it always gets.
+  // "NAME=value": the program's environment, besides or in place of what it gets otherwise.
   std::vector<std::string> variables_;
   FakeHouse house_;
   std::optional<FakeServer> server_{std::in_place, house_, folder_.Address()};

@@ -23,8 +23,11 @@ void FillData(const StartArguments& arguments, const std::string& dataset_id, v1
   }
   for (const std::string& column : arguments.target_columns) data.add_target_columns(column);
   data.set_standardize(arguments.standardize);
-  if (arguments.validation.fraction.has_value()) data.set_validation_fraction(*arguments.validation.fraction);
-  if (arguments.validation.examples.has_value()) data.set_validation_examples(*arguments.validation.examples);
+  data.set_weight_column(arguments.weight_column);
+  if (!arguments.validation.empty()) data.set_validation_size(arguments.validation);
+  data.set_test_size(arguments.test);
+  data.set_split(arguments.split);
+  data.set_split_seed(arguments.split_seed);
 }
 
 // `field` makes the message, so that it is not there where nothing was given.
@@ -39,6 +42,7 @@ void SetSpan(const std::optional<absl::Duration>& span, Field field) {
 v1::StartRunRequest BuildStartRequest(const StartArguments& arguments, const std::string& dataset_id) {
   v1::StartRunRequest request;
   request.set_run_id(arguments.name);
+  request.set_request_id(arguments.request_id);
   if (arguments.batch_to.has_value()) request.set_target(*arguments.batch_to);
   v1::RunSpec& spec = *request.mutable_spec();
   spec.mutable_network()->set_shorthand(arguments.net);
@@ -57,6 +61,7 @@ v1::StartRunRequest BuildStartRequest(const StartArguments& arguments, const std
   spec.set_keep_order(arguments.keep_order);
   spec.set_precision(arguments.precision);
   spec.set_seed(arguments.seed);
+  spec.set_threads(arguments.threads);
   spec.mutable_plugins()->Assign(arguments.plugins.begin(), arguments.plugins.end());
   v1::ReportSpec& report = *spec.mutable_report();
   SetSpan(arguments.loss_interval, [&report] { return report.mutable_loss_interval(); });

@@ -1,7 +1,9 @@
 #include "clients/cpp/pilot/run_json.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "clients/cpp/pilot/data_output.h"
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/event_json.h"
 #include "clients/cpp/pilot/lineage_json.h"
@@ -25,10 +27,32 @@ Json OfFacts(const v1::RunFacts& facts) {
     layers.push_back(
         {{"description", layer.description()}, {"outputs", layer.outputs()}, {"parameters", layer.parameters()}});
   }
-  return {{"examples", facts.examples()},       {"validation_examples", facts.validation_examples()},
-          {"inputs", facts.inputs()},           {"outputs", facts.outputs()},
-          {"parameters", facts.parameters()},   {"batches_per_epoch", facts.batches_per_epoch()},
-          {"data_sha256", facts.data_sha256()}, {"layers", std::move(layers)}};
+  return {{"examples", facts.examples()},
+          {"validation_examples", facts.validation_examples()},
+          {"test_examples", facts.test_examples()},
+          {"inputs", facts.inputs()},
+          {"outputs", facts.outputs()},
+          {"parameters", facts.parameters()},
+          {"batches_per_epoch", facts.batches_per_epoch()},
+          {"data_sha256", facts.data_sha256()},
+          {"layers", std::move(layers)}};
+}
+
+Json TextOrNull(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+Json OfData(const v1::RunSpec& spec) {
+  const v1::DataSpec& data = spec.data();
+  Json targets = Json::array();
+  for (const std::string& column : data.target_columns()) targets.push_back(column);
+  return {{"dataset_id", TextOrNull(data.dataset_id())},
+          {"file", TextOrNull(data.file())},
+          {"target_columns", std::move(targets)},
+          {"weight_column", TextOrNull(data.weight_column())},
+          {"standardize", data.standardize()},
+          {"validation", TextOrNull(ValidationText(data))},
+          {"test", TextOrNull(data.test_size())},
+          {"split", SplitWord(spec)},
+          {"split_seed", data.split_seed()}};
 }
 
 }  // namespace
@@ -48,6 +72,8 @@ Json RunAsJson(const v1::Run& run) {
                {"eta_follows_schedule", run.eta_follows_schedule()},
                {"eta_schedule", run.has_spec() ? Json(run.spec().eta_schedule()) : Json()},
                {"optimizer", run.has_spec() ? Json(OptimizerWord(run.spec().optimizer().kind())) : Json()},
+               {"threads", run.has_spec() ? Json(std::max(1, run.spec().threads())) : Json()},
+               {"data", run.has_spec() ? OfData(run.spec()) : Json()},
                {"knobs", std::move(knobs)},
                {"last_sequence", run.last_sequence()},
                {"create_time", JsonTime(run.create_time())},

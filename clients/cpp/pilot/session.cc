@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "clients/cpp/pilot/answer_output.h"
 #include "clients/cpp/pilot/exit_code.h"
 #include "clients/cpp/pilot/json_output.h"
 #include "clients/cpp/pilot/plugin_output.h"
@@ -75,8 +76,20 @@ void Session::NoteWaiting(const std::string& run_id, const ChangeOptions& option
   // A run that cannot be read just now may still be one to wait for.
   const absl::StatusOr<v1::GetStateResponse> state = client_->GetState(run_id, false);
   if (state.ok() && (state->run().batch() >= *options.at_batch || HasEnded(state->run().status()))) return;
-  std::fprintf(stderr, "pilot: waiting for batch %s; once the run has taken the change, Ctrl-C ends the waiting only\n",
-               FormatCount(*options.at_batch).c_str());
+  Note(absl::StrCat("waiting for batch ", FormatCount(*options.at_batch),
+                    "; once the run has taken the change, Ctrl-C ends the waiting only"));
+}
+
+absl::StatusOr<int64_t> Session::BatchOfBest(const std::string& run_id) const {
+  v1::ModelChoice choice;
+  choice.set_model(v1::MODEL_BEST);
+  const absl::StatusOr<v1::GetStateResponse> state = client_->GetState(run_id, false, choice);
+  if (!state.ok()) return state.status();
+  if (!state->has_model()) {
+    return absl::UnimplementedError("the service does not say which parameters are the best; it is older than pilot.");
+  }
+  Note(absl::StrCat("model ", ModelText(state->model())));
+  return state->model().batch();
 }
 
 absl::StatusOr<Session> Session::Open(const GlobalArguments& arguments) {
@@ -98,6 +111,10 @@ absl::StatusOr<Session> Session::Open(const GlobalArguments& arguments) {
 Session::Session(std::unique_ptr<Client> client, bool json) : client_(std::move(client)), json_(json) {}
 
 int Session::Fail(const absl::Status& status) const { return PrintError(status, ExitCodeOf(status), json_); }
+
+void Session::Note(const std::string& line) const {
+  if (!json_) std::fprintf(stderr, "pilot: %s\n", line.c_str());
+}
 
 void Session::Print(const std::string& line) const {
   std::printf("%s\n", line.c_str());

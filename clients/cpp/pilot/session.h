@@ -2,6 +2,7 @@
 #ifndef PILOTHOUSE_CLIENTS_CPP_PILOT_SESSION_H_
 #define PILOTHOUSE_CLIENTS_CPP_PILOT_SESSION_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,9 +34,16 @@ class Session {
   // A line to standard output.
   void Print(const std::string& line) const;
 
+  // A line to standard error, for a person; nothing with --json.
+  void Note(const std::string& line) const;
+
   // To standard error, for a person: that a change is waited for, which is not taken back by who stops waiting. Nothing
   // for one that is made at once, for a batch that has passed, or of a run that has ended.
   void NoteWaiting(const std::string& run_id, const ChangeOptions& options) const;
+
+  // The batch after which the parameters stood so that are the best the run has kept. A person is told which they are,
+  // on standard error.
+  absl::StatusOr<int64_t> BatchOfBest(const std::string& run_id) const;
 
   // All runs, or the newest `limit`.
   absl::StatusOr<std::vector<v1::Run>> ListRuns(size_t limit) const;

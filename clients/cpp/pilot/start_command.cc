@@ -1,12 +1,15 @@
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "clients/cpp/pilot/commands.h"
+#include "clients/cpp/pilot/data_output.h"
 #include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/json_output.h"
 #include "clients/cpp/pilot/requests.h"
+#include "clients/cpp/pilot/terminal.h"
 #include "clients/cpp/pilot/text.h"
 #include "proto/support/error.h"
 
@@ -16,9 +19,10 @@ namespace {
 std::string StartedText(const v1::Run& run, bool watched) {
   const v1::RunFacts& facts = run.facts();
   const std::string id = Printable(run.run_id());
-  std::string text = absl::StrCat("run ", id, " started: ", FormatCount(facts.examples()), " examples, ",
-                                  FormatCount(facts.batches_per_epoch()), " batches per epoch, ",
-                                  FormatCount(facts.parameters()), " parameters\n\n", LayerTable(facts));
+  std::string text =
+      absl::StrCat("run ", id, " started: ", ExamplesText(facts), ", ", FormatCount(facts.batches_per_epoch()),
+                   " batches per epoch, ", FormatCount(facts.parameters()), " parameters\n");
+  absl::StrAppend(&text, FormatTable(UnusualRows(run.spec()), {false, false}, "  "), "\n", LayerTable(facts));
   if (watched) return text;
   absl::StrAppend(&text, "\nNext:\n");
   std::vector<std::vector<std::string>> next;
@@ -30,19 +34,25 @@ std::string StartedText(const v1::Run& run, bool watched) {
   return std::string(absl::StripSuffix(text, "\n"));
 }
 
+// Sends the files that are named, and returns the dataset's id; empty where none are.
+absl::StatusOr<std::string> UploadData(const Session& session, const StartArguments& given) {
+  if (given.data.empty() && given.inputs.empty()) return std::string();
+  ProgressLine line(!session.json());
+  const UploadProgress progress = [&line](int64_t sent, int64_t total) { line.Show(sent, total); };
+  const absl::StatusOr<v1::UploadDatasetResponse> uploaded =
+      given.inputs.empty() ? session.client().UploadFile(given.data, progress)
+                           : session.client().UploadNpyFiles(given.inputs, given.targets, given.weights, progress);
+  if (!uploaded.ok()) return uploaded.status();
+  return uploaded->dataset_id();
+}
+
 }  // namespace
 
 int RunStart(const Session& session, const Arguments& arguments) {
   const StartArguments& given = arguments.start;
-  std::string dataset_id;
-  if (!given.data.empty() || !given.inputs.empty()) {
-    const absl::StatusOr<v1::UploadDatasetResponse> uploaded =
-        given.inputs.empty() ? session.client().UploadFile(given.data)
-                             : session.client().UploadNpyFiles(given.inputs, given.targets);
-    if (!uploaded.ok()) return session.Fail(uploaded.status());
-    dataset_id = uploaded->dataset_id();
-  }
-  const absl::StatusOr<v1::Run> run = session.client().StartRun(BuildStartRequest(given, dataset_id));
+  const absl::StatusOr<std::string> dataset_id = UploadData(session, given);
+  if (!dataset_id.ok()) return session.Fail(dataset_id.status());
+  const absl::StatusOr<v1::Run> run = session.client().StartRun(BuildStartRequest(given, *dataset_id));
   if (!run.ok()) return session.Fail(run.status());
   session.Print(session.json() ? RunJson(*run) : StartedText(*run, given.watch));
   if (!session.json() && !run->spec().plugins().empty()) PrintWhatWaitsInVain(session, run->run_id());

@@ -14,7 +14,10 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "clients/cpp/pilothouse_client/data_file.h"
+#include "clients/cpp/pilothouse_client/npy.h"
 #include "proto/support/error.h"
+#include "proto/support/tensor.h"
 
 namespace pilothouse::client {
 namespace {
@@ -64,9 +67,35 @@ int64_t FindColumn(const std::string& name, const Table& table) {
   return number != 0 && index >= 0 && index < table.columns ? index : -1;
 }
 
+absl::StatusOr<Table> ReadNpyTable(const std::string& path) {
+  const absl::StatusOr<v1::Tensor> array = ReadNpyFile(path);
+  if (!array.ok()) return array.status();
+  if (array->shape_size() != 2) {
+    return MakeError(v1::ERROR_REASON_ARRAY_SHAPE_INVALID, "",
+                     absl::StrCat(path, " has ", array->shape_size(), " dimensions; a table has 2."),
+                     {{"dimensions", absl::StrCat(array->shape_size())}});
+  }
+  Table table;
+  table.rows = array->shape(0);
+  table.columns = array->shape(1);
+  table.values = ToDoubles(*array);
+  return table;
+}
+
+// All that are no inputs of a table as it was trained on.
+std::vector<std::string> NamesOfOthers(const TableRoles& roles, const Table& table) {
+  std::vector<std::string> names = roles.targets;
+  if (!roles.weight.empty()) names.push_back(roles.weight);
+  if (roles.targets.empty()) {
+    const bool last_is_weight = !roles.weight.empty() && FindColumn(roles.weight, table) == table.columns - 1;
+    names.emplace_back(last_is_weight ? "-2" : "-1");
+  }
+  return names;
+}
+
 }  // namespace
 
-absl::StatusOr<Table> ParseTable(absl::string_view text) {
+absl::StatusOr<Table> ParseTable(absl::string_view text, char delimiter) {
   Table table;
   int64_t line_number = 0;
   absl::ConsumePrefix(&text, "\xEF\xBB\xBF");
@@ -74,7 +103,7 @@ absl::StatusOr<Table> ParseTable(absl::string_view text) {
     ++line_number;
     line = absl::StripTrailingAsciiWhitespace(line);
     if (line.empty()) continue;
-    const std::vector<absl::string_view> cells = absl::StrSplit(line, ',');
+    const std::vector<absl::string_view> cells = absl::StrSplit(line, delimiter);
     if (table.columns == 0) {
       table.columns = static_cast<int64_t>(cells.size());
       if (IsHeader(cells)) {
@@ -89,10 +118,18 @@ absl::StatusOr<Table> ParseTable(absl::string_view text) {
 }
 
 absl::StatusOr<Table> ReadTableFile(const std::string& path) {
+  const absl::StatusOr<v1::DatasetFormat> format = DataFormatOf(path);
+  if (!format.ok()) return format.status();
+  if (*format == v1::DATASET_FORMAT_NPY) return ReadNpyTable(path);
+  if (*format == v1::DATASET_FORMAT_NPZ) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path,
+        " is an NPZ file, which predict does not read; save its inputs with numpy.save and give them as --inputs."));
+  }
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  return ParseTable(text);
+  return ParseTable(text, *format == v1::DATASET_FORMAT_TSV ? '\t' : ',');
 }
 
 absl::Status DropColumns(const std::vector<std::string>& names, Table& table) {
@@ -117,6 +154,19 @@ absl::Status DropColumns(const std::vector<std::string>& names, Table& table) {
   }
   table = std::move(rest);
   return absl::OkStatus();
+}
+
+absl::Status KeepInputs(const TableRoles& roles, int64_t inputs, Table& table) {
+  const std::vector<std::string> others = NamesOfOthers(roles, table);
+  if (table.columns == inputs + static_cast<int64_t>(others.size())) return DropColumns(others, table);
+  std::vector<std::string> named;
+  std::copy_if(others.begin(), others.end(), std::back_inserter(named), [&table](const std::string& name) {
+    return std::find(table.header.begin(), table.header.end(), name) != table.header.end();
+  });
+  // The header names no target: without the weight, the last column is the only one that can be.
+  if (named.empty() && !table.header.empty() && roles.targets.empty()) named.emplace_back("-1");
+  if (named.empty() || table.columns != inputs + static_cast<int64_t>(named.size())) return absl::OkStatus();
+  return DropColumns(named, table);
 }
 
 }  // namespace pilothouse::client

@@ -11,12 +11,14 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "clients/cpp/pilot/exit_code.h"
+#include "clients/cpp/pilot/text.h"
 
 namespace pilothouse::client {
 namespace {
 
 constexpr char kEnter[] = "\x1b[?1049h\x1b[?25l";
 constexpr char kLeave[] = "\x1b[?25h\x1b[?1049l";
+constexpr char kClearLine[] = "\r\x1b[K";
 constexpr int kNotedSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP};
 
 volatile sig_atomic_t end_signal = 0;
@@ -53,12 +55,15 @@ bool HasUtf8() {
   return false;
 }
 
+// One that moves its cursor where it is told.
+bool IsTerminal(int file) {
+  const std::string terminal = Environment("TERM");
+  return isatty(file) == 1 && !terminal.empty() && terminal != "dumb";
+}
+
 }  // namespace
 
-bool CanDraw() {
-  const std::string terminal = Environment("TERM");
-  return isatty(STDOUT_FILENO) == 1 && !terminal.empty() && terminal != "dumb";
-}
+bool CanDraw() { return IsTerminal(STDOUT_FILENO); }
 
 PanelStyle TerminalStyle() {
   PanelStyle style;
@@ -92,6 +97,20 @@ void Screen::Suspend() {
   Send(kLeave);
   raise(SIGSTOP);
   Send(kEnter);
+}
+
+ProgressLine::ProgressLine(bool wanted) : wanted_(wanted && IsTerminal(STDERR_FILENO)) {}
+
+ProgressLine::~ProgressLine() {
+  if (percent_ >= 0) std::fputs(kClearLine, stderr);
+}
+
+void ProgressLine::Show(int64_t sent, int64_t total) {
+  if (!wanted_ || total < kLeastTotal) return;
+  const int64_t percent = 100 * sent / total;
+  if (percent == percent_) return;
+  percent_ = percent;
+  std::fprintf(stderr, "%ssent %d %% of %s", kClearLine, static_cast<int>(percent), FormatBytes(total).c_str());
 }
 
 SignalNotes::SignalNotes() {

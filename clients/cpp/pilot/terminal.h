@@ -2,6 +2,7 @@
 #ifndef PILOTHOUSE_CLIENTS_CPP_PILOT_TERMINAL_H_
 #define PILOTHOUSE_CLIENTS_CPP_PILOT_TERMINAL_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,25 @@ class Screen {
   void Show(const std::vector<std::string>& lines);
   // Gives the terminal back, stops this process as Ctrl-Z asks, and goes on when it is continued.
   void Suspend();
+};
+
+// A line on standard error that is rewritten as something goes on, and gone at the end. Nothing is shown if standard
+// error is not a terminal whose lines can be rewritten.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool wanted);
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  // Bytes. What is small is over before anyone has read of it: of less than kLeastTotal nothing is shown.
+  static constexpr int64_t kLeastTotal = int64_t{16} << 20;
+  void Show(int64_t sent, int64_t total);
+
+ private:
+  const bool wanted_;
+  // What the line says; −1: it is not there.
+  int64_t percent_ = -1;
 };
 
 // While it lives, the signals to end (SIGINT, SIGTERM, SIGHUP) and to be suspended (SIGTSTP) are noted instead of

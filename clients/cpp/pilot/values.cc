@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -80,6 +81,13 @@ absl::StatusOr<int64_t> ParseBatch(const std::string& text) {
     return Expected("a whole number from 0 to 2^53", text);
   }
   return value;
+}
+
+absl::StatusOr<std::optional<int64_t>> ParseBatchOrBest(const std::string& text) {
+  if (text == "best") return std::optional<int64_t>();
+  const absl::StatusOr<int64_t> batch = ParseBatch(text);
+  if (!batch.ok()) return Expected("a whole number from 0 to 2^53, or best", text);
+  return std::optional<int64_t>(*batch);
 }
 
 absl::StatusOr<int64_t> ParseCount(const std::string& text) {
@@ -178,24 +186,56 @@ absl::StatusOr<v1::Initializer> ParseInitializer(const std::string& text) {
                                            {"zeros", v1::INITIALIZER_ZEROS}});
 }
 
-absl::StatusOr<Validation> ParseValidation(const std::string& text) {
-  Validation validation;
-  absl::string_view number = text;
-  const bool percent = absl::ConsumeSuffix(&number, "%");
-  int64_t examples = 0;
-  if (!percent && IsDigits(number) && absl::SimpleAtoi(number, &examples) && examples >= 1) {
-    validation.examples = examples;
-    return validation;
+absl::StatusOr<std::string> ParsePartSize(const std::string& text) {
+  constexpr size_t kMaxDigits = 18;
+  std::string size(absl::StripAsciiWhitespace(text));
+  absl::string_view number = size;
+  const bool percentage = absl::ConsumeSuffix(&number, "%");
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(number, absl::MaxSplits('.', 1));
+  const auto& [whole, decimals] = parts;
+  const bool has_point = whole.size() < number.size();
+  const std::string digits = absl::StrCat(whole, decimals);
+  const bool is_number = IsDigits(digits) && digits.size() <= kMaxDigits && has_point == !decimals.empty();
+  const bool is_nothing = digits.find_first_not_of('0') == std::string::npos;
+  // Compared by its digits: no double is as exact.
+  const size_t whole_digits = whole.size() - std::min(whole.find_first_not_of('0'), whole.size());
+  const bool is_all = (percentage && whole_digits > 2) || (!percentage && has_point && whole_digits > 0);
+  if (is_number && !is_nothing && !is_all) return size;
+  return Expected(
+      "a part of the examples, such as 20% or 0.2, above none and below all, or a whole number of them from 1 on",
+      text);
+}
+
+absl::StatusOr<v1::SplitMethod> ParseSplit(const std::string& text) {
+  return ParseName<v1::SplitMethod>(text, {{"random", v1::SPLIT_METHOD_RANDOM},
+                                           {"tail", v1::SPLIT_METHOD_TAIL},
+                                           {"stratified", v1::SPLIT_METHOD_STRATIFIED}});
+}
+
+absl::StatusOr<int32_t> ParseThreads(const std::string& text) {
+  constexpr int32_t kMaxThreads = 64;
+  int32_t threads = 0;
+  if (IsDigits(text) && absl::SimpleAtoi(text, &threads) && threads >= 1 && threads <= kMaxThreads) return threads;
+  return Expected("a whole number from 1 to 64", text);
+}
+
+absl::StatusOr<v1::ModelChoice> ParseModel(const std::string& text) {
+  v1::ModelChoice choice;
+  // Answers name a saved file with its folder.
+  const absl::string_view file = absl::StripPrefix(text, "saved/");
+  if (absl::EndsWith(file, ".safetensors")) {
+    choice.set_saved_file(std::string(file));
+    return choice;
   }
-  const double whole = percent ? 100 : 1;
-  double part = 0;
-  if (!absl::SimpleAtod(number, &part) || !(part > 0 && part < whole)) {
-    return Expected(
-        "a part of the examples, such as 20% or 0.2, above none and below all, or a whole number of them from 1 on",
-        text);
-  }
-  validation.fraction = part / whole;
-  return validation;
+  const absl::StatusOr<v1::Model> model =
+      ParseName<v1::Model>(text, {{"last", v1::MODEL_LAST}, {"best", v1::MODEL_BEST}});
+  if (!model.ok()) return Expected("last, best, or the name of a saved file, such as best.safetensors", text);
+  choice.set_model(*model);
+  return choice;
+}
+
+absl::StatusOr<v1::DataPart> ParsePart(const std::string& text) {
+  return ParseName<v1::DataPart>(text, {{"test", v1::DATA_PART_TEST}, {"validation", v1::DATA_PART_VALIDATION}});
 }
 
 absl::StatusOr<v1::Timeline> ParseTimeline(const std::string& text) {

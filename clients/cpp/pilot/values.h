@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "pilothouse/v1/control.pb.h"
 #include "pilothouse/v1/event.pb.h"
+#include "pilothouse/v1/model.pb.h"
 #include "pilothouse/v1/optimizer.pb.h"
 #include "pilothouse/v1/plugin.pb.h"
 #include "pilothouse/v1/run.pb.h"
@@ -28,12 +29,6 @@ enum class ExportFormat {
   kTensorBoard,
 };
 
-// How many examples are held out; exactly one of the two.
-struct Validation {
-  std::optional<double> fraction;
-  std::optional<int64_t> examples;
-};
-
 // Finite.
 absl::StatusOr<double> ParseNumber(const std::string& text);
 // Finite and above 0.
@@ -42,6 +37,8 @@ absl::StatusOr<double> ParseEta(const std::string& text);
 absl::StatusOr<v1::KnobChange> ParseEtaChange(const std::string& text);
 // A whole number from 0 to 2^53.
 absl::StatusOr<int64_t> ParseBatch(const std::string& text);
+// The same, or "best": nothing.
+absl::StatusOr<std::optional<int64_t>> ParseBatchOrBest(const std::string& text);
 // A whole number from 1 on.
 absl::StatusOr<int64_t> ParseCount(const std::string& text);
 // "5000": up to that batch; "+50": that many more.
@@ -58,8 +55,17 @@ absl::StatusOr<v1::OptimizerKind> ParseOptimizerKind(const std::string& text);
 absl::StatusOr<v1::OptimizerSpec> ParseOptimizer(const std::string& text);
 absl::StatusOr<v1::Precision> ParsePrecision(const std::string& text);
 absl::StatusOr<v1::Initializer> ParseInitializer(const std::string& text);
-// "20%" or a fraction such as "0.2", above nothing and below everything; or a whole number of examples from 1 on.
-absl::StatusOr<Validation> ParseValidation(const std::string& text);
+// The size of a part of the examples, as DataSpec.validation_size takes it: "0.2", "20%" or "100". Returns the text
+// without blanks around it, not its value: it is the trainer that rounds, in exact decimals.
+absl::StatusOr<std::string> ParsePartSize(const std::string& text);
+// "random", "tail", "stratified".
+absl::StatusOr<v1::SplitMethod> ParseSplit(const std::string& text);
+// A whole number from 1 to 64.
+absl::StatusOr<int32_t> ParseThreads(const std::string& text);
+// "last", "best", or the name of a saved file, with or without its folder: "swa.safetensors".
+absl::StatusOr<v1::ModelChoice> ParseModel(const std::string& text);
+// "test", "validation".
+absl::StatusOr<v1::DataPart> ParsePart(const std::string& text);
 // "batches", "examples", "epochs", "wall_time", "training_time".
 absl::StatusOr<v1::Timeline> ParseTimeline(const std::string& text);
 // "start", "before_batch", "after_batch", "after_validation", "before_stop", "end".
