@@ -121,6 +121,33 @@ TEST_F(AnswerProgram, GoesBackToTheBest) {
   EXPECT_EQ(house_.changes(), 1);
 }
 
+TEST_F(AnswerProgram, DoesNotTakeABatchOfTheBestForOneOfAnotherLine) {
+  house_.AddSaved("digits", "best.safetensors", 5000);
+  Run("rewind digits 4000");
+  house_.AddLoss("digits", 5100, 0.4);
+  for (const std::string command : {"fork digits --at best --json", "rewind digits best --json"}) {
+    const Result refused = Run(command);
+    EXPECT_EQ(refused.exit_code, kExitRefused);
+    const Json error = Json::parse(refused.errors)["error"];
+    EXPECT_EQ(error["reason"], "BATCH_OUT_OF_RANGE");
+    EXPECT_EQ(
+        error["message"],
+        "the best parameters are of batch 5000 of what was left behind as rewind-1, not of the present line; pilot "
+        "fork digits --branch rewind-1 --at 5000 goes on from there.");
+  }
+  // Where the present line saved it, it is meant.
+  v1::PluginReport report;
+  report.set_kind("save-best");
+  report.mutable_output()->set_message("saved best.safetensors");
+  house_.AddPluginReport("digits", 5000, report);
+  EXPECT_EQ(Json::parse(Run("fork digits --at best --json").output)["parent"]["batch"], 5000);
+  EXPECT_EQ(house_.histories().back().first_batch(), 5000);
+  EXPECT_EQ(house_.histories().back().branch(), "");
+  // So is the batch that a rewind went to.
+  house_.AddSaved("digits", "best.safetensors", 4000);
+  EXPECT_EQ(Run("rewind digits best").exit_code, kExitSuccess);
+}
+
 TEST_F(AnswerProgram, CompletesModelsPartsAndTheBest) {
   const auto complete = [this](std::vector<std::string> words) {
     words.insert(words.begin(), "__complete");

@@ -171,7 +171,7 @@ void Grammar::AddReplay() {
   AddValue(replay, "--through", ParseBatch, &given.through, "N", "No further than to this batch (default: to the end)");
   replay
       ->add_option("--data", given.data,
-                   "The run's data, for a copied directory: a table, or, given twice, inputs and targets")
+                   "The run's data, for a copied directory: a table, or, given again, arrays: inputs, targets, weights")
       ->type_name("FILE")
       ->expected(1)
       ->take_all()

@@ -44,6 +44,44 @@ absl::Status Ambiguous(const std::vector<v1::Run>& runs) {
   return absl::InvalidArgumentError(absl::StrCat("say which run; these are alive: ", Names(runs), "."));
 }
 
+// Whether a plugin that saves the best did so at this batch of the present line.
+absl::StatusOr<bool> WasSavedAt(const Client& client, const std::string& run_id, int64_t batch) {
+  v1::ReadHistoryRequest request;
+  request.set_run_id(run_id);
+  request.add_kinds(v1::EVENT_KIND_PLUGIN);
+  request.set_first_batch(batch);
+  request.set_last_batch(batch);
+  do {
+    const absl::StatusOr<v1::ReadHistoryResponse> page = client.ReadHistory(request);
+    if (!page.ok()) return page.status();
+    for (const v1::Event& event : page->events()) {
+      if (event.plugin().kind() == "save-best" && event.plugin().has_output()) return true;
+    }
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  return false;
+}
+
+// What was saved before the run was taken back stays, until there is something better: then its batch is one of what
+// was left behind, and the present line, if it has come so far at all, is another there.
+absl::Status CheckOnPresentLine(const Client& client, const v1::GetStateResponse& best) {
+  const int64_t batch = best.model().batch();
+  const auto& branches = best.run().branches();
+  const auto left = std::find_if(branches.rbegin(), branches.rend(), [batch](const v1::Branch& branch) {
+    return branch.from_batch() < batch && batch <= branch.through_batch();
+  });
+  if (left == branches.rend() || !absl::StartsWith(best.model().file(), "saved/")) return absl::OkStatus();
+  const std::string& run_id = best.run().run_id();
+  const absl::StatusOr<bool> present = WasSavedAt(client, run_id, batch);
+  if (!present.ok() || *present) return present.status();
+  const std::string name = Printable(left->name());
+  return MakeError(v1::ERROR_REASON_BATCH_OUT_OF_RANGE, "batch",
+                   absl::StrCat("the best parameters are of batch ", batch, " of what was left behind as ", name,
+                                ", not of the present line; pilot fork ", Printable(run_id), " --branch ", name,
+                                " --at ", batch, " goes on from there."),
+                   {{"batch", absl::StrCat(batch)}, {"branch", left->name()}});
+}
+
 }  // namespace
 
 std::string ErrorText(const absl::Status& status) {
@@ -88,6 +126,7 @@ absl::StatusOr<int64_t> Session::BatchOfBest(const std::string& run_id) const {
   if (!state->has_model()) {
     return absl::UnimplementedError("the service does not say which parameters are the best; it is older than pilot.");
   }
+  if (const absl::Status present = CheckOnPresentLine(*client_, *state); !present.ok()) return present;
   Note(absl::StrCat("model ", ModelText(state->model())));
   return state->model().batch();
 }

@@ -42,7 +42,7 @@ class Session {
   void NoteWaiting(const std::string& run_id, const ChangeOptions& options) const;
 
   // The batch after which the parameters stood so that are the best the run has kept. A person is told which they are,
-  // on standard error.
+  // on standard error. BATCH_OUT_OF_RANGE if it is one of a branch, not of the present line.
   absl::StatusOr<int64_t> BatchOfBest(const std::string& run_id) const;
 
   // All runs, or the newest `limit`.
