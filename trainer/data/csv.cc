@@ -11,6 +11,7 @@
 #include "trainer/data/column_roles.h"
 #include "trainer/data/csv_record.h"
 #include "trainer/data/page_buffer.h"
+#include "trainer/data/parsed_copy.h"
 #include "trainer/data/plain_row.h"
 #include "trainer/data/printable.h"
 
@@ -171,7 +172,7 @@ absl::Status ReadRows(CsvRecordReader& reader, const Outline& outline, RowBuffer
 }  // namespace
 
 absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const std::vector<std::string>& target_columns,
-                                const std::optional<std::string>& weight_column) {
+                                const std::optional<std::string>& weight_column, ParsedCopy* copy) {
   file.Rewind();
   CsvRecordReader reader(file);
   absl::string_view record;
@@ -182,6 +183,10 @@ absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const s
   const absl::StatusOr<ColumnRoles> roles =
       ColumnRoles::Select(outline.names, outline.columns, target_columns, weight_column);
   if (!roles.ok()) return roles.status();
+  if (copy != nullptr) {
+    const std::optional<NumberTable> kept = copy->Find(delimiter, outline.columns);
+    if (kept.has_value()) return roles->Cut(kept->rows, *kept->stored);
+  }
   RowBuffer rows(outline.columns, file.size_bytes());
   if (outline.names.empty()) {
     if (absl::Status status = ReadRow(record, reader.line(), outline, rows.next()); !status.ok()) return status;
@@ -189,7 +194,9 @@ absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const s
   }
   if (absl::Status status = ReadRows(reader, outline, rows); !status.ok()) return status;
   if (rows.rows() == 0) return RefuseEmpty();
-  return roles->Cut(rows.rows(), rows.Finish());
+  NumberTable parsed{rows.rows(), outline.columns, {}, rows.Finish()};
+  if (copy != nullptr) parsed = copy->Keep(delimiter, std::move(parsed));
+  return roles->Cut(parsed.rows, *parsed.stored);
 }
 
 }  // namespace pilothouse::trainer

@@ -12,16 +12,20 @@
 
 namespace pilothouse::trainer {
 
+class ParsedCopy;
+
 // What separates the fields of a table. kDetected: a tab if the first record has one and no comma, neither of them
 // within quotes; otherwise a comma.
 enum class CsvDelimiter { kDetected, kTab };
 
 // Reads `file` from its beginning, once, beside the result with a buffer of constant size. The first record is a header
-// if one of its fields is not a number. Numbers are the nearest of float64; inputs and targets share them. Everything
-// else as in ReadTable(), and DATASET_TOO_LARGE if the numbers do not fit into the memory that this process can have.
-// Thread-safe for different files.
+// if one of its fields is not a number. Numbers are the nearest of float64; inputs and targets share them. With a
+// `copy` that finds the numbers, only the first record is read, and without a difference otherwise. Everything else as
+// in ReadTable(), and DATASET_TOO_LARGE if the numbers do not fit into the memory that this process can have.
+// Thread-safe for different files and copies.
 absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const std::vector<std::string>& target_columns,
-                                const std::optional<std::string>& weight_column = std::nullopt);
+                                const std::optional<std::string>& weight_column = std::nullopt,
+                                ParsedCopy* copy = nullptr);
 
 }  // namespace pilothouse::trainer
 

@@ -7,11 +7,15 @@
 
 #include <fstream>
 
+#include <optional>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
 #include "proto/support/error.h"
 #include "trainer/data/column_roles.h"
 #include "trainer/data/csv_record.h"
+#include "trainer/data/parsed_copy.h"
 #include "trainer/data/table_values.h"
 #include "trainer/data/temporary_file.h"
 
@@ -109,6 +113,52 @@ TEST(Csv, ReadsPlainAndOtherRowsInTurn) {
   // The header, 60,000 rows, and the blank lines before some of them.
   const int64_t blank = (59'999 / 11) - (59'999 / 77);
   EXPECT_EQ(ToError(refused.status()).metadata().at("line"), absl::StrCat(60'002 + blank));
+}
+
+class FakeCopy final : public ParsedCopy {
+ public:
+  std::optional<NumberTable> Find(CsvDelimiter delimiter, int64_t columns) override {
+    asked.push_back({delimiter, columns});
+    return kept;
+  }
+  NumberTable Keep(CsvDelimiter delimiter, NumberTable parsed) override {
+    EXPECT_EQ(delimiter, asked.back().first);
+    kept = std::move(parsed);
+    return *kept;
+  }
+
+  std::vector<std::pair<CsvDelimiter, int64_t>> asked;
+  std::optional<NumberTable> kept;
+};
+
+TEST(Csv, ACopyIsAskedForTheNumbersAndOfferedThem) {
+  FakeCopy copy;
+  const TemporaryFile file("a,b,c\n1,2,3\n4,5,6\n", ".csv");
+  ASSERT_TRUE(ReadTable(file.path(), {"b"}, std::nullopt, &copy).ok());
+  ASSERT_TRUE(copy.kept.has_value());
+  EXPECT_THAT(Values(*copy.kept), ElementsAre(1, 2, 3, 4, 5, 6));
+  // Those of the copy count, and names and roles are the text's.
+  copy.kept = NumberTable{1, 3, {}, copy.kept->stored};
+  const auto data = ReadTable(file.path(), {"b"}, "c", &copy);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_THAT(Values(data->inputs), ElementsAre(1));
+  EXPECT_THAT(Values(data->targets), ElementsAre(2));
+  EXPECT_THAT(data->weights, ElementsAre(3));
+  EXPECT_EQ(ReasonOf(ReadTable(file.path(), {"d"}, std::nullopt, &copy).status()), v1::ERROR_REASON_COLUMN_NOT_FOUND);
+  const TemporaryFile tabs("1\t2\t3\n", ".tsv");
+  ASSERT_TRUE(ReadTable(tabs.path(), {}, std::nullopt, &copy).ok());
+  EXPECT_THAT(copy.asked,
+              ElementsAre(std::pair(CsvDelimiter::kDetected, int64_t{3}),
+                          std::pair(CsvDelimiter::kDetected, int64_t{3}), std::pair(CsvDelimiter::kTab, int64_t{3})));
+}
+
+TEST(Csv, WhatIsRefusedIsNotOfferedToACopy) {
+  for (const char* text : {"1,2\n3\n", "1,2\n3,x\n", "1,2\n3,inf\n", "a,b\n", ""}) {
+    FakeCopy copy;
+    const TemporaryFile file(text);
+    EXPECT_FALSE(ReadTable(file.path(), {}, std::nullopt, &copy).ok());
+    EXPECT_FALSE(copy.kept.has_value()) << text;
+  }
 }
 
 TEST(Csv, ReadsNumbersExactly) {

@@ -47,7 +47,7 @@ absl::Status RefuseWeights(int64_t rows, const NumberTable& weights) {
 }  // namespace
 
 absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns,
-                                  const std::optional<std::string>& weight_column) {
+                                  const std::optional<std::string>& weight_column, ParsedCopy* copy) {
   absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok()) return file.status();
   const absl::StatusOr<Format> format = FormatOf(*file);
@@ -61,7 +61,7 @@ absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std
       break;
   }
   const CsvDelimiter delimiter = IsNamedAsTsv(path) ? CsvDelimiter::kTab : CsvDelimiter::kDetected;
-  return ReadCsv(*file, delimiter, target_columns, weight_column);
+  return ReadCsv(*file, delimiter, target_columns, weight_column, copy);
 }
 
 absl::StatusOr<Dataset> PairRows(NumberTable inputs, NumberTable targets, std::optional<NumberTable> weights) {

@@ -142,4 +142,18 @@ absl::StatusOr<NpyHeader> ReadNpyHeader(ByteReader& reader) {
   return ParseNpyHeader(text);
 }
 
+std::string NpyHeaderOfFloat64(int64_t rows, int64_t columns) {
+  std::string text = absl::StrCat("{'descr': '<f8', 'fortran_order': False, 'shape': (", rows, ", ", columns, "), }");
+  std::string start = absl::StrCat(kNpyMagic, std::string("\x01\x00", 2));
+  // With the two bytes of its length, and the line end.
+  const size_t bytes = start.size() + 2 + text.size() + 1;
+  const auto alignment = static_cast<size_t>(kNpyAlignment);
+  text.append((alignment - bytes % alignment) % alignment, ' ');
+  text += '\n';
+  const auto length = static_cast<uint16_t>(text.size());
+  char length_bytes[sizeof(length)];
+  std::memcpy(length_bytes, &length, sizeof(length));
+  return absl::StrCat(start, absl::string_view(length_bytes, sizeof(length_bytes)), text);
+}
+
 }  // namespace pilothouse::trainer

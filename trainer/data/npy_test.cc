@@ -194,6 +194,25 @@ TEST(Npy, RefusesLiesAboutItsSizeBeforeItAllocates) {
   }
 }
 
+TEST(Npy, HeadersAreWrittenAsNumPyWritesThem) {
+  // numpy.save() of numpy.zeros((3, 4)), less its elements.
+  const std::string text = "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }";
+  EXPECT_EQ(NpyHeaderOfFloat64(3, 4), absl::StrCat(kNpyMagic, std::string("\x01\x00v\x00", 4), text,
+                                                   std::string(118 - 1 - text.size(), ' '), "\n"));
+  for (int64_t rows = 1; rows < int64_t{1} << 40; rows *= 7) {
+    const std::string header = NpyHeaderOfFloat64(rows, 131072);
+    EXPECT_EQ(static_cast<int64_t>(header.size()) % kNpyAlignment, 0) << rows;
+    const TemporaryFile file(header);
+    absl::StatusOr<InputFile> input = InputFile::Open(file.path());
+    const absl::StatusOr<NpyHeader> read = ReadNpyHeader(*input);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->element_type, "<f8");
+    EXPECT_FALSE(read->fortran_order);
+    EXPECT_THAT(read->shape, ElementsAre(rows, 131072));
+    EXPECT_EQ(input->position(), static_cast<int64_t>(header.size()));
+  }
+}
+
 TEST(Npy, RefusesDamagedHeaders) {
   const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), }";
   std::string other_magic = WithHeader(good, "1234");
