@@ -29,7 +29,7 @@ bool SameOrder(const v1::RunSpec& a, const v1::RunSpec& b) {
 
 // Comes to where the fork begins, with a learner of the other run's own if it would learn otherwise.
 absl::StatusOr<SavedState> VisitParent(const v1::Welcome& welcome, const RunHistory& parent, ResumePlan past,
-                                       Learner& learner, const LoopOptions& options) {
+                                       Learner& learner, ParsedCopy* copy, const LoopOptions& options) {
   absl::StatusOr<RunPlan> plan = PlanRun(parent.spec());
   if (!plan.ok()) return plan.status();
   plan->learner.is_new = false;
@@ -46,7 +46,7 @@ absl::StatusOr<SavedState> VisitParent(const v1::Welcome& welcome, const RunHist
   if (SameOrder(parent.spec(), welcome.spec()) && visit.resume->checkpoint != nullptr) {
     return TrainingLoop::Visit(std::move(visit), learner, clock);
   }
-  const absl::StatusOr<std::unique_ptr<Learner>> own = BuildLearner(*plan, DataFilesOf(welcome));
+  const absl::StatusOr<std::unique_ptr<Learner>> own = BuildLearner(*plan, DataFilesOf(welcome), copy);
   if (!own.ok()) return own.status();
   return TrainingLoop::Visit(std::move(visit), **own, clock);
 }
@@ -83,7 +83,7 @@ absl::StatusOr<ForkStart> CheckChanges(const v1::ForkPoint& fork, const SavedSta
 
 }  // namespace
 
-absl::Status AddFork(const v1::Welcome& welcome, Learner& learner, LoopOptions& options) {
+absl::Status AddFork(const v1::Welcome& welcome, Learner& learner, ParsedCopy* copy, LoopOptions& options) {
   const v1::ForkPoint& fork = welcome.fork();
   const absl::StatusOr<RunHistory> parent = RunHistory::Read(fork.directory());
   if (!parent.ok()) return parent.status();
@@ -92,7 +92,7 @@ absl::Status AddFork(const v1::Welcome& welcome, Learner& learner, LoopOptions& 
   LogDamaged(damaged);
   if (!past.ok()) return past.status();
   Log(absl::StrCat("comes to batch ", fork.batch(), " of run ", parent->run_id(), " from ", BeginningOf(*past)));
-  absl::StatusOr<SavedState> state = VisitParent(welcome, *parent, *std::move(past), learner, options);
+  absl::StatusOr<SavedState> state = VisitParent(welcome, *parent, *std::move(past), learner, copy, options);
   if (!state.ok()) return state.status();
   absl::StatusOr<ForkStart> start = CheckChanges(fork, *state, learner.facts(), options);
   if (!start.ok()) return start.status();

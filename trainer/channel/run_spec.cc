@@ -12,6 +12,7 @@
 #include "proto/support/tensor.h"
 #include "trainer/channel/fork_point.h"
 #include "trainer/channel/messages.h"
+#include "trainer/channel/parsed_file.h"
 #include "trainer/channel/plugin_messages.h"
 #include "trainer/channel/run_knobs.h"
 #include "trainer/channel/run_past.h"
@@ -273,13 +274,14 @@ absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec) {
   return plan;
 }
 
-absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files) {
+absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files, ParsedCopy* copy) {
   if (files.table.empty() && plan.weight_column.has_value()) {
     return Invalid("data.weight_column",
                    "Arrays have no columns with names: upload the weights as a third array, and name no column.");
   }
-  absl::StatusOr<Dataset> data = files.table.empty() ? ReadArrays(files.inputs, files.targets, files.weights)
-                                                     : ReadTable(files.table, plan.target_columns, plan.weight_column);
+  absl::StatusOr<Dataset> data = files.table.empty()
+                                     ? ReadArrays(files.inputs, files.targets, files.weights)
+                                     : ReadTable(files.table, plan.target_columns, plan.weight_column, copy);
   if (!data.ok()) return data.status();
   Log(absl::StrCat("data read: ", data->inputs.rows, " examples of ", data->inputs.columns, " inputs and ",
                    data->targets.columns, " targets"));
@@ -314,11 +316,12 @@ absl::StatusOr<BuiltRun> BuildRun(const v1::Welcome& welcome, std::shared_ptr<co
   absl::StatusOr<std::string> data_sha256 = HashOfData(files);
   if (!data_sha256.ok()) return WithFieldPrefix(data_sha256.status(), kSpec);
   if (absl::Status same = CheckDataHash(welcome.data_sha256(), *data_sha256); !same.ok()) return same;
-  absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(*plan, files);
+  const std::unique_ptr<ParsedCopy> copy = ParsedCopyFor(welcome.directory(), files, *data_sha256);
+  absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(*plan, files, copy.get());
   if (!learner.ok()) return WithFieldPrefix(learner.status(), kSpec);
   LoopOptions loop = OptionsOf(welcome, *plan, std::move(plugin_kinds));
   absl::Status ready = welcome.resume()     ? AddPast(welcome.seen_batch(), loop)
-                       : welcome.has_fork() ? AddFork(welcome, **learner, loop)
+                       : welcome.has_fork() ? AddFork(welcome, **learner, copy.get(), loop)
                                             : WithFieldPrefix(CheckPlugins(loop, (*learner)->facts()), kSpec);
   if (!ready.ok()) return ready;
   const bool is_double = plan->learner.precision == Precision::kFloat64;

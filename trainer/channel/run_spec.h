@@ -12,6 +12,7 @@
 #include "pilothouse/v1/trainer_channel.pb.h"
 #include "trainer/channel/run_data.h"
 #include "trainer/channel/run_host.h"
+#include "trainer/data/parsed_copy.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/supervised_learner.h"
 #include "trainer/optim/eta_schedule.h"
@@ -40,9 +41,10 @@ inline constexpr int kMaxKeepLast = 1000;
 // PlanEtaSchedule.
 absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec);
 
-// Reads the data and builds the network. Errors as of ReadTable, ReadArrays and MakeLearner; SPEC_INVALID for a column
-// of weights where the data are arrays.
-absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files);
+// Reads the data, with `copy` as in ReadTable(), and builds the network. Errors as of ReadTable, ReadArrays and
+// MakeLearner; SPEC_INVALID for a column of weights where the data are arrays.
+absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files,
+                                                      ParsedCopy* copy = nullptr);
 
 // What the loop of a new run begins with.
 LoopOptions OptionsOf(const v1::Welcome& welcome, const RunPlan& plan, std::shared_ptr<const PluginKinds> plugin_kinds);
