@@ -15,7 +15,7 @@ namespace {
 
 constexpr char kValidationSize[] = "data.validation_size";
 constexpr char kTestSize[] = "data.test_size";
-constexpr char kSplitMethod[] = "data.split_method";
+constexpr char kSplitMethod[] = "data.split";
 
 // Unset: 0.
 absl::StatusOr<int64_t> CountOf(const std::optional<std::string>& size, absl::string_view field, int64_t examples) {

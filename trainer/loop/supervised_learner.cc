@@ -20,6 +20,7 @@
 #include "trainer/net/loss.h"
 #include "trainer/net/network.h"
 #include "trainer/optim/update_rule.h"
+#include "trainer/plugin/plugin_kind.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -142,13 +143,13 @@ class SupervisedLearner final : public Learner {
   absl::StatusOr<Validation> Validate(int64_t batch) override {
     if (sources_.validation.has_value()) return sources_.validation->Score(learnt_, batch);
     return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, "",
-                     "The run holds no examples out; start it with validation_size.");
+                     absl::StrCat("The run holds no examples out. ", kHowToHoldOut));
   }
 
   absl::StatusOr<Validation> Test(int64_t batch) override {
     if (sources_.test.has_value()) return sources_.test->Score(learnt_, batch);
     return MakeError(v1::ERROR_REASON_NO_TEST_DATA, "",
-                     "The run keeps no examples for the end; start it with test_size.");
+                     "The run keeps no examples for the end. Start one that does: --test, or test=… in Python.");
   }
 
   const LearnerFacts& facts() const override { return facts_; }

@@ -108,7 +108,7 @@ TEST(SupervisedLearnerSplit, StratifiesOnlyWhatHasClasses) {
   EXPECT_EQ(Make(spec, Curve(50))->facts().validation_examples, 10);
   spec.network = *ParseShorthand("2x1");
   spec.loss = LossFunction::kMse;
-  EXPECT_THAT(Refusal(spec, Curve(50)), HasSubstr("SPEC_INVALID data.split_method: With mse and 1 output"));
+  EXPECT_THAT(Refusal(spec, Curve(50)), HasSubstr("SPEC_INVALID data.split: With mse and 1 output"));
 }
 
 TEST(SupervisedLearnerSplit, TheMethodAndItsSeedDecideWhatIsHeldOut) {
