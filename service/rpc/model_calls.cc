@@ -1,4 +1,5 @@
 // The calls about what a run's parameters answer and score, whether they are the last ones or were kept.
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -10,6 +11,11 @@
 
 namespace pilothouse::service {
 namespace {
+
+template <typename Response>
+std::function<bool()> Awaiting(std::shared_ptr<Reply<Response>> reply) {
+  return [reply = std::move(reply)] { return reply->awaited(); };
+}
 
 v1::PredictResponse PredictionOf(v1::Answer& answer) {
   v1::PredictResponse prediction;
@@ -40,7 +46,7 @@ grpc::ServerUnaryReactor* TrainingControlService::AnswerSavedState(const v1::Get
   }
   auto query = std::make_shared<v1::Query>();
   query->mutable_state()->set_include_state_vector(request.include_state_vector());
-  runs_.Query(request.run_id(), query, request.model(),
+  runs_.Query(request.run_id(), query, request.model(), Awaiting(reply),
               [run = *std::move(run), reply = reply](absl::StatusOr<v1::Answer> answer) {
                 if (!answer.ok()) return reply->Send(answer.status());
                 v1::GetStateResponse state;
@@ -69,7 +75,7 @@ grpc::ServerUnaryReactor* TrainingControlService::Predict(grpc::CallbackServerCo
   }
   auto query = std::make_shared<v1::Query>();
   *query->mutable_predict()->mutable_inputs() = request->inputs();
-  runs_.Query(request->run_id(), std::move(query), request->model(),
+  runs_.Query(request->run_id(), std::move(query), request->model(), Awaiting(reply),
               [reply = reply, ticket](absl::StatusOr<v1::Answer> answer) {
                 if (!answer.ok()) return reply->Send(answer.status());
                 reply->Send(PredictionOf(*answer));
@@ -88,7 +94,7 @@ grpc::ServerUnaryReactor* TrainingControlService::Evaluate(grpc::CallbackServerC
   const v1::DataPart part = request->part() == v1::DATA_PART_VALIDATION ? v1::DATA_PART_VALIDATION : v1::DATA_PART_TEST;
   auto query = std::make_shared<v1::Query>();
   query->mutable_evaluate()->set_part(part);
-  runs_.Query(request->run_id(), std::move(query), request->model(),
+  runs_.Query(request->run_id(), std::move(query), request->model(), Awaiting(reply),
               [reply = reply, part](absl::StatusOr<v1::Answer> answer) {
                 if (!answer.ok()) return reply->Send(answer.status());
                 reply->Send(ScoresOf(part, *answer));

@@ -68,7 +68,7 @@ grpc::ServerUnaryReactor* AnswerState(RunRegistry& runs, const std::string& run_
   query->mutable_state()->set_include_state_vector(with_vector);
   query->mutable_state()->set_include_plugins(true);
   runs.Query(
-      run_id, query, /*choice=*/{},
+      run_id, query, /*choice=*/{}, /*awaited=*/nullptr,
       [run = *run, reply = reply, with_vector, to_response, answer_from_journal](absl::StatusOr<v1::Answer> answer) {
         if (answer.ok()) {
           v1::Run now = run->Now();

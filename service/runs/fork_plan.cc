@@ -56,12 +56,22 @@ void SetFirstEta(const v1::ForkRequest& request, v1::RunSpec& spec) {
   }
 }
 
+// The examples that are held out, and those that are kept for the end, stay what they are: the fork goes on with
+// parameters that have learnt from the others.
+void SetOrder(bool keep_order, v1::RunSpec& spec) {
+  v1::DataSpec& data = *spec.mutable_data();
+  if (data.split() == v1::SPLIT_METHOD_UNSPECIFIED) {
+    data.set_split(spec.keep_order() ? v1::SPLIT_METHOD_TAIL : v1::SPLIT_METHOD_RANDOM);
+  }
+  spec.set_keep_order(keep_order);
+}
+
 v1::RunSpec SpecOf(const v1::ForkRequest& request, const ForkParent& parent, int64_t batch) {
   v1::RunSpec spec = parent.run.spec();
   // The first checkpoint takes its place.
   spec.mutable_network()->clear_initial_state();
   if (request.has_seed()) spec.set_seed(request.seed());
-  if (request.has_keep_order()) spec.set_keep_order(request.keep_order());
+  if (request.has_keep_order()) SetOrder(request.keep_order(), spec);
   SetFirstEta(request, spec);
   if (!request.eta_schedule().empty()) spec.set_eta_schedule(request.eta_schedule());
   v1::Lineage& lineage = *spec.mutable_parent();

@@ -39,6 +39,25 @@ TEST(ForkPlan, WithoutAScheduleAnotherEtaIsAlsoWhatTheForkBeganWith) {
   }
 }
 
+// With keep_order alone, which decides the split where the spec does not, a fork would learn from what was kept for the
+// end, and be scored on what it has learnt.
+TEST(ForkPlan, AnotherOrderOfExamplesLeavesThemTheirParts) {
+  for (const bool kept : {false, true}) {
+    ForkParent parent;
+    parent.run.mutable_spec()->set_keep_order(kept);
+    parent.last_batch = 50;
+    v1::ForkRequest request;
+    EXPECT_EQ(PlanFork(request, parent, 40)->spec.data().split(), v1::SPLIT_METHOD_UNSPECIFIED) << "as it was";
+    request.set_keep_order(!kept);
+    const absl::StatusOr<RunToStart> fork = PlanFork(request, parent, 40);
+    ASSERT_TRUE(fork.ok()) << fork.status();
+    EXPECT_EQ(fork->spec.keep_order(), !kept);
+    EXPECT_EQ(fork->spec.data().split(), kept ? v1::SPLIT_METHOD_TAIL : v1::SPLIT_METHOD_RANDOM);
+    parent.run.mutable_spec()->mutable_data()->set_split(v1::SPLIT_METHOD_STRATIFIED);
+    EXPECT_EQ(PlanFork(request, parent, 40)->spec.data().split(), v1::SPLIT_METHOD_STRATIFIED);
+  }
+}
+
 TEST(ForkPlan, TheScheduleOfItsParentBeginsWithTheEtaThatItDoesThere) {
   EXPECT_EQ(Plan("50,0.01", Eta(0.25)).spec.eta(), 0.1);
   EXPECT_EQ(Plan("constantly", Eta(0.25)).spec.eta(), 0.1);

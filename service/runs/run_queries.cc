@@ -1,4 +1,5 @@
 // What is asked of runs: by their trainers where they live, from what they have saved otherwise.
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,30 +34,33 @@ absl::StatusOr<v1::Answer> WithLastModel(absl::StatusOr<v1::Answer> answer) {
 }  // namespace
 
 void RunRegistry::AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query,
-                           const v1::ModelChoice& choice, const QueryCallback& callback) {
-  const bool queued = saved_pool_.Submit([this, run, query = std::move(query), choice, callback] {
-    const auto given_up = [this] { return given_up_.load(); };
-    if (given_up()) return callback(Stopping());
+                           const v1::ModelChoice& choice, const std::function<bool()>& awaited,
+                           const QueryCallback& callback) {
+  WorkPool& pool = query->has_evaluate() ? scores_pool_ : saved_pool_;
+  const bool queued = pool.Submit([this, run, query = std::move(query), choice, awaited, callback] {
+    const auto given_up = [this, &awaited] { return given_up_.load() || (awaited && !awaited()); };
+    if (given_up_.load()) return callback(Stopping());
     callback(AnswerSavedQuery(run->place(), run->Now(), options_.trainer_program, *query, choice, given_up));
   });
   if (!queued) callback(Busy());
 }
 
 void RunRegistry::Query(const std::string& run_id, const std::shared_ptr<const v1::Query>& query,
-                        const v1::ModelChoice& choice, const QueryCallback& callback) {
+                        const v1::ModelChoice& choice, const std::function<bool()>& awaited,
+                        const QueryCallback& callback) {
   const absl::StatusOr<std::shared_ptr<Run>> run = Find(run_id);
   if (!run.ok()) return callback(run.status());
-  if (IsSavedModel(choice)) return AskSaved(*run, query, choice, callback);
+  if (IsSavedModel(choice)) return AskSaved(*run, query, choice, awaited, callback);
   const bool needs_parameters = NeedsParameters(*query);
-  const auto from_trainer = [this, run = *run, query, choice, callback,
+  const auto from_trainer = [this, run = *run, query, choice, awaited, callback,
                              needs_parameters](absl::StatusOr<v1::Answer> answer) {
     // A run that ended a moment ago, or while it was being asked, still answers: from what it saved.
     const bool ended = ReasonOf(answer.status()) == v1::ERROR_REASON_RUN_ENDED;
-    if (needs_parameters && ended) return AskSaved(run, query, choice, callback);
+    if (needs_parameters && ended) return AskSaved(run, query, choice, awaited, callback);
     callback(WithLastModel(std::move(answer)));
   };
   if ((*run)->AskQuery(query, from_trainer)) return;
-  if (needs_parameters && IsTerminal((*run)->Now().status())) return AskSaved(*run, query, choice, callback);
+  if (needs_parameters && IsTerminal((*run)->Now().status())) return AskSaved(*run, query, choice, awaited, callback);
   callback(NotAlive(**run));
 }
 

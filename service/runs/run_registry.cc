@@ -345,6 +345,8 @@ void RunRegistry::Shutdown(bool stop_runs, std::chrono::seconds patience) {
     if (run != nullptr) run->Abandon();
   }
   for (const std::shared_ptr<Run>& run : ending) run->Abandon();
+  // Its work has been given up.
+  scores_pool_.Shutdown();
 }
 
 }  // namespace pilothouse::service

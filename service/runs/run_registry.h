@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +29,9 @@ namespace pilothouse::service {
 
 // Runs with a trainer of their own at once.
 inline constexpr size_t kMaxLiveRuns = 256;
+// Questions for the scores of saved parameters that are answered at once, and that wait.
+inline constexpr int kScoresThreads = 1;
+inline constexpr size_t kMaxWaitingScores = 8;
 inline constexpr absl::Duration kOrphanTimeout = absl::Hours(24);
 
 struct RegistryOptions {
@@ -73,9 +77,9 @@ class RunRegistry {
   // parameters is then RUN_ENDED: Find and Now() say all there is.
   void Control(const std::string& run_id, v1::Control control, const ControlCallback& callback);
   // Where parameters were chosen that are in a file, the run's state does not matter, and its trainer is not asked. The
-  // answer says which they were.
+  // answer says which they were. What takes long is given up once `awaited` is false, if it is set.
   void Query(const std::string& run_id, const std::shared_ptr<const v1::Query>& query, const v1::ModelChoice& choice,
-             const QueryCallback& callback);
+             const std::function<bool()>& awaited, const QueryCallback& callback);
 
   // The kinds of plugins that this service's trainers know.
   void PluginKinds(const KindsCallback& callback);
@@ -106,7 +110,7 @@ class RunRegistry {
   // With `started`, a new run, whose trainer is started; without, one whose trainer is expected to return.
   std::shared_ptr<Run> MakeLive(StoredRun stored, const StartCallback& started);
   void AskSaved(const std::shared_ptr<Run>& run, std::shared_ptr<const v1::Query> query, const v1::ModelChoice& choice,
-                const QueryCallback& callback);
+                const std::function<bool()>& awaited, const QueryCallback& callback);
   absl::StatusOr<v1::PluginKindsAnswer> AskPluginKinds() const;
   absl::Status NotAlive(const Run& run) const ABSL_LOCKS_EXCLUDED(mutex_);
   void OnEnd(Run& run, bool refused) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -119,6 +123,9 @@ class RunRegistry {
   const DatasetStore& datasets_;
   WorkPool& pool_;
   WorkPool& saved_pool_;
+  // For scores of saved parameters: each reads a run's data, so it is one after the other, and nobody else waits for
+  // it.
+  WorkPool scores_pool_{kScoresThreads, kMaxWaitingScores};
   PluginKindsCache plugin_kinds_;
   // As stopping_, for work that has no time for the lock.
   std::atomic<bool> given_up_ = false;

@@ -32,6 +32,7 @@ absl::Status AddData(const RunPlace& place, const v1::Run& run, v1::Welcome& wel
   const absl::StatusOr<DataPaths> data = place.find_data ? place.find_data() : place.data;
   if (!data.ok()) return data.status();
   SetDataPaths(*data, welcome);
+  welcome.set_directory(place.directory);
   welcome.set_data_sha256(run.facts().data_sha256());
   return absl::OkStatus();
 }

@@ -22,7 +22,7 @@
 namespace pilothouse::trainer {
 namespace {
 
-// Only the order of examples, and what dropout drops, may differ between a run and its fork.
+// Only the order of examples, and what dropout drops, may differ between a run and its fork: not which are learnt from.
 bool SameOrder(const v1::RunSpec& a, const v1::RunSpec& b) {
   return a.seed() == b.seed() && a.keep_order() == b.keep_order();
 }

@@ -177,6 +177,7 @@ void RunHost::AnswerState(const OpenQueryPtr& open, const RunSnapshot& snapshot)
 void RunHost::AskForScores(const OpenQueryPtr& open) {
   Query query;
   query.score = FromMessage(open->query.evaluate().part());
+  query.awaited = [this, open] { return outbox_.Lives(open->stream); };
   query.answer = [this, open](const RunSnapshot& snapshot) {
     if (!snapshot.scores->ok()) return RefuseQuery(open, snapshot.scores->status());
     v1::Answer answer;

@@ -1,15 +1,18 @@
 #include "trainer/channel/saved_query.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/support/error.h"
 #include "trainer/channel/messages.h"
+#include "trainer/channel/parsed_file.h"
 #include "trainer/channel/plugin_messages.h"
 #include "trainer/channel/predict.h"
 #include "trainer/channel/run_data.h"
@@ -31,17 +34,30 @@ absl::Status AnswerState(const v1::StateQuery& query, const RunPlan& plan, const
   return absl::OkStatus();
 }
 
+bool HasBatchNorm(const NetworkSpec& network) {
+  return std::any_of(network.layers.begin(), network.layers.end(),
+                     [](const Layer& layer) { return std::holds_alternative<BatchNormLayer>(layer); });
+}
+
 // Reads the run's data and cuts them as the run did.
 absl::Status AnswerEvaluate(const v1::SavedQuery& query, RunPlan plan, int64_t batch, v1::EvaluateAnswer& answer) {
   // What a run's data may be was decided when it began.
   plan.learner.is_new = false;
+  // Nothing is learnt, so whatever would be made ready for that is to be small; scores depend on none of it. Batch
+  // norms refuse some sizes of batches, depending on how many examples there are, but not the run's own.
+  plan.learner.threads = 1;
+  if (!HasBatchNorm(plan.learner.network)) {
+    plan.learner.full_batch = false;
+    plan.learner.batch_size = 1;
+  }
   const DataFiles files = DataFilesOf(query.data());
   const absl::StatusOr<std::string> found = HashOfData(files);
   if (!found.ok()) return found.status();
   if (absl::Status same = CheckDataHash(query.data().data_sha256(), *found, kRestoreToEvaluate); !same.ok()) {
     return same;
   }
-  const absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(plan, files);
+  const std::unique_ptr<ParsedCopy> copy = ParsedCopyFor(query.data().directory(), files, *found);
+  const absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(plan, files, copy.get());
   if (!learner.ok()) return learner.status();
   if (absl::Status loaded = (*learner)->Load(query.checkpoint_path()); !loaded.ok()) return loaded;
   const bool test = FromMessage(query.query().evaluate().part()) == HeldOutPart::kTest;

@@ -94,6 +94,23 @@ TEST_F(SavedScoresTest, AreThoseOfTheRunsOwnParts) {
   ASSERT_TRUE((*learner)->Load(saved_path_).ok());
   EXPECT_EQ(answer.evaluate().values(0).name(), "loss");
   EXPECT_EQ(answer.evaluate().values(0).value(), (*learner)->Test(3)->loss);
+  query_.mutable_spec()->set_full_batch(true);
+  query_.mutable_spec()->set_threads(8);
+  EXPECT_EQ(AnswerSaved(query_, PluginKinds()).evaluate().values(0).value(), answer.evaluate().values(0).value());
+}
+
+TEST_F(SavedScoresTest, AreThoseOfANetworkWithBatchNormsToo) {
+  query_.mutable_spec()->mutable_network()->set_shorthand("2x3btx1");
+  query_.mutable_spec()->set_full_batch(true);
+  const absl::StatusOr<RunPlan> plan = PlanRun(query_.spec());
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const absl::StatusOr<std::unique_ptr<Learner>> learner = BuildLearner(*plan, {.table = table_});
+  ASSERT_TRUE(learner.ok()) << learner.status();
+  (*learner)->Step(1, {.eta = 0.1});
+  ASSERT_TRUE((*learner)->Snapshot()->Save(saved_path_, 1).ok());
+  const v1::Answer answer = AnswerSaved(query_, PluginKinds());
+  ASSERT_TRUE(answer.has_evaluate()) << answer.DebugString();
+  EXPECT_EQ(answer.evaluate().values(0).value(), (*learner)->Test(1)->loss);
 }
 
 TEST_F(SavedScoresTest, AreRefusedOfPartsThatAreNotThereAndOfOtherData) {

@@ -49,9 +49,6 @@ struct RunSnapshot {
   std::optional<absl::StatusOr<Validation>> scores = std::nullopt;
 };
 
-// Examples that the run does not learn from: see Learner::Validate and Learner::Test.
-enum class HeldOutPart { kValidation, kTest };
-
 struct Query {
   bool include_model = false;
   // With include_model: also report the state vector, unless it is too large for an event or was reported at this
@@ -60,8 +57,12 @@ struct Query {
   // Called once, on the training thread: it must not block.
   std::function<void(RunSnapshot)> answer;
   bool include_plugins = false;
-  // Score the parameters on it, which takes the training thread as long as a validation does, and changes nothing.
+  // Score the parameters on it, which takes the training thread as long as a validation does, once for all who ask
+  // before the next batch, and changes nothing.
   std::optional<HeldOutPart> score = std::nullopt;
+  // Whether anybody still waits for the answer; a query that nobody waits for is dropped. Unset: yes. Called on the
+  // training thread: it must not block.
+  std::function<bool()> awaited = nullptr;
 };
 
 }  // namespace pilothouse::trainer

@@ -125,6 +125,7 @@ class FakeLearner final : public Learner {
   }
 
   absl::StatusOr<Validation> Test(int64_t batch) override {
+    ++tests_;
     if (learner_facts.test_examples > 0) {
       return Validation{batch, validation_loss(batch), validation_accuracy, learner_facts.test_examples};
     }
@@ -142,6 +143,7 @@ class FakeLearner final : public Learner {
   }
   int snapshots() const { return snapshots_; }
   int validations() const { return validations_; }
+  int tests() const { return tests_; }
 
  private:
   static constexpr char kTensor[] = "layers.0.weight";
@@ -150,6 +152,7 @@ class FakeLearner final : public Learner {
   int64_t batch_ = 0;
   std::vector<UpdateSettings> settings_;
   int validations_ = 0;
+  int tests_ = 0;
   mutable int snapshots_ = 0;
 };
 

@@ -40,6 +40,9 @@ struct LearnerFacts {
   std::vector<ParameterBlock> blocks;
 };
 
+// Examples that a run does not learn from: see Learner::Validate and Learner::Test.
+enum class HeldOutPart { kValidation, kTest };
+
 // Learns. All calls come from one thread, the training thread.
 //
 // Save and Restore are about all that its next steps and validations depend on, save the examples: the parameters and

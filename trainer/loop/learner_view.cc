@@ -55,7 +55,7 @@ absl::Status LearnerView::Restore(const SavedState& state) {
     if (json.contains("validation")) validation = ValidationFrom(json.at("validation"));
     const auto validations = json.at("validations").get<int64_t>();
     const bool is_current = json.at("is_current").get<bool>() && validation.has_value();
-    parameters_.reset();
+    Forget();
     validation_ = std::move(validation);
     validations_ = validations;
     validation_is_current_ = is_current;
@@ -81,6 +81,14 @@ absl::StatusOr<Validation> LearnerView::Validate() {
   validation_is_current_ = true;
   ++validations_;
   return validation;
+}
+
+const absl::StatusOr<Validation>& LearnerView::Scores(HeldOutPart part) {
+  const auto known = scores_.find(part);
+  if (known != scores_.end()) return known->second;
+  absl::StatusOr<Validation> scores =
+      part == HeldOutPart::kTest ? learner_.Test(run_.batch) : learner_.Validate(run_.batch);
+  return scores_.emplace(part, std::move(scores)).first->second;
 }
 
 }  // namespace pilothouse::trainer

@@ -3,6 +3,7 @@
 #define PILOTHOUSE_TRAINER_LOOP_LEARNER_VIEW_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,8 @@ class LearnerView final : public RunView, public Stateful {
   absl::StatusOr<Validation> Validate() override;
   const std::optional<Validation>& validation() const override { return validation_; }
   int64_t validations() const override { return validations_; }
+  // For whoever asks, and not for the run: nothing that plugins see or a checkpoint holds changes.
+  const absl::StatusOr<Validation>& Scores(HeldOutPart part);
 
   // As text "view": the newest validation.
   void Save(SavedState& state) const override;
@@ -49,6 +52,7 @@ class LearnerView final : public RunView, public Stateful {
   void Forget() {
     parameters_.reset();
     validation_is_current_ = false;
+    scores_.clear();
   }
   // Foreign parameters took the place of the run's: what was measured says nothing of these.
   void Replaced() {
@@ -67,6 +71,7 @@ class LearnerView final : public RunView, public Stateful {
   std::optional<Validation> validation_;
   bool validation_is_current_ = false;
   int64_t validations_ = 0;
+  std::map<HeldOutPart, absl::StatusOr<Validation>> scores_;
 };
 
 }  // namespace pilothouse::trainer

@@ -210,6 +210,7 @@ absl::Status TrainingLoop::Apply(const Control& control, const RewindChange& cha
 }
 
 void TrainingLoop::Answer(const Query& query) {
+  if (query.awaited && !query.awaited()) return;
   RunSnapshot snapshot{.batch = state_.batch,
                        .target = state_.target.batch(),
                        .resume_target = state_.target.resume_batch(),
@@ -232,8 +233,7 @@ void TrainingLoop::Answer(const Query& query) {
     }
   }
   if (query.include_plugins) snapshot.plugins = plugins_.List();
-  if (query.score == HeldOutPart::kValidation) snapshot.scores = learner_.Validate(state_.batch);
-  if (query.score == HeldOutPart::kTest) snapshot.scores = learner_.Test(state_.batch);
+  if (query.score.has_value()) snapshot.scores = view_.Scores(*query.score);
   query.answer(std::move(snapshot));
 }
 

@@ -174,6 +174,33 @@ TEST_F(LoopTest, LabelsAStateWithTheLossOfItsOwnBatch) {
   }
 }
 
+TEST_F(LoopTest, ScoresOnceForAllWhoAskBeforeTheNextBatchAndForNobodyWhoHasGone) {
+  options.target = 50;
+  learner.learner_facts.test_examples = 3;
+  std::vector<RunSnapshot> answers;
+  Query query;
+  query.score = HeldOutPart::kTest;
+  query.answer = [&](RunSnapshot snapshot) { answers.push_back(std::move(snapshot)); };
+  during.emplace(30, [&] {
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(mailbox.Put(query).ok());
+    Query gone = query;
+    gone.score = HeldOutPart::kValidation;
+    gone.awaited = [] { return false; };
+    ASSERT_TRUE(mailbox.Put(gone).ok());
+  });
+  clock.At(milliseconds(100), [&] { ASSERT_TRUE(mailbox.Put(query).ok()); });
+  clock.At(milliseconds(150), [&] { ASSERT_TRUE(mailbox.Put(query).ok()); });
+  StopAt(milliseconds(200));
+  Run();
+  ASSERT_THAT(answers, SizeIs(7));
+  for (size_t i = 0; i < answers.size(); ++i) {
+    EXPECT_EQ((*answers[i].scores)->batch, i < 5 ? 30 : 50);
+    EXPECT_EQ((*answers[i].scores)->examples, 3);
+  }
+  EXPECT_EQ(learner.tests(), 2) << "at 30, and at 50 where it is idle";
+  EXPECT_EQ(learner.validations(), 0);
+}
+
 TEST_F(LoopTest, AnswersQueriesBetweenBatchesWithASnapshot) {
   options.target = 50;
   std::vector<RunSnapshot> answers;
