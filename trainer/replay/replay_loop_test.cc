@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "trainer/replay/living_run.h"
 #include "trainer/replay/replay_result.h"
 #include "trainer/replay/scripted_run.h"
@@ -33,7 +35,20 @@ struct Way {
   v1::OptimizerKind optimizer = v1::OPTIMIZER_KIND_GRADIENT_DESCENT;
   std::string network = "2x8tx2";
   std::string eta_schedule = "";
+  // In four threads; weighted by a column before the others; parts drawn by classes, one of
+  // them kept for the end.
+  bool parted = false;
 };
+
+// CircleTable(), with weights before it.
+std::string WeightedTable() {
+  std::string table;
+  int row = 0;
+  for (const absl::string_view line : absl::StrSplit(CircleTable(), '\n', absl::SkipEmpty())) {
+    absl::StrAppend(&table, 0.5 * (1 + row++ % 4), ",", line, "\n");
+  }
+  return table;
+}
 
 // Everything is reported, checkpoints are made, plugins measure and steer.
 v1::RunSpec BusySpec(const Way& way) {
@@ -47,6 +62,14 @@ v1::RunSpec BusySpec(const Way& way) {
   spec.mutable_checkpoints()->set_every(16);
   spec.mutable_checkpoints()->mutable_interval()->set_seconds(0);
   AddPlugin(spec, "validate", "each(7)");
+  if (way.parted) {
+    spec.set_threads(4);
+    spec.mutable_data()->set_weight_column("1");
+    spec.mutable_data()->set_validation_size("20%");
+    spec.mutable_data()->set_test_size("0.05");
+    spec.mutable_data()->set_split(v1::SPLIT_METHOD_STRATIFIED);
+    spec.mutable_data()->set_split_seed(3);
+  }
   if (!way.eta_schedule.empty()) return spec;
   AddPlugin(spec, "eta-schedule", "");
   (*spec.mutable_plugins(1)->mutable_settings())["factor"] = "0.9";
@@ -56,7 +79,7 @@ v1::RunSpec BusySpec(const Way& way) {
 
 class ReplayLoopTest : public testing::TestWithParam<Way> {
  protected:
-  ReplayLoopTest() { std::ofstream(table_) << CircleTable(); }
+  ReplayLoopTest() { std::ofstream(table_) << (GetParam().parted ? WeightedTable() : CircleTable()); }
   ~ReplayLoopTest() override { std::filesystem::remove(table_); }
 
   // To 60, back to 37, with another eta and other settings of the optimizer to 70, by its schedule, if it has one, to
@@ -181,7 +204,7 @@ TEST_P(ReplayLoopTest, AForkWithAScheduleOfItsOwnIsIdentical) {
   };
   fork.Live();
   EXPECT_EQ(fork.last().status, RunStatus::kStopped) << fork.last().message;
-  // Of 5 batches is an epoch.
+  // Of 5 batches is an epoch, whatever the way.
   for (const v1::Event& event : fork.events()) {
     if (!event.has_loss()) continue;
     EXPECT_EQ(event.loss().eta(), event.batch() < 50 ? 0.01 : event.batch() < 70 ? 0.2 : 0.4) << event.batch();
@@ -196,7 +219,8 @@ INSTANTIATE_TEST_SUITE_P(Ways, ReplayLoopTest,
                          testing::Values(Way{"GradientDescent"}, Way{"Adam", v1::OPTIMIZER_KIND_ADAM},
                                          Way{"MomentumByASchedule", v1::OPTIMIZER_KIND_MOMENTUM, "2x8tx2",
                                              "cosine over=18 warmup=2 final=0.01"},
-                                         Way{"DropoutAndBatchNorm", v1::OPTIMIZER_KIND_ADAM, "2x8btd0.3x2"}),
+                                         Way{"DropoutAndBatchNorm", v1::OPTIMIZER_KIND_ADAM, "2x8btd0.3x2"},
+                                         Way{"WeightedAndParted", v1::OPTIMIZER_KIND_ADAM, "2x8tx2", "", true}),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace
