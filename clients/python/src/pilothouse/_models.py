@@ -9,8 +9,8 @@ from pilothouse.errors import Internal
 from pilothouse.models import DataPart, Evaluation, Model, ModelUsed
 from pilothouse.v1 import model_pb2
 
-#: What ModelUsed tells of files begins so, and may be given back.
-_FOLDER = "saved/"
+#: What ModelUsed tells of files that plugins saved begins so, and may be given back.
+SAVED_FOLDER = "saved/"
 
 
 def to_choice(model: Model | str) -> model_pb2.ModelChoice | None:
@@ -30,7 +30,7 @@ def to_choice(model: Model | str) -> model_pb2.ModelChoice | None:
         case "best":
             return model_pb2.ModelChoice(model=model_pb2.MODEL_BEST)
         case _:
-            return model_pb2.ModelChoice(saved_file=model.removeprefix(_FOLDER))
+            return model_pb2.ModelChoice(saved_file=model.removeprefix(SAVED_FOLDER))
 
 
 def to_model_used(answer: Any) -> ModelUsed:
