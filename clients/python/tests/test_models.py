@@ -77,14 +77,19 @@ def test_an_older_service_answers_with_the_last_parameters_and_is_not_taken_for_
     service.answers["Predict"] = [old, old]
     prediction = run.prediction(ROWS)
     assert (prediction.model, prediction.batch) == (Model.LAST, 70)
-    with pytest.raises(pilothouse.Internal, match="older"):
+    with pytest.raises(pilothouse.ServiceOutdated, match="older"):
         run.predict(ROWS, model="best")
     service.answers["GetState"] = [pb.GetStateResponse(run=run_message())] * 2
-    with pytest.raises(pilothouse.Internal, match="older"):
+    with pytest.raises(pilothouse.ServiceOutdated, match="older"):
         run.state(model="best")
-    with pytest.raises(pilothouse.Internal, match="older"):
+    with pytest.raises(pilothouse.ServiceOutdated, match="older"):
         run.fork(at="best")
     assert "Fork" not in service.requests
+    scores = evaluated(LAST, loss=0.25)
+    scores.ClearField("model")
+    service.answers["Evaluate"] = [scores]
+    with pytest.raises(pilothouse.ServiceOutdated, match="older"):
+        run.evaluate()
 
 
 def test_a_state_can_be_that_of_the_best_parameters(service, run):

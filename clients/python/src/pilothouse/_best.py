@@ -24,7 +24,7 @@ def batch_of_best(run: RunHandle, deadline: float | None) -> int:
     Raises:
         NoParameters: the run has kept none.
         BatchOutOfRange: they are of a batch that a branch has, not the present line.
-        Internal: as to_model_used().
+        ServiceOutdated: as to_model_used().
     """
     request = pb.GetStateRequest(run_id=run.run_id, model=to_choice(Model.BEST))
     answer = run._ask("GetState", request, seconds_left(deadline))
