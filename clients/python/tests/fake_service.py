@@ -268,7 +268,10 @@ class FakeService(pb_grpc.TrainingControlServicer):
         )
 
     def StartRun(self, request, context):
-        usual = pb.StartRunResponse(run=run_message(run_id=request.run_id or "digits", spec=request.spec))
+        run = run_message(run_id=request.run_id or "digits", spec=request.spec)
+        run.facts.test_examples = int(request.spec.data.test_size != "")
+        run.facts.validation_examples = int(request.spec.data.WhichOneof("validation") is not None)
+        usual = pb.StartRunResponse(run=run)
         return self._answer("StartRun", request, context, usual)
 
     def ListRuns(self, request, context):

@@ -127,6 +127,36 @@ def test_what_is_of_another_type_is_a_type_error(service, house, arguments):
     assert not service.requests
 
 
+@pytest.mark.parametrize(
+    ("parts", "kept", "missing"),
+    [
+        ({"test": 0.2}, {}, "kept for the end (test)"),
+        ({"validation": "20%"}, {}, "held out (validation)"),
+        ({"validation": 1, "test": 1}, {"validation_examples": 1}, "kept for the end (test)"),
+        ({"validation": 0.5, "test": 1}, {"test_examples": 1}, "held out (validation)"),
+        ({"validation": 0.5, "test": 0.2}, {}, "held out (validation) and kept for the end (test)"),
+    ],
+)
+def test_an_older_service_that_leaves_out_a_part_is_noticed(service, house, parts, kept, missing):
+    facts = run_pb2.RunFacts(examples=4, **kept)
+    service.answers["StartRun"] = [pb.StartRunResponse(run=run_message(facts=facts))]
+    with pytest.raises(pilothouse.ServiceOutdated) as caught:
+        start(house, **parts)
+    assert str(caught.value) == (
+        f"The service has started run digits WITHOUT examples {missing}: it is older than this package. Stop the run "
+        'with house.run("digits").stop(), and restart the service with the programs of this version.'
+    )
+    assert caught.value.metadata == {"run_id": "digits"}
+
+
+def test_no_part_is_missed_that_was_not_asked_for_or_that_nothing_is_said_of(service, house):
+    answers = [run_message(facts=run_pb2.RunFacts(examples=4)), run_message()]
+    answers[1].ClearField("facts")
+    service.answers["StartRun"] = [pb.StartRunResponse(run=run) for run in answers]
+    assert start(house).run_id == "digits"
+    assert start(house, validation=0.2, test=0.2).run_id == "digits"
+
+
 def test_a_state_tells_how_many_examples_are_kept_for_the_end(service, run):
     facts = run_pb2.RunFacts(examples=4, validation_examples=2, test_examples=1)
     service.answers["GetState"] = [pb.GetStateResponse(run=run_message(facts=facts))]

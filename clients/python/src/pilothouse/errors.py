@@ -32,7 +32,10 @@ class LocalServiceFailed(PilothouseError):
 
 
 class ServiceOutdated(PilothouseError):
-    """The service is older than this package, and lacks what was asked of it; the text says what to do."""
+    """The service is older than this package, and lacks what was asked of it; the text says what to do.
+
+    Metadata: address, or, where a run was started otherwise than it was asked for, run_id.
+    """
 
 
 class MissingExtra(PilothouseError, ImportError):
