@@ -255,6 +255,40 @@ def test_a_mapping_names_one_array_of_each(service, house, data):
 
 
 @pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("weight", "weights"),
+        ("Weights", "weights"),
+        ("sample_weight", "weights"),
+        ("SAMPLE_WEIGHTS", "weights"),
+        ("input", "inputs"),
+        ("Inputs", "inputs"),
+        ("target", "targets"),
+        ("TARGETS", "targets"),
+        ("label", "targets"),
+        ("Labels", "targets"),
+        ("Y", "targets"),
+    ],
+)
+def test_an_array_whose_name_is_nearly_right_is_refused_as_in_a_file(service, house, name, meant):
+    for data in ({"x": X, "y": Y, name: W}, {name: X}):
+        with pytest.raises(pilothouse.DataMalformed) as caught:
+            house.upload(data)
+        assert str(caught.value) == (
+            f"The data have an array named {name}, which would not be read. If it is the {meant}, name it {meant}; else "
+            "give it a name that does not look like that."
+        )
+        assert caught.value.field == "data"
+        assert caught.value.metadata == {"array": name, "expected": meant}
+    assert not service.requests
+
+
+def test_arrays_of_other_names_are_passed_over(service, house):
+    house.upload({"X": X, "y": Y, "weighting": W, "label names": ["a", "b"], "targets_test": Y, 1: W})
+    assert list(uploaded(service)[1]) == [dataset_pb2.DATASET_PART_INPUTS, dataset_pb2.DATASET_PART_TARGETS]
+
+
+@pytest.mark.parametrize(
     ("data", "match"),
     [
         ((X, Y, W), "twice"),
