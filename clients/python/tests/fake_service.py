@@ -105,10 +105,10 @@ def status(sequence: int, name: str, batch: int = 0, idle: str = "UNSPECIFIED") 
     return event_pb2.Event(sequence=sequence, batch=batch, status=report)
 
 
-def output(sequence: int, plugin: str, message: str = "", **values: float) -> event_pb2.Event:
-    """What a plugin of kind notify reported; its batch is ten times its sequence."""
+def output(sequence: int, plugin: str, message: str = "", kind: str = "notify", **values: float) -> event_pb2.Event:
+    """What a plugin reported; its batch is ten times its sequence."""
     named = [plugin_pb2.NamedValue(name=name, value=value) for name, value in values.items()]
-    report = plugin_pb2.PluginReport(plugin=plugin, kind="notify")
+    report = plugin_pb2.PluginReport(plugin=plugin, kind=kind)
     report.output.CopyFrom(plugin_pb2.PluginOutput(values=named, message=message))
     return event_pb2.Event(sequence=sequence, batch=sequence * 10, plugin=report)
 
@@ -268,7 +268,10 @@ class FakeService(pb_grpc.TrainingControlServicer):
         )
 
     def StartRun(self, request, context):
-        usual = pb.StartRunResponse(run=run_message(run_id=request.run_id or "digits", spec=request.spec))
+        run = run_message(run_id=request.run_id or "digits", spec=request.spec)
+        run.facts.test_examples = int(request.spec.data.test_size != "")
+        run.facts.validation_examples = int(request.spec.data.WhichOneof("validation") is not None)
+        usual = pb.StartRunResponse(run=run)
         return self._answer("StartRun", request, context, usual)
 
     def ListRuns(self, request, context):

@@ -127,6 +127,36 @@ def test_what_is_of_another_type_is_a_type_error(service, house, arguments):
     assert not service.requests
 
 
+@pytest.mark.parametrize(
+    ("parts", "kept", "missing"),
+    [
+        ({"test": 0.2}, {}, "kept for the end (test)"),
+        ({"validation": "20%"}, {}, "held out (validation)"),
+        ({"validation": 1, "test": 1}, {"validation_examples": 1}, "kept for the end (test)"),
+        ({"validation": 0.5, "test": 1}, {"test_examples": 1}, "held out (validation)"),
+        ({"validation": 0.5, "test": 0.2}, {}, "held out (validation) and kept for the end (test)"),
+    ],
+)
+def test_an_older_service_that_leaves_out_a_part_is_noticed(service, house, parts, kept, missing):
+    facts = run_pb2.RunFacts(examples=4, **kept)
+    service.answers["StartRun"] = [pb.StartRunResponse(run=run_message(facts=facts))]
+    with pytest.raises(pilothouse.ServiceOutdated) as caught:
+        start(house, **parts)
+    assert str(caught.value) == (
+        f"The service has started run digits WITHOUT examples {missing}: it is older than this package. Stop the run "
+        'with house.run("digits").stop(), and restart the service with the programs of this version.'
+    )
+    assert caught.value.metadata == {"run_id": "digits"}
+
+
+def test_no_part_is_missed_that_was_not_asked_for_or_that_nothing_is_said_of(service, house):
+    answers = [run_message(facts=run_pb2.RunFacts(examples=4)), run_message()]
+    answers[1].ClearField("facts")
+    service.answers["StartRun"] = [pb.StartRunResponse(run=run) for run in answers]
+    assert start(house).run_id == "digits"
+    assert start(house, validation=0.2, test=0.2).run_id == "digits"
+
+
 def test_a_state_tells_how_many_examples_are_kept_for_the_end(service, run):
     facts = run_pb2.RunFacts(examples=4, validation_examples=2, test_examples=1)
     service.answers["GetState"] = [pb.GetStateResponse(run=run_message(facts=facts))]
@@ -222,6 +252,40 @@ def test_a_mapping_names_one_array_of_each(service, house, data):
         house.upload(data)
     assert caught.value.metadata["arrays"] == (", ".join(data) or "nothing")
     assert not service.requests
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("weight", "weights"),
+        ("Weights", "weights"),
+        ("sample_weight", "weights"),
+        ("SAMPLE_WEIGHTS", "weights"),
+        ("input", "inputs"),
+        ("Inputs", "inputs"),
+        ("target", "targets"),
+        ("TARGETS", "targets"),
+        ("label", "targets"),
+        ("Labels", "targets"),
+        ("Y", "targets"),
+    ],
+)
+def test_an_array_whose_name_is_nearly_right_is_refused_as_in_a_file(service, house, name, meant):
+    for data in ({"x": X, "y": Y, name: W}, {name: X}):
+        with pytest.raises(pilothouse.DataMalformed) as caught:
+            house.upload(data)
+        assert str(caught.value) == (
+            f"The data have an array named {name}, which would not be read. If it is the {meant}, name it {meant}; else "
+            "give it a name that does not look like that."
+        )
+        assert caught.value.field == "data"
+        assert caught.value.metadata == {"array": name, "expected": meant}
+    assert not service.requests
+
+
+def test_arrays_of_other_names_are_passed_over(service, house):
+    house.upload({"X": X, "y": Y, "weighting": W, "label names": ["a", "b"], "targets_test": Y, 1: W})
+    assert list(uploaded(service)[1]) == [dataset_pb2.DATASET_PART_INPUTS, dataset_pb2.DATASET_PART_TARGETS]
 
 
 @pytest.mark.parametrize(

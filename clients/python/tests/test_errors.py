@@ -115,6 +115,28 @@ def test_a_message_over_the_transports_limit_is_a_request_too_large(service, run
         run.state()
 
 
+@pytest.mark.parametrize(
+    ("method", "ask"),
+    [
+        ("Evaluate", lambda house, run: run.evaluate()),
+        ("SetEta", lambda house, run: run.set_eta(1)),
+        ("WatchTraining", lambda house, run: next(run.watch())),
+        ("UploadDataset", lambda house, run: house.upload(([[1]], [1]))),
+        ("ListPluginKinds", lambda house, run: house.plugin_kinds()),
+    ],
+)
+def test_a_service_that_does_not_know_a_call_is_older(service, house, run, method, ask):
+    service.answers[method] = [Refusal(grpc.StatusCode.UNIMPLEMENTED, text="Method not found!")]
+    with pytest.raises(pilothouse.ServiceOutdated) as caught:
+        ask(house, run)
+    assert str(caught.value) == (
+        f"The service at {service.address} does not know this call: it is older than this package. Restart it with the "
+        "programs of this version."
+    )
+    assert (caught.value.reason, caught.value.metadata) == ("", {"address": service.address})
+    assert len(service.requests[method]) == 1
+
+
 def test_connecting_where_nobody_listens_says_at_once_how_to_start_a_service():
     with socket.socket() as taken:  # bound and not listening: refused for certain
         taken.bind(("127.0.0.1", 0))

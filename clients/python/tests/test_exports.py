@@ -20,9 +20,9 @@ NoValidationData Optimizer PilothouseError Plugin PluginAlreadyExists PluginEven
 PluginInvalid PluginKind PluginKindUnknown PluginNotFound PluginPoint PluginPointUnknown PluginReceipt
 PluginSettingInfo PluginSettingInvalid PluginState Prediction Receipt RequestIdInvalid RequestIdReused RequestTooLarge
 Run RunAlreadyExists RunEnded RunIdInvalid RunNotFound RunStatus SaveFailed ScheduleInvalid SequenceOutOfRange
-ServiceBusy ServiceStopping Snapshot SpecInvalid State StateEvent StateTooLarge StatusEvent Stopped TargetInvalid
-Timeline TooManyControls TooManyPlugins TooManyRuns TooManyWatchers TrainerFailed TrainerUnavailable Unreachable Watch
-__version__ connect local
+ServiceBusy ServiceOutdated ServiceStopping Snapshot SpecInvalid State StateEvent StateTooLarge StatusEvent Stopped
+TargetInvalid Timeline TooManyControls TooManyPlugins TooManyRuns TooManyWatchers TrainerFailed TrainerUnavailable
+Unreachable Watch __version__ connect local
 """
 
 # Which public calls reach each RPC.

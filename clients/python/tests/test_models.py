@@ -8,11 +8,11 @@ import pickle
 import grpc
 import numpy as np
 import pytest
-from fake_service import Refusal, evaluated, model_used, predicted, run_message
+from fake_service import Refusal, evaluated, history_page, loss, model_used, output, predicted, run_message
 
 import pilothouse
 from pilothouse import DataPart, Model
-from pilothouse.v1 import model_pb2, tensor_pb2
+from pilothouse.v1 import checkpoint_pb2, event_pb2, model_pb2, tensor_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 
 ROWS = [[1, 2], [3, 4]]
@@ -77,14 +77,19 @@ def test_an_older_service_answers_with_the_last_parameters_and_is_not_taken_for_
     service.answers["Predict"] = [old, old]
     prediction = run.prediction(ROWS)
     assert (prediction.model, prediction.batch) == (Model.LAST, 70)
-    with pytest.raises(pilothouse.Internal, match="older"):
+    with pytest.raises(pilothouse.ServiceOutdated, match="older"):
         run.predict(ROWS, model="best")
     service.answers["GetState"] = [pb.GetStateResponse(run=run_message())] * 2
-    with pytest.raises(pilothouse.Internal, match="older"):
+    with pytest.raises(pilothouse.ServiceOutdated, match="older"):
         run.state(model="best")
-    with pytest.raises(pilothouse.Internal, match="older"):
+    with pytest.raises(pilothouse.ServiceOutdated, match="older"):
         run.fork(at="best")
     assert "Fork" not in service.requests
+    scores = evaluated(LAST, loss=0.25)
+    scores.ClearField("model")
+    service.answers["Evaluate"] = [scores]
+    with pytest.raises(pilothouse.ServiceOutdated, match="older"):
+        run.evaluate()
 
 
 def test_a_state_can_be_that_of_the_best_parameters(service, run):
@@ -162,11 +167,84 @@ def test_a_prediction_is_shown_on_one_line(run):
 
 @pytest.mark.parametrize("best", ["best", Model.BEST])
 def test_a_run_is_forked_at_and_taken_back_to_its_best_batch(service, run, best):
-    run.fork(best, branch="rewind-1")
-    run.rewind(best)
+    run.fork(best)
+    run.rewind(best, branch="worse")
     assert [request.model.model for request in service.requests["GetState"]] == [model_pb2.MODEL_BEST] * 2
     (fork,), (rewind,) = service.requests["Fork"], service.requests["Rewind"]
-    assert (fork.batch, fork.branch, rewind.batch) == (40, "rewind-1", 40)
+    assert (fork.batch, fork.branch, rewind.batch, rewind.branch) == (40, "", 40, "worse")
+
+
+@pytest.mark.parametrize("best", ["best", Model.BEST])
+def test_the_best_is_not_looked_for_on_a_branch(service, run, best):
+    with pytest.raises(TypeError, match="on the present line, not on a branch"):
+        run.fork(best, branch="rewind-1")
+    assert not service.requests
+
+
+# A run whose best parameters are those of batch 40, and that was taken back
+
+SAVED = output(4, "best", "saved saved/best.safetensors", kind="save-best")
+
+
+def branch(name: str, from_batch: int, through_batch: int) -> checkpoint_pb2.Branch:
+    return checkpoint_pb2.Branch(name=name, from_batch=from_batch, through_batch=through_batch)
+
+
+def taken_back(service, *branches: checkpoint_pb2.Branch, file: str = BEST.file) -> None:
+    used = model_pb2.ModelUsed(model=model_pb2.MODEL_BEST, file=file, batch=40)
+    service.answers["GetState"] = [pb.GetStateResponse(run=run_message(branches=branches), model=used)]
+
+
+@pytest.mark.parametrize("go", [lambda run: run.fork(at="best"), lambda run: run.rewind("best")])
+def test_a_batch_of_the_best_is_not_taken_for_one_of_another_line(service, run, go):
+    taken_back(service, branch("early", 0, 39), branch("rewind-1", 39, 40), branch("late", 40, 60))
+    service.answers["ReadHistory"] = [history_page(loss(3, 40), output(4, "best", kind="validate"))]
+    with pytest.raises(pilothouse.BatchOutOfRange) as caught:
+        go(run)
+    assert str(caught.value) == (
+        "The best parameters are of batch 40 of what was left behind as rewind-1, not of the present line; "
+        'fork(at=40, branch="rewind-1") goes on from there.'
+    )
+    assert (caught.value.field, caught.value.metadata) == ("batch", {"batch": "40", "branch": "rewind-1"})
+    asked = service.requests["ReadHistory"][0]
+    assert (asked.run_id, asked.kinds, asked.branch) == ("digits", [event_pb2.EVENT_KIND_PLUGIN], "")
+    assert (asked.first_batch, asked.last_batch) == (40, 40)
+    assert "Fork" not in service.requests
+    assert "Rewind" not in service.requests
+
+
+def test_a_batch_at_which_the_present_line_saved_the_best_is_meant(service, run):
+    taken_back(service, branch("rewind-1", 30, 50))
+    service.answers["ReadHistory"] = [history_page(output(4, "greet"), then="more"), history_page(SAVED)]
+    assert run.fork(at="best").state().run_id == "fork"
+    assert [request.branch for request in service.requests["ReadHistory"]] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("branches", "file"),
+    [
+        ([branch("after", 40, 60), branch("before", 10, 39)], "saved/best.safetensors"),
+        ([branch("rewind-1", 30, 50)], "checkpoints/batch-000000000040.safetensors"),
+    ],
+)
+def test_a_batch_that_is_surely_of_the_present_line_is_not_looked_for(service, run, branches, file):
+    taken_back(service, *branches, file=file)
+    assert run.rewind("best").value == 40
+    assert "ReadHistory" not in service.requests
+
+
+@pytest.mark.parametrize(
+    ("saved_on", "named"),
+    [(["first"], "first"), (["second"], "second"), (["first", "second"], "second"), ([], "third")],
+)
+def test_the_branch_is_named_that_saved_the_best_last(service, run, saved_on, named):
+    taken_back(service, *(branch(name, 30, 50) for name in ("first", "second", "third")))
+    pages = [history_page(*[SAVED] * (name in saved_on)) for name in ("third", "second", "first")]
+    service.answers["ReadHistory"] = [history_page(), *pages]
+    with pytest.raises(pilothouse.BatchOutOfRange, match=f'branch="{named}"'):
+        run.fork(at="best")
+    asked = [request.branch for request in service.requests["ReadHistory"]]
+    assert asked == ["", "third", "second", "first"][: len(asked)]
 
 
 def test_a_run_without_best_parameters_is_not_forked(service, run):

@@ -100,6 +100,35 @@ def test_a_run_is_forked_at_its_best_and_taken_back_to_it(trained):
     fork.stop()
 
 
+def test_the_best_of_what_was_left_behind_is_not_taken_for_the_batch_of_the_present_line(trained):
+    run = trained.run
+    best = run.state(model="best").model.batch
+
+    def again(branch: str, eta: float, batch: int) -> None:
+        run.rewind(best - 1, branch=branch, timeout=PATIENCE)
+        run.set_eta(eta)
+        if branch == "second":
+            run.detach("save-best")
+        run.batch_to(batch)
+        run.wait(timeout=PATIENCE)
+
+    again("first", 0.05, best)  # is better than what was saved before `best`, too
+    vector = run.state(vector=True).vector
+    assert not np.array_equal(vector, trained.vectors[best])
+    fork = run.fork(at="best", timeout=PATIENCE)
+    np.testing.assert_array_equal(fork.state(vector=True).vector, vector)
+    fork.stop()
+    again("second", 0.01, best + 20)
+    assert run.state(model="best").model.batch == best
+    for go in (lambda: run.fork(at="best"), lambda: run.rewind("best")):
+        with pytest.raises(pilothouse.BatchOutOfRange) as caught:
+            go()
+        assert caught.value.metadata == {"batch": str(best), "branch": "second"}
+    fork = run.fork(at=best, branch="second", timeout=PATIENCE)
+    np.testing.assert_array_equal(fork.state(vector=True).vector, vector)
+    fork.stop()
+
+
 def test_without_a_file_of_the_best_its_checkpoint_answers(real_house):
     run = start_classes(real_house, validation=60, plugins=[VALIDATE], seed=3, batch_to=50)
     run.wait(timeout=PATIENCE)

@@ -19,6 +19,20 @@ ArrayData = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, ArrayLike]
 _INPUT_NAMES = ("inputs", "x", "X")
 _TARGET_NAMES = ("targets", "y")
 _WEIGHTS_NAME = "weights"
+#: What names that are likely meant as one of these stand for, in any case of their letters; as the service has it.
+_LIKELY_NAMES = {
+    "input": "inputs",
+    "inputs": "inputs",
+    "target": "targets",
+    "targets": "targets",
+    "label": "targets",
+    "labels": "targets",
+    "y": "targets",
+    "weight": "weights",
+    "sample_weight": "weights",
+    "sample_weights": "weights",
+    "weights": "weights",
+}
 
 
 class Arrays(NamedTuple):
@@ -35,11 +49,13 @@ def to_arrays(data: object, weights: ArrayLike | None) -> Arrays:
 
     Raises:
         TypeError: it is something else, or there are weights twice.
-        DataMalformed: a mapping has no inputs or no targets, or has them twice; or as check_arrays().
+        DataMalformed: a mapping has no inputs or no targets, or has them twice, or an array's name is nearly right; or
+            as check_arrays().
         ArrayDtypeInvalid, ArrayShapeInvalid: as check_arrays().
     """
     match data:
         case Mapping():
+            _check_names(data)
             inputs, targets = _named(data, "inputs", _INPUT_NAMES), _named(data, "targets", _TARGET_NAMES)
             within = data.get(_WEIGHTS_NAME)
         case (inputs, targets) if isinstance(data, tuple):
@@ -58,6 +74,20 @@ def to_arrays(data: object, weights: ArrayLike | None) -> Arrays:
 
 def _told(data: object) -> str:
     return f"a tuple of {len(data)}" if isinstance(data, tuple) else type(data).__name__
+
+
+def _check_names(data: Mapping[Any, Any]) -> None:
+    """That no array would be left out whose name looks as if it were meant to be read."""
+    for name in data:
+        meant = _LIKELY_NAMES.get(str(name).lower())
+        if meant is None or name in (*_INPUT_NAMES, *_TARGET_NAMES, _WEIGHTS_NAME):
+            continue
+        raise DataMalformed(
+            f"The data have an array named {name}, which would not be read. If it is the {meant}, name it {meant}; else "
+            "give it a name that does not look like that.",
+            field="data",
+            metadata={"array": str(name), "expected": meant},
+        )
 
 
 def _named(data: Mapping[Any, Any], what: str, names: tuple[str, ...]) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pilothouse._names import enum_member
-from pilothouse.errors import Internal
+from pilothouse._outdated import outdated
 from pilothouse.models import DataPart, Evaluation, Model, ModelUsed
 from pilothouse.v1 import model_pb2
 
-#: What ModelUsed tells of files begins so, and may be given back.
-_FOLDER = "saved/"
+#: What ModelUsed tells of files that plugins saved begins so, and may be given back.
+SAVED_FOLDER = "saved/"
 
 
 def to_choice(model: Model | str) -> model_pb2.ModelChoice | None:
@@ -30,17 +30,17 @@ def to_choice(model: Model | str) -> model_pb2.ModelChoice | None:
         case "best":
             return model_pb2.ModelChoice(model=model_pb2.MODEL_BEST)
         case _:
-            return model_pb2.ModelChoice(saved_file=model.removeprefix(_FOLDER))
+            return model_pb2.ModelChoice(saved_file=model.removeprefix(SAVED_FOLDER))
 
 
 def to_model_used(answer: Any) -> ModelUsed:
     """What a message says in its field `model`.
 
     Raises:
-        Internal: nothing, although it should: a service that knows no models has looked at the last parameters.
+        ServiceOutdated: nothing, although it should: a service that knows no models has looked at the last parameters.
     """
     if not answer.HasField("model"):
-        raise Internal("The service does not say which parameters it has used: it is older than this package.")
+        raise outdated("The service does not say which parameters it has used")
     used = answer.model
     return ModelUsed(enum_member(Model, model_pb2.Model, used.model), used.file, used.batch)
 
@@ -49,7 +49,7 @@ def to_evaluation(answer: model_pb2.EvaluateResponse) -> Evaluation:
     """The scores of an answer.
 
     Raises:
-        Internal: as to_model_used().
+        ServiceOutdated: as to_model_used().
     """
     used = to_model_used(answer)
     return Evaluation(

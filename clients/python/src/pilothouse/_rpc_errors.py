@@ -9,6 +9,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from pilothouse._outdated import outdated
 from pilothouse.errors import BY_REASON, DeadlineExceeded, PilothouseError, RequestTooLarge, Unreachable
 
 _DOMAIN = "pilothouse"
@@ -30,6 +31,8 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> PilothouseError:
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             # The transport's own limit on a message, which stands before the service's.
             return RequestTooLarge(text)
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return outdated(f"The service at {address} does not know this call", {"address": address})
         case code:
             return PilothouseError(f"{code.name}: {text}")
 

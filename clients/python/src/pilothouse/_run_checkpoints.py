@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Self
 
+from pilothouse._best import batch_of_best
 from pilothouse._convert import to_checkpoint, to_receipt, to_state
 from pilothouse._deadlines import deadline_after, seconds_left
 from pilothouse._handle import RunHandle
-from pilothouse._models import to_choice, to_model_used
 from pilothouse._numbers import real, whole
 from pilothouse._plugins import to_specs
 from pilothouse._spec import seed_number
@@ -87,7 +87,8 @@ class RunCheckpoints(RunHandle):
             timeout: as in every control.
 
         Raises:
-            BatchOutOfRange: the run has not come to this batch, or begins after it.
+            BatchOutOfRange: the run has not come to this batch, or begins after it; or its best parameters are those of
+                a batch that only a branch has, which metadata names.
             BranchAlreadyExists: the run has a branch of this name.
             SpecInvalid: the branch's name is malformed.
             CheckpointDamaged, DataChanged: it cannot be restored.
@@ -96,7 +97,7 @@ class RunCheckpoints(RunHandle):
         """
         options = self._options(at_batch, note, request_id)
         deadline = deadline_after(timeout)
-        wanted = self._batch_meant(batch, "batch", timeout)
+        wanted = self._batch_meant(batch, "batch", deadline)
         request = pb.RewindRequest(run_id=self._run_id, batch=wanted, branch=branch or "", options=options)
         return to_receipt(self._control("Rewind", request, seconds_left(deadline)).receipt)
 
@@ -127,8 +128,7 @@ class RunCheckpoints(RunHandle):
 
         Args:
             at: the batch after which to branch off, or "best", as in rewind(). Default: the one this run is at.
-            branch: a branch of this run to take it from. Default: its present line. Best parameters from before a
-                rewind() may be those of a batch that only a branch has.
+            branch: a branch of this run to take it from, not with "best". Default: its present line.
             run_id: name of the new run. Default: the service makes one up.
             eta: another learning rate. It stays so, unless eta_schedule is given, which begins with it. Of a run with
                 a constant schedule, follow_eta_schedule() goes back to it.
@@ -148,13 +148,13 @@ class RunCheckpoints(RunHandle):
             timeout: seconds for the start. Default: the House's.
 
         Raises:
-            BatchOutOfRange, BranchNotFound: this run has no such batch, or no such branch.
+            BatchOutOfRange, BranchNotFound: this run has no such batch, or no such branch; of "best", as in rewind().
             RunAlreadyExists, RunIdInvalid: the new run's name.
             KnobUnknown, KnobOutOfRange, EtaInvalid, EtaScheduleInvalid, TargetInvalid, PluginNotFound and what start()
             says of plugins.
             CheckpointDamaged, DataChanged, TooManyRuns, TrainerFailed, Unreachable, DeadlineExceeded.
             NoParameters: this run has kept no best ones.
-            TypeError: eta and a knob "eta", or what should be a number is none.
+            TypeError: eta and a knob "eta", "best" and a branch, or what should be a number is none.
         """
         request = pb.ForkRequest(
             run_id=self._run_id,
@@ -173,25 +173,29 @@ class RunCheckpoints(RunHandle):
             request.keep_order = keep_order
         deadline = deadline_after(timeout)
         if at is not None:
-            request.batch = self._batch_meant(at, "at", timeout)
+            request.batch = self._batch_meant(at, "at", deadline, branch)
         answer = self._ask("Fork", request, seconds_left(deadline), retry=bool(request.request_id))
         run = type(self)(self._connection, answer.run.run_id)
         run._remember(to_state(answer.run))
         return run
 
-    def _batch_meant(self, batch: int | str, name: str, timeout: float | None) -> int:
+    def _batch_meant(self, batch: int | str, name: str, deadline: float | None, branch: str | None = None) -> int:
         """The batch, or that of the best parameters.
 
         Raises:
-            NoParameters: the run has kept no best ones.
-            TypeError: it is neither a whole number nor "best".
+            NoParameters, BatchOutOfRange: the run has kept no best ones, or they are of another line.
+            TypeError: it is neither a whole number nor "best", or the best of a branch.
         """
         if not isinstance(batch, str):
             return whole(batch, name)
         if batch.lower() != "best":
             raise TypeError(f'{name} is a whole number or "best", not {batch!r}')
-        request = pb.GetStateRequest(run_id=self._run_id, model=to_choice(batch))
-        return to_model_used(self._ask("GetState", request, timeout)).batch
+        if branch:
+            raise TypeError(
+                "the best parameters are looked for on the present line, not on a branch; leave `branch` out, or say "
+                f"the batch with `{name}`"
+            )
+        return batch_of_best(self, deadline)
 
 
 def _knob_changes(eta: float | None, knobs: Mapping[str, float]) -> list[control_pb2.KnobChange]:

@@ -45,6 +45,7 @@ class RunModels(RunHandle):
             ArrayDtypeInvalid: their elements are not real numbers.
             RunNotFound, TrainerUnavailable.
             NoParameters: the run has not saved the parameters that are asked for.
+            ServiceOutdated: the service is too old to answer from others than the last.
         """
         return self.prediction(inputs, model=model, timeout=timeout).outputs
 
@@ -102,6 +103,7 @@ class RunModels(RunHandle):
             NoParameters: the run has not saved the parameters that are asked for.
             DataChanged: the data are not what they were.
             SpecInvalid: there is no such part.
+            ServiceOutdated: the service is too old to score anything.
             RunNotFound, TrainerUnavailable, TrainerFailed, Unreachable, DeadlineExceeded.
         """
         request = model_pb2.EvaluateRequest(

@@ -31,6 +31,13 @@ class LocalServiceFailed(PilothouseError):
     """local() found no pilothoused to start, or the one it started ended at once. The text has its last log lines."""
 
 
+class ServiceOutdated(PilothouseError):
+    """The service is older than this package, and lacks what was asked of it; the text says what to do.
+
+    Metadata: address, or, where a run was started otherwise than it was asked for, run_id.
+    """
+
+
 class MissingExtra(PilothouseError, ImportError):
     """A package that this needs is not installed; the text says how to install it. Metadata: package, extra."""
 

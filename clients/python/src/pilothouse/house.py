@@ -20,6 +20,7 @@ from pilothouse._convert import to_state, to_tensor
 from pilothouse._data_spec import data_spec
 from pilothouse._names import enum_number
 from pilothouse._numbers import real, whole
+from pilothouse._outdated import check_parts
 from pilothouse._plugins import to_plugin_kind, to_specs
 from pilothouse._spec import checkpoint_spec, report_spec, seed_number, set_batch_size, thread_count
 from pilothouse._upload import Progress, check_takes_no_weights, upload
@@ -214,6 +215,8 @@ class House:
             PluginKindUnknown, PluginSettingInvalid, ScheduleInvalid, PluginInvalid, PluginAlreadyExists,
             TooManyPlugins, NoValidationData: the plugins.
             CheckpointsInvalid: a number of the checkpoints.
+            ServiceOutdated: the service is too old to hold out a part as it was asked to. The run, which the text and
+                the metadata run_id name, was started without it.
             RunAlreadyExists, RunIdInvalid, TooManyRuns, TrainerFailed, Unreachable, DeadlineExceeded.
         """
         network = network_spec(net)
@@ -255,6 +258,7 @@ class House:
         self._set_source(request.spec.data, data, weights, progress, timeout)
         stub = self._connection.stub
         answer = self._connection.call(lambda left: stub.StartRun(request, timeout=left), timeout)
+        check_parts(request.spec.data, answer.run)
         run = Run(self._connection, answer.run.run_id)
         run._remember(to_state(answer.run))
         return run
