@@ -148,6 +148,27 @@ TEST_F(AnswerProgram, DoesNotTakeABatchOfTheBestForOneOfAnotherLine) {
   EXPECT_EQ(Run("rewind digits best").exit_code, kExitSuccess);
 }
 
+TEST_F(AnswerProgram, DoesNotTakeTheLastParametersOfAnOlderServiceForTheBest) {
+  house_.BeOlder();
+  const std::string predict = "predict digits --data " + folder_.Write("bare.csv", "0.25,0.75\n");
+  EXPECT_EQ(Run(predict).errors, "pilot: model last, batch 5200\n");
+  EXPECT_EQ(Run(predict + " --model last").exit_code, kExitSuccess);
+  for (const std::string& line :
+       {predict + " --model best", predict + " --model swa.safetensors", std::string("state digits --model best"),
+        std::string("fork digits --at best"), std::string("rewind digits best")}) {
+    const Result refused = Run(line);
+    EXPECT_EQ(refused.exit_code, kExitRefused) << line;
+    EXPECT_EQ(refused.output, "") << line;
+    EXPECT_EQ(refused.errors,
+              "pilot: the service is older than this client: it does not say which parameters it has used. Restart it "
+              "with the programs of this version.\n");
+  }
+  const Result score = Run("evaluate digits");
+  EXPECT_EQ(score.exit_code, kExitRefused);
+  EXPECT_TRUE(absl::StrContains(score.errors, "does not know this call. Restart it with the programs of this version."))
+      << score.errors;
+}
+
 TEST_F(AnswerProgram, CompletesModelsPartsAndTheBest) {
   const auto complete = [this](std::vector<std::string> words) {
     words.insert(words.begin(), "__complete");

@@ -67,6 +67,17 @@ TEST_F(DataProgram, SaysHowTheExamplesWereParted) {
   EXPECT_TRUE(house_.uploaded().empty());
 }
 
+TEST_F(DataProgram, SaysThatAnOlderServiceStartedTheRunWithoutItsParts) {
+  house_.BeOlder();
+  const Result result = Run(start_ + "--dataset d --name xor --test 1 --watch");
+  EXPECT_EQ(result.exit_code, kExitRefused);
+  EXPECT_EQ(result.output, "");
+  EXPECT_EQ(result.errors,
+            "pilot: the service is older than this client: run xor was started WITHOUT the test part that was asked "
+            "for; pilot stop xor ends it. Restart the service with the programs of this version.\n");
+  EXPECT_EQ(Run("stop xor").exit_code, kExitSuccess);
+}
+
 TEST_F(DataProgram, ShowsOnATerminalHowFarAnUploadHasCome) {
   const std::string table = folder_.Write("big.csv", "1,2,3\n");
   std::filesystem::resize_file(table, 17 << 20);

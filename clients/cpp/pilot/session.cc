@@ -123,9 +123,6 @@ absl::StatusOr<int64_t> Session::BatchOfBest(const std::string& run_id) const {
   choice.set_model(v1::MODEL_BEST);
   const absl::StatusOr<v1::GetStateResponse> state = client_->GetState(run_id, false, choice);
   if (!state.ok()) return state.status();
-  if (!state->has_model()) {
-    return absl::UnimplementedError("the service does not say which parameters are the best; it is older than pilot.");
-  }
   if (const absl::Status present = CheckOnPresentLine(*client_, *state); !present.ok()) return present;
   Note(absl::StrCat("model ", ModelText(state->model())));
   return state->model().batch();

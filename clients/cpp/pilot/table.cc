@@ -82,6 +82,19 @@ absl::StatusOr<Table> ReadNpyTable(const std::string& path) {
   return table;
 }
 
+bool IsNamed(const std::string& name, const Table& table) {
+  return std::find(table.header.begin(), table.header.end(), name) != table.header.end();
+}
+
+absl::Status TargetOrWeight(const std::string& weight, int64_t inputs, const Table& table) {
+  return MakeError(v1::ERROR_REASON_ARRAY_SHAPE_INVALID, "inputs",
+                   absl::StrCat("the run takes ", inputs,
+                                " inputs per row; this table has one column more, which may be the target ",
+                                "or the weight, since the run knows its weight as column ", weight,
+                                " alone. Give a table of the inputs and nothing else."),
+                   {{"expected", absl::StrCat(inputs)}, {"got", absl::StrCat(table.columns)}});
+}
+
 // All that are no inputs of a table as it was trained on.
 std::vector<std::string> NamesOfOthers(const TableRoles& roles, const Table& table) {
   std::vector<std::string> names = roles.targets;
@@ -160,9 +173,14 @@ absl::Status KeepInputs(const TableRoles& roles, int64_t inputs, Table& table) {
   const std::vector<std::string> others = NamesOfOthers(roles, table);
   if (table.columns == inputs + static_cast<int64_t>(others.size())) return DropColumns(others, table);
   std::vector<std::string> named;
-  std::copy_if(others.begin(), others.end(), std::back_inserter(named), [&table](const std::string& name) {
-    return std::find(table.header.begin(), table.header.end(), name) != table.header.end();
-  });
+  std::copy_if(others.begin(), others.end(), std::back_inserter(named),
+               [&table](const std::string& name) { return IsNamed(name, table); });
+  int64_t number = 0;
+  const bool weight_by_number = absl::SimpleAtoi(roles.weight, &number) && !IsNamed(roles.weight, table);
+  // A number tells the weight's place in a whole table only.
+  if (weight_by_number && roles.targets.empty() && table.columns == inputs + 1) {
+    return TargetOrWeight(roles.weight, inputs, table);
+  }
   // The header names no target: without the weight, the last column is the only one that can be.
   if (named.empty() && !table.header.empty() && roles.targets.empty()) named.emplace_back("-1");
   if (named.empty() || table.columns != inputs + static_cast<int64_t>(named.size())) return absl::OkStatus();

@@ -40,7 +40,8 @@ absl::StatusOr<Table> ReadTableFile(const std::string& path);
 absl::Status DropColumns(const std::vector<std::string>& names, Table& table);
 
 // Removes what is no input from a table as it was trained on. From one that lacks targets or the weight, what its
-// header names is removed, if `inputs` columns are left then. Any other table stays as it is. COLUMN_NOT_FOUND.
+// header names is removed, if `inputs` columns are left then. Any other table stays as it is. COLUMN_NOT_FOUND;
+// ARRAY_SHAPE_INVALID where the one column too many is the target or the weight and nothing tells which.
 absl::Status KeepInputs(const TableRoles& roles, int64_t inputs, Table& table);
 
 }  // namespace pilothouse::client

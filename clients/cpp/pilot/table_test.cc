@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "clients/cpp/pilothouse_client/npy.h"
 #include "clients/cpp/testing/test_folder.h"
 #include "proto/support/error.h"
@@ -80,11 +82,29 @@ TEST(TableInputs, AreLeftWhereTheHeaderSaysWhatElseIsThere) {
 }
 
 TEST(TableInputs, AreNotGuessed) {
-  EXPECT_EQ(Inputs({{}, "-1"}, 2, "1,2,3\n"), (std::vector<double>{1, 2, 3}));
+  EXPECT_EQ(Inputs({{}, "w"}, 2, "1,2,3\n"), (std::vector<double>{1, 2, 3}));
   EXPECT_EQ(Inputs({{"y"}, "w"}, 2, "a,b,c\n1,2,3\n"), (std::vector<double>{1, 2, 3}));
   EXPECT_EQ(Inputs({{"y"}, ""}, 2, "a,b,y,c\n1,2,3,4\n"), (std::vector<double>{1, 2, 3, 4}));
   Table table = *ParseTable("1,2,3\n");
   EXPECT_EQ(ReasonOf(KeepInputs({{"y"}, ""}, 2, table)), v1::ERROR_REASON_COLUMN_NOT_FOUND);
+}
+
+TEST(TableInputs, AreAskedForAloneWhereTheOneColumnTooManyMayBeTheTargetOrTheWeight) {
+  for (const auto& [weight, text] :
+       {std::pair{"1", "w,a,b\n9,1,2\n"}, {"1", "a,b,y\n1,2,3\n"}, {"-1", "a,b,w\n1,2,9\n"}, {"-1", "1,2,9\n"}}) {
+    Table table = *ParseTable(text);
+    const absl::Status status = KeepInputs({{}, weight}, 2, table);
+    EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_ARRAY_SHAPE_INVALID) << text;
+    EXPECT_EQ(status.message(), absl::StrCat("the run takes 2 inputs per row; this table has one column more, which "
+                                             "may be the target or the weight, since the run knows its weight as "
+                                             "column ",
+                                             weight, " alone. Give a table of the inputs and nothing else."));
+    EXPECT_EQ(table.columns, 3) << text;
+  }
+  // With both, with neither, or where a header names the column as the run does, there is no doubt.
+  EXPECT_EQ(Inputs({{}, "1"}, 2, "w,a,b,y\n9,1,2,3\n"), (std::vector<double>{1, 2}));
+  EXPECT_EQ(Inputs({{}, "1"}, 2, "a,b\n1,2\n"), (std::vector<double>{1, 2}));
+  EXPECT_EQ(Inputs({{}, "1"}, 2, "a,1,b\n1,9,2\n"), (std::vector<double>{1, 2}));
 }
 
 TEST(TableFile, IsReadAsWhatItIs) {

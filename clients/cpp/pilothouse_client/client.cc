@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "clients/cpp/pilothouse_client/channel.h"
 #include "clients/cpp/pilothouse_client/identity.h"
+#include "clients/cpp/pilothouse_client/older_service.h"
 #include "proto/support/error.h"
 #include "proto/support/grpc_error.h"
 #include "proto/support/limits.h"
@@ -39,6 +40,7 @@ absl::Status Explain(const absl::Status& status, const std::string& address, abs
                                   " bytes that the service takes (", std::string(status.message()), ")."),
                      {{"limit_bytes", absl::StrCat(kMaxMessageBytes)}});
   }
+  if (absl::IsUnimplemented(status)) return UnknownCall(address);
   if (absl::IsUnavailable(status) || absl::IsCancelled(status)) {
     return absl::UnavailableError(
         absl::StrCat("no service answers at ", address, " (", std::string(status.message()), ")."));
@@ -136,6 +138,7 @@ absl::StatusOr<v1::Run> Client::StartRun(v1::StartRunRequest request) const {
   if (request.request_id().empty()) request.set_request_id(NewRequestId());
   absl::StatusOr<v1::StartRunResponse> response = Ask(options_.data_timeout, &Stub::StartRun, request);
   if (!response.ok()) return TellOpenEnd(response.status(), RunMayBeThere(request.request_id()));
+  if (const absl::Status kept = CheckPartsKept(request.spec().data(), response->run()); !kept.ok()) return kept;
   return std::move(*response->mutable_run());
 }
 
@@ -152,7 +155,10 @@ absl::StatusOr<v1::GetStateResponse> Client::GetState(const std::string& run_id,
   request.set_run_id(run_id);
   request.set_include_state_vector(include_state_vector);
   if (model.ByteSizeLong() > 0) *request.mutable_model() = model;
-  return Ask(options_.timeout, &Stub::GetState, request);
+  absl::StatusOr<v1::GetStateResponse> response = Ask(options_.timeout, &Stub::GetState, request);
+  if (!response.ok()) return response;
+  if (const absl::Status used = CheckModelUsed(model, response->has_model()); !used.ok()) return used;
+  return response;
 }
 
 absl::StatusOr<v1::PredictResponse> Client::Predict(const std::string& run_id, const v1::Tensor& inputs,
@@ -161,7 +167,10 @@ absl::StatusOr<v1::PredictResponse> Client::Predict(const std::string& run_id, c
   request.set_run_id(run_id);
   *request.mutable_inputs() = inputs;
   if (model.ByteSizeLong() > 0) *request.mutable_model() = model;
-  return Ask(options_.timeout, &Stub::Predict, request);
+  absl::StatusOr<v1::PredictResponse> response = Ask(options_.timeout, &Stub::Predict, request);
+  if (!response.ok()) return response;
+  if (const absl::Status used = CheckModelUsed(model, response->has_model()); !used.ok()) return used;
+  return response;
 }
 
 absl::StatusOr<v1::EvaluateResponse> Client::Evaluate(const std::string& run_id, v1::DataPart part,

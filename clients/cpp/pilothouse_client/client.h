@@ -9,7 +9,8 @@
 // that it is never made twice.
 //
 // Errors keep their reason (ReasonOf in proto/support/error.h). Without a reason are: UNAVAILABLE (nothing answers) and
-// DEADLINE_EXCEEDED (no answer in time), both of which IsUnreachable recognises, and what is wrong with local files.
+// DEADLINE_EXCEEDED (no answer in time), both of which IsUnreachable recognises, UNIMPLEMENTED (the service is older
+// than this client and lacks what was asked for), and what is wrong with local files.
 //
 // Thread-safe: all methods may be called from any number of threads. A Watch may outlive the client it came from.
 #ifndef PILOTHOUSE_CLIENTS_CPP_PILOTHOUSE_CLIENT_CLIENT_H_
@@ -69,11 +70,13 @@ class Client {
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const std::string& address, ClientOptions options);
 
   // Fills in a request id if there is none. Without an answer (IsUnreachable) the run may have been made all the same;
-  // the same id and request give the same run.
+  // the same id and request give the same run. UNIMPLEMENTED if an older service has started the run, but without the
+  // validation_size or test_size that was asked for; the error names the run.
   absl::StatusOr<v1::Run> StartRun(v1::StartRunRequest request) const;
   // Newest first. `page_token`: empty, or next_page_token of the page before.
   absl::StatusOr<v1::ListRunsResponse> ListRuns(int32_t page_size, const std::string& page_token) const;
-  // `model`: as in GetStateRequest.
+  // `model`: as in GetStateRequest. UNIMPLEMENTED if others than the last were asked for and an older service, which
+  // knows no others, has answered; so also of Predict.
   absl::StatusOr<v1::GetStateResponse> GetState(const std::string& run_id, bool include_state_vector,
                                                 const v1::ModelChoice& model = {}) const;
   absl::StatusOr<v1::PredictResponse> Predict(const std::string& run_id, const v1::Tensor& inputs,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "clients/cpp/pilothouse_client/channel.h"
 #include "clients/cpp/pilothouse_client/identity.h"
 #include "clients/cpp/testing/fake_service.h"
@@ -140,6 +141,61 @@ TEST_F(ClientTest, AsksForTheParametersThatAreMeant) {
   EXPECT_EQ(scored->model().batch(), 1900);
   EXPECT_EQ(ReasonOf(client_->Evaluate("digits", v1::DATA_PART_VALIDATION).status()),
             v1::ERROR_REASON_NO_VALIDATION_DATA);
+}
+
+TEST_F(ClientTest, DoesNotTakeTheLastParametersOfAnOlderServiceForOthers) {
+  house_.AddSaved("digits", "best.safetensors", 0);
+  house_.BeOlder();
+  const v1::Tensor inputs = MakeTensor(std::vector<double>{1, 2}, {1, 2});
+  v1::ModelChoice choice;
+  choice.set_model(v1::MODEL_LAST);
+  EXPECT_TRUE(client_->Predict("digits", inputs).ok());
+  EXPECT_TRUE(client_->Predict("digits", inputs, choice).ok());
+  EXPECT_TRUE(client_->GetState("digits", true, choice).ok());
+  v1::ModelChoice file;
+  file.set_saved_file("best.safetensors");
+  choice.set_model(v1::MODEL_BEST);
+  for (const v1::ModelChoice& other : {choice, file}) {
+    for (const absl::Status& status :
+         {client_->Predict("digits", inputs, other).status(), client_->GetState("digits", false, other).status()}) {
+      EXPECT_TRUE(absl::IsUnimplemented(status)) << status;
+      EXPECT_EQ(status.message(),
+                "the service is older than this client: it does not say which parameters it has used. Restart it with "
+                "the programs of this version.");
+    }
+  }
+}
+
+TEST_F(ClientTest, SaysThatAServiceWithoutACallIsOlder) {
+  house_.BeOlder();
+  const absl::Status status = client_->Evaluate("digits", v1::DATA_PART_TEST).status();
+  EXPECT_TRUE(absl::IsUnimplemented(status)) << status;
+  EXPECT_EQ(status.message(), absl::StrCat("the service is older than this client: what answers at ", folder_.Address(),
+                                           " does not know this call. Restart it with the programs of this version."));
+  EXPECT_FALSE(IsUnreachable(status));
+}
+
+TEST_F(ClientTest, SaysThatARunLacksThePartsThatAnOlderServicePassedOver) {
+  v1::StartRunRequest request;
+  ASSERT_TRUE(client_->StartRun(request).ok());
+  request.mutable_spec()->mutable_data()->set_test_size("1");
+  request.mutable_spec()->mutable_data()->set_validation_size("25%");
+  ASSERT_TRUE(client_->StartRun(request).ok());
+  house_.BeOlder();
+  request.set_run_id("both");
+  const absl::Status both = client_->StartRun(request).status();
+  EXPECT_TRUE(absl::IsUnimplemented(both)) << both;
+  EXPECT_EQ(both.message(),
+            "the service is older than this client: run both was started WITHOUT the validation and test parts that "
+            "were asked for; pilot stop both ends it. Restart the service with the programs of this version.");
+  request.set_run_id("one");
+  request.mutable_spec()->mutable_data()->clear_validation_size();
+  EXPECT_TRUE(absl::StrContains(client_->StartRun(request).status().message(),
+                                "run one was started WITHOUT the test part that was asked for; pilot stop one ends"));
+  // Ways to say it that older services know, too.
+  request.set_run_id("known");
+  request.mutable_spec()->mutable_data()->clear_test_size();
+  EXPECT_TRUE(client_->StartRun(request).ok());
 }
 
 TEST_F(ClientTest, KeepsTheReasonAndTheFieldOfARefusal) {

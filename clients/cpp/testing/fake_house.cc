@@ -143,6 +143,11 @@ void FakeHouse::LoseNextAnswers(int count) {
   answers_to_lose_ = count;
 }
 
+void FakeHouse::BeOlder() {
+  MutexLock lock(mutex_);
+  older_ = true;
+}
+
 bool FakeHouse::LosesAnswer() {
   if (answers_to_lose_ == 0) return false;
   --answers_to_lose_;

@@ -42,6 +42,9 @@ class FakeHouse {
   // The next `count` changes and forks are made, and then answered with UNAVAILABLE: as if the connection broke before
   // the answer. Runs are not started: as if it broke before the request.
   void LoseNextAnswers(int count);
+  // From now on as a service of an older version: it does not know Evaluate, answers for the last parameters whichever
+  // are asked for, without saying so, and keeps no examples apart whose number is asked for by its size.
+  void BeOlder();
   // Announces a gap to the watchers with the next message.
   void AddGap(uint64_t first, uint64_t last);
 
@@ -110,6 +113,7 @@ class FakeHouse {
   CondVar changed_;
   std::map<std::string, FakeRun> runs_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool older_ ABSL_GUARDED_BY(mutex_) = false;
   int answers_to_lose_ ABSL_GUARDED_BY(mutex_) = 0;
   int changes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<v1::Gap> gaps_ ABSL_GUARDED_BY(mutex_);

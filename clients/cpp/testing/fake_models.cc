@@ -41,7 +41,8 @@ absl::Status FakeHouse::GetStateLocked(const v1::GetStateRequest& request, v1::G
   const FakeRun& run = Get(request.run_id());
   *response.mutable_run() = run.run;
   v1::ModelUsed used;
-  if (const absl::Status chosen = Choose(run, request.model(), used); !chosen.ok()) return chosen;
+  const v1::ModelChoice choice = older_ ? v1::ModelChoice() : request.model();
+  if (const absl::Status chosen = Choose(run, choice, used); !chosen.ok()) return chosen;
   if (used.model() != v1::MODEL_LAST) *response.mutable_model() = used;
   if (!request.include_state_vector()) return absl::OkStatus();
   std::vector<double> state;
@@ -53,7 +54,8 @@ absl::Status FakeHouse::GetStateLocked(const v1::GetStateRequest& request, v1::G
 
 absl::Status FakeHouse::PredictLocked(const v1::PredictRequest& request, v1::PredictResponse& response) {
   const FakeRun& run = Get(request.run_id());
-  if (const absl::Status chosen = Choose(run, request.model(), *response.mutable_model()); !chosen.ok()) return chosen;
+  const v1::ModelChoice choice = older_ ? v1::ModelChoice() : request.model();
+  if (const absl::Status chosen = Choose(run, choice, *response.mutable_model()); !chosen.ok()) return chosen;
   const std::vector<double> inputs = ToDoubles(request.inputs());
   const int64_t rows = request.inputs().shape(0);
   const int64_t width = request.inputs().shape(1);
@@ -65,6 +67,7 @@ absl::Status FakeHouse::PredictLocked(const v1::PredictRequest& request, v1::Pre
   }
   *response.mutable_outputs() = MakeTensor(answers, {rows, outputs});
   response.set_batch(response.model().batch());
+  if (older_) response.clear_model();
   return absl::OkStatus();
 }
 

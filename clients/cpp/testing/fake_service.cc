@@ -52,8 +52,9 @@ class FakeService final : public v1::TrainingControl::Service {
     v1::Run& run = house_.Get(run_id).run;
     *run.mutable_spec() = request->spec();
     // Of its four examples, one for each part.
-    if (!request->spec().data().test_size().empty()) run.mutable_facts()->set_test_examples(1);
-    if (!request->spec().data().validation_size().empty()) run.mutable_facts()->set_validation_examples(1);
+    const v1::DataSpec& data = request->spec().data();
+    if (!data.test_size().empty() && !house_.older_) run.mutable_facts()->set_test_examples(1);
+    if (!data.validation_size().empty() && !house_.older_) run.mutable_facts()->set_validation_examples(1);
     if (request->target() > 0) {
       run.set_target(request->target());
       run.set_status(v1::RUN_STATUS_TRAINING);
@@ -254,6 +255,8 @@ class FakeService final : public v1::TrainingControl::Service {
   grpc::Status Evaluate(grpc::ServerContext*, const v1::EvaluateRequest* request,
                         v1::EvaluateResponse* response) override {
     MutexLock lock(house_.mutex_);
+    // As gRPC answers for a method that it has no handler for.
+    if (house_.older_) return {grpc::StatusCode::UNIMPLEMENTED, ""};
     if (!house_.runs_.contains(request->run_id())) return ToGrpcStatus(NotFound(request->run_id()));
     return ToGrpcStatus(house_.EvaluateLocked(*request, *response));
   }
