@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "proto/support/log.h"
-#include "trainer/checkpoint/atomic_file.h"
 #include "trainer/checkpoint/file_hash.h"
 #include "trainer/checkpoint/sha256.h"
 #include "trainer/data/byte_reader.h"
@@ -136,17 +135,17 @@ absl::Status ParsedFile::Write(CsvDelimiter delimiter, const NumberTable& parsed
   const std::string header = NpyHeaderOfFloat64(parsed.rows, parsed.columns);
   const auto number_bytes = static_cast<size_t>(parsed.rows * parsed.stored->row_bytes);
   const auto bytes = static_cast<int64_t>(header.size() + number_bytes);
-  if (absl::Status made = MakeDurableFolder(folder_); !made.ok()) return made;
+  if (absl::Status made = MakeParsedFolder(folder_); !made.ok()) return made;
   if (absl::Status room = MakeRoom(folder_, NameOf(delimiter), bytes, bounds_); !room.ok()) return room;
   // The text may have been replaced since it was hashed; then others would be given numbers that are not theirs.
   const absl::StatusOr<std::string> now = FileHash(text_);
   if (!now.ok()) return now.status();
   if (*now != text_sha256_) return Damaged("the table changed while it was read");
   const absl::string_view elements(parsed.stored->elements, number_bytes);
-  const absl::StatusOr<std::string> sha256 = WriteAndHashFile(PathOf(delimiter, kParsedNumbers), {header, elements});
+  const absl::StatusOr<std::string> sha256 = WriteParsed(PathOf(delimiter, kParsedNumbers), {header, elements});
   if (!sha256.ok()) return sha256.status();
   const std::string facts = absl::StrCat(FactsOf(text_sha256_, delimiter, bytes, *sha256).dump(2), "\n");
-  return WriteFileAtomically(PathOf(delimiter, kParsedFacts), {facts});
+  return WriteParsed(PathOf(delimiter, kParsedFacts), {facts}).status();
 }
 
 NumberTable ParsedFile::Keep(CsvDelimiter delimiter, NumberTable parsed) {

@@ -5,7 +5,7 @@
 // table's name says that tabs separate its fields; 1 is the version of this form. That is an NPY file of float64 and of
 // shape [rows, columns]; HASH-csv-1.json says whose copy it is, and its size and SHA-256. Column names are not in it:
 // whoever reads a table reads its first line from the text. Both files can be made again at any time, so that any of
-// them may be missing, damaged or removed.
+// them may be missing, damaged or removed; nor are they synced, so a crash of the machine may do that.
 #ifndef PILOTHOUSE_TRAINER_CHANNEL_PARSED_FILE_H_
 #define PILOTHOUSE_TRAINER_CHANNEL_PARSED_FILE_H_
 

@@ -5,8 +5,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -22,9 +25,27 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/checkpoint/atomic_file.h"
 #include "trainer/checkpoint/file_hash.h"
 #include "trainer/data/dataset.h"
 #include "trainer/data/table_values.h"
+
+namespace {
+
+// How often this program asked for something to be on the disk. Atomic: other tests' threads may ask, too.
+std::atomic<int> syncs{0};
+
+}  // namespace
+
+// In the place of the system's.
+extern "C" int fsync(int descriptor) {
+  ++syncs;
+  return static_cast<int>(syscall(SYS_fsync, descriptor));
+}
+extern "C" int fdatasync(int descriptor) {
+  ++syncs;
+  return static_cast<int>(syscall(SYS_fdatasync, descriptor));
+}
 
 namespace pilothouse::trainer {
 namespace {
@@ -287,6 +308,17 @@ TEST_F(ParsedFileTest, TrainersThatMakeTheSameCopyAtOnceDoNoHarm) {
   for (std::thread& trainer : trainers) trainer.join();
   ExpectSame(Read(text), parsed);
   EXPECT_THAT(Files(), SizeIs(2));
+}
+
+// On the same disk, acknowledgements wait for journals to be synced, and would wait for all of a copy as well.
+TEST_F(ParsedFileTest, NobodyWaitsForACopyToBeOnTheDisk) {
+  const std::string text = Write("a.csv", kTable);
+  syncs = 0;
+  ASSERT_TRUE(Read(text).ok());
+  EXPECT_EQ(syncs, 0);
+  EXPECT_THAT(Files(), SizeIs(2));
+  ASSERT_TRUE(WriteFileAtomically(root_ + "/other", {"other"}).ok());
+  EXPECT_GT(syncs, 0) << "of what must survive, they are counted";
 }
 
 TEST_F(ParsedFileTest, AMappedCopyStaysWhenItsFileIsRemoved) {

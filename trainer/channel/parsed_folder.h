@@ -6,6 +6,9 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace pilothouse::trainer {
 
@@ -30,6 +33,15 @@ struct ParsedBounds {
 // files that are not named like copies are left alone. INTERNAL where it does not fit. Thread-safe, also among
 // processes.
 absl::Status MakeRoom(const std::string& folder, const std::string& name, int64_t bytes, const ParsedBounds& bounds);
+
+// Makes the folder; nothing is done if it is there. INTERNAL, with the system's words.
+absl::Status MakeParsedFolder(const std::string& folder);
+
+// Writes `parts`, one after the other, to a temporary file beside `path`, and renames it to `path`. Returns the SHA-256
+// of what was written, as FileHash does. Nothing is synced: a copy that a crash of the machine takes away, or a part of
+// it, is made again, and those who wait for the disk to keep what matters do not wait for gigabytes of a copy as well.
+// INTERNAL: what was at `path` before is untouched, and no temporary file is left. Thread-safe, also among processes.
+absl::StatusOr<std::string> WriteParsed(const std::string& path, absl::Span<const absl::string_view> parts);
 
 // Notes that a copy is being used.
 void NoteUse(const std::string& folder, const std::string& name);

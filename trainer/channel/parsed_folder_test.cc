@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "trainer/checkpoint/atomic_file.h"
+#include "trainer/checkpoint/file_hash.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -109,6 +110,27 @@ TEST_F(ParsedFolderTest, RemovesWhatWasLeftHalfWrittenAndNotWhatIsBeingWritten) 
   Write(absl::StrCat("other", kTemporarySuffix), kAbandonedSeconds + 60);
   EXPECT_TRUE(Make('c', kEach, 10 * kEach).ok());
   EXPECT_THAT(Left(), UnorderedElementsAre("b", "other.tmp"));
+}
+
+TEST_F(ParsedFolderTest, FilesAreThereWholeOrNotAtAll) {
+  ASSERT_TRUE(MakeParsedFolder(folder_).ok()) << "it is there already";
+  const std::string path = folder_ + "/" + NameOf('a') + kParsedNumbers;
+  // More than is written at once.
+  const std::string large(3'000'001, 'x');
+  for (const std::string& content : {large, std::string("short")}) {
+    const absl::StatusOr<std::string> hash = WriteParsed(path, {"begin, ", "", content});
+    ASSERT_TRUE(hash.ok()) << hash.status();
+    EXPECT_EQ(*hash, *FileHash(path));
+    EXPECT_EQ(fs::file_size(path), 7 + content.size());
+    EXPECT_THAT(Left(), UnorderedElementsAre("a"));
+  }
+  const std::string taken = folder_ + "/" + NameOf('b') + kParsedNumbers;
+  fs::create_directory(taken);
+  EXPECT_EQ(ReasonOf(WriteParsed(taken, {"c"}).status()), v1::ERROR_REASON_INTERNAL);
+  EXPECT_THAT(Left(), UnorderedElementsAre("a", "b"));
+  EXPECT_EQ(ReasonOf(WriteParsed(folder_ + "/none/c", {"c"}).status()), v1::ERROR_REASON_INTERNAL);
+  EXPECT_EQ(ReasonOf(MakeParsedFolder(path)), v1::ERROR_REASON_INTERNAL);
+  EXPECT_EQ(ReasonOf(MakeParsedFolder(folder_ + "/none/c")), v1::ERROR_REASON_INTERNAL);
 }
 
 TEST_F(ParsedFolderTest, RefusesWhatCannotFitAndRemovesNothingForIt) {

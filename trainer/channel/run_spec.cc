@@ -281,7 +281,8 @@ absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const
   }
   absl::StatusOr<Dataset> data = files.table.empty()
                                      ? ReadArrays(files.inputs, files.targets, files.weights)
-                                     : ReadTable(files.table, plan.target_columns, plan.weight_column, copy);
+                                     : ReadTable(files.table, plan.target_columns, plan.weight_column, copy,
+                                                 plan.learner.is_new ? RunAge::kNew : RunAge::kOld);
   if (!data.ok()) return data.status();
   Log(absl::StrCat("data read: ", data->inputs.rows, " examples of ", data->inputs.columns, " inputs and ",
                    data->targets.columns, " targets"));

@@ -47,7 +47,7 @@ absl::Status RefuseWeights(int64_t rows, const NumberTable& weights) {
 }  // namespace
 
 absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns,
-                                  const std::optional<std::string>& weight_column, ParsedCopy* copy) {
+                                  const std::optional<std::string>& weight_column, ParsedCopy* copy, RunAge age) {
   absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok()) return file.status();
   const absl::StatusOr<Format> format = FormatOf(*file);
@@ -56,7 +56,7 @@ absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std
     case Format::kNpy:
       return ReadNpyTable(*file, target_columns, weight_column);
     case Format::kNpz:
-      return ReadNpz(*file, target_columns, weight_column);
+      return ReadNpz(*file, target_columns, weight_column, age);
     case Format::kText:
       break;
   }

@@ -20,6 +20,11 @@ namespace pilothouse::trainer {
 
 class ParsedCopy;
 
+// What data are for: a run that begins, or one that goes on, is forked, gone through again or evaluated. An older
+// version may have taken what a new run is refused; whoever reads it again gets what that version read, unless memory
+// would not be safe.
+enum class RunAge { kNew, kOld };
+
 // Row i of `inputs` belongs to row i of `targets`. Neither is empty.
 struct Dataset {
   NumberTable inputs;
@@ -34,13 +39,14 @@ struct Dataset {
 // that is not the weight. If there is a `weight_column`, named in the same way, it holds the weights of the rows. All
 // other columns are inputs, in the table's order; targets are in the order in which they are named. No column is two of
 // these. Text is parsed unless `copy`, if there is one, has its numbers; it is offered them otherwise.
+// `age` matters to NPZ files.
 //
 // Errors: FILE_NOT_FOUND, DATA_MALFORMED, DATASET_TOO_LARGE (an NPZ file, or text that does not fit into memory),
 // COLUMN_NOT_FOUND, ARRAY_SHAPE_INVALID, ARRAY_DTYPE_INVALID, SPEC_INVALID (a column named twice, no column left as
 // input, or columns named where the targets are an array of their own).
 absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns,
                                   const std::optional<std::string>& weight_column = std::nullopt,
-                                  ParsedCopy* copy = nullptr);
+                                  ParsedCopy* copy = nullptr, RunAge age = RunAge::kNew);
 
 // Reads two NPY files with as many rows as each other: inputs of shape [rows, inputs], targets of shape [rows] or
 // [rows, k]. And, unless its path is empty, one of weights of shape [rows] or [rows, 1]. Errors: FILE_NOT_FOUND,

@@ -103,8 +103,10 @@ struct Arrays {
   std::optional<ZipMember> weights;
 };
 
-absl::StatusOr<Arrays> FindArrays(const std::vector<ZipMember>& arrays) {
-  if (absl::Status status = CheckNames(arrays); !status.ok()) return status;
+absl::StatusOr<Arrays> FindArrays(const std::vector<ZipMember>& arrays, RunAge age) {
+  if (age == RunAge::kNew) {
+    if (absl::Status status = CheckNames(arrays); !status.ok()) return status;
+  }
   const absl::StatusOr<const ZipMember*> inputs = FindArray(arrays, kInputNames);
   if (!inputs.ok()) return inputs.status();
   const absl::StatusOr<const ZipMember*> targets = FindArray(arrays, kTargetNames);
@@ -117,11 +119,13 @@ absl::StatusOr<Arrays> FindArrays(const std::vector<ZipMember>& arrays) {
   return Arrays{**inputs, **targets, *weights == nullptr ? std::nullopt : std::optional(**weights)};
 }
 
-// Nothing is unpacked before all of it is known to be little enough.
-absl::StatusOr<Dataset> ReadAll(InputFile& file, const Arrays& arrays) {
+// For a new run, nothing is unpacked before all of it is known to be little enough. Each array alone always is.
+absl::StatusOr<Dataset> ReadAll(InputFile& file, const Arrays& arrays, RunAge age) {
   std::vector<ZipMember> members = {arrays.inputs, arrays.targets};
   if (arrays.weights.has_value()) members.push_back(*arrays.weights);
-  if (absl::Status status = CheckInflatedBytes(members); !status.ok()) return status;
+  if (age == RunAge::kNew) {
+    if (absl::Status status = CheckInflatedBytes(members); !status.ok()) return status;
+  }
   absl::StatusOr<NumberTable> inputs = ReadMember(file, arrays.inputs, "inputs", 2);
   if (!inputs.ok()) return inputs.status();
   absl::StatusOr<NumberTable> targets = ReadMember(file, arrays.targets, "targets", 1);
@@ -135,7 +139,7 @@ absl::StatusOr<Dataset> ReadAll(InputFile& file, const Arrays& arrays) {
 }  // namespace
 
 absl::StatusOr<Dataset> ReadNpz(InputFile& file, const std::vector<std::string>& target_columns,
-                                const std::optional<std::string>& weight_column) {
+                                const std::optional<std::string>& weight_column, RunAge age) {
   absl::StatusOr<std::vector<ZipMember>> members = ReadZipDirectory(file);
   if (!members.ok()) return members.status();
   const std::vector<ZipMember> arrays = ArraysIn(*std::move(members));
@@ -144,7 +148,7 @@ absl::StatusOr<Dataset> ReadNpz(InputFile& file, const std::vector<std::string>&
     if (!reader.ok()) return reader.status();
     return ReadNpyTable(**reader, target_columns, weight_column);
   }
-  const absl::StatusOr<Arrays> found = FindArrays(arrays);
+  const absl::StatusOr<Arrays> found = FindArrays(arrays, age);
   if (!found.ok()) return found.status();
   if (!target_columns.empty() || weight_column.has_value()) {
     const absl::string_view field = target_columns.empty() ? "weight_column" : "target_columns";
@@ -152,7 +156,7 @@ absl::StatusOr<Dataset> ReadNpz(InputFile& file, const std::vector<std::string>&
                      absl::StrCat("The targets of this NPZ file are its array ", found->targets.name, ", and its ",
                                   "weights the array weights, if there is one; leave ", field, " away."));
   }
-  return ReadAll(file, *found);
+  return ReadAll(file, *found, age);
 }
 
 }  // namespace pilothouse::trainer

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -93,9 +94,10 @@ std::string Zip(const std::vector<Member>& members, const std::string& comment =
   return file + directory + end;
 }
 
-absl::StatusOr<Dataset> Read(const std::string& bytes, const std::vector<std::string>& targets = {}) {
+absl::StatusOr<Dataset> Read(const std::string& bytes, const std::vector<std::string>& targets = {},
+                             RunAge age = RunAge::kNew) {
   const TemporaryFile file(bytes);
-  return ReadTable(file.path(), targets);
+  return ReadTable(file.path(), targets, std::nullopt, nullptr, age);
 }
 
 const std::string& Inputs() {
@@ -277,6 +279,27 @@ TEST(Npz, RefusesNamesThatLookAsIfTheyWereMeant) {
     }
     EXPECT_TRUE(Read(Zip({{.name = name + ".npy", .contents = Inputs()}})).ok()) << "alone, it is a table";
     EXPECT_TRUE(Read(Zip({x, y, {.name = name + ".txt", .contents = "words"}})).ok()) << "no array";
+  }
+}
+
+TEST(Npz, OldRunsGetWhatTheyBeganWith) {
+  const Member x{.name = "x.npy", .contents = Inputs()};
+  const Member y{.name = "y.npy", .contents = Labels()};
+  for (const char* name : {"weight.npy", "labels.npy", "Y.npy", "Inputs.npy"}) {
+    const auto data = Read(Zip({x, y, {.name = name, .contents = Labels()}}), {}, RunAge::kOld);
+    ASSERT_TRUE(data.ok()) << data.status();
+    EXPECT_THAT(Values(data->inputs), ElementsAre(1, 2, 3, 4, 5, 6));
+    EXPECT_THAT(Values(data->targets), ElementsAre(0, 1, 2));
+    EXPECT_TRUE(data->weights.empty()) << name;
+  }
+  // Each array alone may be as large as these say they are. That they lie is found out when they are opened.
+  const std::string together = Zip({Claiming("x.npy", kMaxInflatedBytes), Claiming("y.npy", kMaxInflatedBytes)});
+  EXPECT_EQ(ReasonOf(Read(together).status()), v1::ERROR_REASON_DATASET_TOO_LARGE);
+  EXPECT_EQ(ReasonOf(Read(together, {}, RunAge::kOld).status()), v1::ERROR_REASON_DATA_MALFORMED);
+  for (const std::string& file :
+       {Zip({Claiming("x.npy", kMaxInflatedBytes + 1), y}), Zip({x, Claiming("y.npy", kMaxInflatedBytes + 1)}),
+        Zip({Claiming("t.npy", kMaxInflatedBytes + 1)})}) {
+    EXPECT_EQ(ReasonOf(Read(file, {}, RunAge::kOld).status()), v1::ERROR_REASON_DATASET_TOO_LARGE);
   }
 }
 

@@ -55,7 +55,7 @@ absl::Status CheckWeights(const Dataset& data) {
   return absl::OkStatus();
 }
 
-absl::Status LeaveOutWeightless(const Dataset& data, absl::string_view part, std::vector<int64_t>& rows) {
+absl::Status LeaveOutWeightless(const Dataset& data, absl::string_view part, std::vector<int64_t>& rows, RunAge age) {
   if (data.weights.empty() || rows.empty()) return absl::OkStatus();
   const std::string examples = absl::StrCat(rows.size());
   const auto weight = [&](int64_t row) { return data.weights[static_cast<size_t>(row)]; };
@@ -69,7 +69,9 @@ absl::Status LeaveOutWeightless(const Dataset& data, absl::string_view part, std
   }
   double sum = 0;
   for (const int64_t row : rows) sum += weight(row);
-  if (sum >= kLeastWeightSum && sum <= kLargestWeightSum) return CheckRatios(data, part, rows, sum);
+  if (sum >= kLeastWeightSum && sum <= kLargestWeightSum) {
+    return age == RunAge::kNew ? CheckRatios(data, part, rows, sum) : absl::OkStatus();
+  }
   return MakeError(
       v1::ERROR_REASON_DATA_MALFORMED, "data",
       absl::StrCat("The weights of the ", part, " add up to ", sum, ", which must lie from ", kLeastWeightSum, " to ",

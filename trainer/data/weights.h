@@ -25,8 +25,10 @@ absl::Status CheckWeights(const Dataset& data);
 // Takes those of weight 0 out of `rows`, those of a part: nothing can be learnt from them, nor do they change a score,
 // and what is left counts in the mean weight. `part` names it in messages: "training part". DATA_MALFORMED if none are
 // left of a part that had some, their weights add up to too much or too little, or one, whose row is named, is less
-// than kLeastWeightRatio (trainer/net/loss.h) times their mean.
-absl::Status LeaveOutWeightless(const Dataset& data, absl::string_view part, std::vector<int64_t>& rows);
+// than kLeastWeightRatio (trainer/net/loss.h) times their mean. An old run may have one so small; its part in a
+// gradient of float32 may be 0.
+absl::Status LeaveOutWeightless(const Dataset& data, absl::string_view part, std::vector<int64_t>& rows,
+                                RunAge age = RunAge::kNew);
 
 }  // namespace pilothouse::trainer
 

@@ -79,6 +79,9 @@ TEST(Weights, MustNotBeLostBesideTheirMean) {
   EXPECT_EQ(ToError(status).metadata().at("row"), "2");
   EXPECT_THAT(ToError(status).message(),
               HasSubstr("Row 2 has the weight 9.999e-21, but the mean of the training part is 1: "));
+  EXPECT_TRUE(LeaveOutWeightless(Weighted({2, 1e-300, 5e99, 1}), "training part", rows, RunAge::kOld).ok());
+  EXPECT_THAT(rows, ElementsAre(0, 1, 3));
+  EXPECT_FALSE(LeaveOutWeightless(Weighted({1e101, 1e-300, 1, 1}), "training part", rows, RunAge::kOld).ok());
   rows = {2};
   EXPECT_TRUE(LeaveOutWeightless(Weighted({1, 1, 1e-90}), "test part", rows).ok()) << "alone, it is the mean";
 }

@@ -24,8 +24,8 @@ inline constexpr char kZipMagic[] = "PK\x03\x04";
 // Most members, and bytes of the directory that lists them.
 inline constexpr int64_t kMaxZipMembers = 4096;
 inline constexpr int64_t kMaxZipDirectoryBytes = 1 << 20;
-// Most bytes that the deflated members that are read of one file may become together. Stored ones are no larger than
-// the file.
+// Most bytes that the deflated members that are read of one file for a new run may become together, and each of them
+// always. Stored ones are no larger than the file.
 inline constexpr int64_t kMaxInflatedBytes = int64_t{4} << 30;
 
 struct ZipMember {

@@ -68,9 +68,10 @@ absl::StatusOr<Split> SplitData(const LearnerSpec& spec, int64_t outputs, const 
     }
   }
   Split split = SplitRows(data.inputs.rows, *counts, method, spec.split_seed, classes);
-  absl::Status status = LeaveOutWeightless(data, "training part", split.training);
-  if (status.ok()) status = LeaveOutWeightless(data, "validation part", split.validation);
-  if (status.ok()) status = LeaveOutWeightless(data, "test part", split.test);
+  const RunAge age = spec.is_new ? RunAge::kNew : RunAge::kOld;
+  absl::Status status = LeaveOutWeightless(data, "training part", split.training, age);
+  if (status.ok()) status = LeaveOutWeightless(data, "validation part", split.validation, age);
+  if (status.ok()) status = LeaveOutWeightless(data, "test part", split.test, age);
   if (status.ok() && spec.is_new) status = CheckVariety(spec.loss, outputs, data.targets, split.training);
   if (!status.ok()) return status;
   return split;

@@ -334,6 +334,9 @@ TEST(SupervisedLearnerWeights, AreCheckedBeforeTrainingStarts) {
   EXPECT_THAT(Refusal(spec, data), HasSubstr("DATA_MALFORMED data: Row 17 has the weight -2"));
   data.weights[16] = 1e-21;
   EXPECT_THAT(Refusal(spec, data), HasSubstr("DATA_MALFORMED data: Row 17 has the weight 1e-21, but the mean of the"));
+  spec.is_new = false;
+  EXPECT_TRUE(MakeLearner(spec, Dataset(data)).ok()) << "the run was started before that was refused";
+  spec.is_new = true;
   data.weights.assign(40, 1);
   for (size_t row = 35; row < 40; ++row) data.weights[row] = 0;
   EXPECT_THAT(Refusal(spec, data), HasSubstr("DATA_MALFORMED data: All 5 examples of the validation part"));
