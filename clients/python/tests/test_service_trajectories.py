@@ -39,6 +39,8 @@ TARGETS = {
     "half_mse": NUMBERS,
     "huber": NUMBERS,
 }
+#: No batch of weighted examples has the mean weight of all.
+WEIGHTS = _random.uniform(0.25, 4, size=22)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Case:
     eta: float = 0.2
     clip_norm: float = 0
     clip_value: float = 0
+    weighted: bool = False
 
 
 #: Something of every kind, with every activation.
@@ -83,6 +86,12 @@ CASES = {
     "half mse": Case("3x6tx2", "half_mse", eta=0.05),
     "huber": Case("3x6tx2", "huber"),
     "everything": Case(EVERYTHING),
+    "weights, cross-entropy": Case("3x6tx2", weighted=True),
+    "weights, binary cross-entropy": Case("3x6tx2", "binary_cross_entropy", weighted=True),
+    "weights, mse": Case("3x6tx2", "mse", eta=0.05, weighted=True),
+    "weights, half mse": Case("3x6tx2", "half_mse", eta=0.05, weighted=True),
+    "weights, huber": Case("3x6tx2", "huber", weighted=True),
+    "weights, everything": Case(EVERYTHING, eta=0.1, weighted=True),
     "everything, binary cross-entropy, momentum": Case(
         EVERYTHING,
         "binary_cross_entropy",
@@ -165,6 +174,14 @@ LOSSES = {
     "half_mse": lambda y, t: ((y - t) ** 2).sum() / (2 * len(y)),
     "huber": functional.huber_loss,
 }
+# Of each example.
+EACH = {
+    "cross_entropy": lambda y, t: functional.cross_entropy(y, t, reduction="none"),
+    "binary_cross_entropy": lambda y, t: functional.binary_cross_entropy_with_logits(y, t, reduction="none").mean(1),
+    "mse": lambda y, t: functional.mse_loss(y, t, reduction="none").mean(1),
+    "half_mse": lambda y, t: functional.mse_loss(y, t, reduction="none").sum(1) / 2,
+    "huber": lambda y, t: functional.huber_loss(y, t, reduction="none").mean(1),
+}
 PREDICTED = {"cross_entropy": lambda y: y.softmax(1), "binary_cross_entropy": torch.sigmoid}
 
 def build(shapes, arrays):
@@ -189,7 +206,12 @@ def clip(case, parameters):
     if case["clip_value"]:
         nn.utils.clip_grad_value_(parameters, case["clip_value"])
 
-def train(case, layers, inputs, targets, size, steps):
+def loss_of(case, outputs, targets, weights, mean):
+    if weights is None:
+        return LOSSES[case["loss"]](outputs, targets)
+    return (weights * EACH[case["loss"]](outputs, targets)).sum() / (len(outputs) * mean)
+
+def train(case, layers, inputs, targets, weights, size, steps):
     # A sigmoid at the end is part of this loss.
     last = -1 if case["loss"] == "binary_cross_entropy" and isinstance(layers[-1], nn.Sigmoid) else None
     network = nn.Sequential(*layers[:last])
@@ -201,7 +223,9 @@ def train(case, layers, inputs, targets, size, steps):
         for layer in layers:
             layer.step = step
         start = starts[step % len(starts)]
-        loss = LOSSES[case["loss"]](network(inputs[start : start + size]), targets[start : start + size])
+        batch = slice(start, start + size)
+        weighed = (None, 1) if weights is None else (weights[batch], weights.mean())
+        loss = loss_of(case, network(inputs[batch]), targets[batch], *weighed)
         optimizer.zero_grad()
         loss.backward()
         clip(case, parameters)
@@ -221,7 +245,8 @@ answers = {}
 for number, case in enumerate(task["cases"]):
     arrays = {name: torch.from_numpy(array) for name, array in numpy.load(f"{sys.argv[2]}/{number}.npz").items()}
     layers = build(case["layers"], arrays)
-    result = train(case, layers, arrays["inputs"], arrays["targets"], task["batch_size"], task["steps"])
+    examples = (arrays["inputs"], arrays["targets"], arrays.get("weights"))
+    result = train(case, layers, *examples, task["batch_size"], task["steps"])
     numpy.savez(f"{sys.argv[2]}/answers-{number}.npz", **{name: numpy.array(array) for name, array in result.items()})
 """
 
@@ -252,6 +277,7 @@ def start(house: pilothouse.House, case: Case) -> pilothouse.Run:
     return house.start(
         net=case.net,
         data=(INPUTS, TARGETS[case.loss]),
+        weights=WEIGHTS if case.weighted else None,
         loss=case.loss,
         optimizer=case.ours,
         eta=case.eta,
@@ -270,6 +296,8 @@ def beginning(run: pilothouse.Run, case: Case) -> tuple[list[tuple[str, int, int
     for layer in run.state().facts.layers:
         layers.append((layer.description.split()[0], layers[-1][2] if layers else INPUTS.shape[1], layer.outputs))
     arrays = {"inputs": INPUTS, "targets": TARGETS[case.loss], **load_file(run.checkpoint().path)}
+    if case.weighted:
+        arrays["weights"] = WEIGHTS
     for place, (kind, _, width) in enumerate(layers):
         if kind == "Dropout":
             arrays[f"factors.{place}"] = np.array([factors(step + 1, place, width) for step in range(STEPS)])
