@@ -275,8 +275,8 @@ def test_an_array_whose_name_is_nearly_right_is_refused_as_in_a_file(service, ho
         with pytest.raises(pilothouse.DataMalformed) as caught:
             house.upload(data)
         assert str(caught.value) == (
-            f"The data have an array named {name}, which would not be read. If it is the {meant}, name it {meant}; else "
-            "give it a name that does not look like that."
+            f"The data have an array named {name}, which would not be read. If it is the {meant}, name it {meant}; "
+            "else give it a name that does not look like that."
         )
         assert caught.value.field == "data"
         assert caught.value.metadata == {"array": name, "expected": meant}

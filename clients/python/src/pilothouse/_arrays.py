@@ -83,8 +83,8 @@ def _check_names(data: Mapping[Any, Any]) -> None:
         if meant is None or name in (*_INPUT_NAMES, *_TARGET_NAMES, _WEIGHTS_NAME):
             continue
         raise DataMalformed(
-            f"The data have an array named {name}, which would not be read. If it is the {meant}, name it {meant}; else "
-            "give it a name that does not look like that.",
+            f"The data have an array named {name}, which would not be read. If it is the {meant}, name it {meant}; "
+            "else give it a name that does not look like that.",
             field="data",
             metadata={"array": str(name), "expected": meant},
         )
