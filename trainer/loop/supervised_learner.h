@@ -57,8 +57,8 @@ struct LearnerSpec {
   // Decides which examples are drawn. It is apart from `seed`, so that runs on the same data are measured on the same
   // examples whatever their seeds. Without effect on what is taken from the tail.
   uint64_t split_seed = 0;
-  // Whether it is for a run that begins. Of one that goes on, or is gone through again, examples of one class only are
-  // not refused: it may have been started before they were.
+  // Whether it is for a run that begins. Of one that goes on, or is gone through again, neither examples of one class
+  // only nor weights that are nothing beside others are refused: it may have been started before they were.
   bool is_new = true;
 };
 
