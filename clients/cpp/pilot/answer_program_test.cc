@@ -135,10 +135,16 @@ TEST_F(AnswerProgram, DoesNotTakeABatchOfTheBestForOneOfAnotherLine) {
         "the best parameters are of batch 5000 of what was left behind as rewind-1, not of the present line; pilot "
         "fork digits --branch rewind-1 --at 5000 goes on from there.");
   }
-  // Where the present line saved it, it is meant.
   v1::PluginReport report;
   report.set_kind("save-best");
   report.mutable_output()->set_message("saved best.safetensors");
+  // Of several branches that came so far it is the one that saved it.
+  house_.AddPluginReport("digits", 5000, report, "rewind-1");
+  Run("rewind digits 4500");
+  house_.AddLoss("digits", 5200, 0.3);
+  const Result of_first = Run("rewind digits best");
+  EXPECT_TRUE(absl::StrContains(of_first.errors, "--branch rewind-1 --at 5000")) << of_first.errors;
+  // Where the present line saved it, it is meant.
   house_.AddPluginReport("digits", 5000, report);
   EXPECT_EQ(Json::parse(Run("fork digits --at best --json").output)["parent"]["batch"], 5000);
   EXPECT_EQ(house_.histories().back().first_batch(), 5000);

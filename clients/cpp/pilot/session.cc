@@ -44,10 +44,12 @@ absl::Status Ambiguous(const std::vector<v1::Run>& runs) {
   return absl::InvalidArgumentError(absl::StrCat("say which run; these are alive: ", Names(runs), "."));
 }
 
-// Whether a plugin that saves the best did so at this batch of the present line.
-absl::StatusOr<bool> WasSavedAt(const Client& client, const std::string& run_id, int64_t batch) {
+// Whether a plugin that saves the best did so at this batch of a branch, or, without a name, of the present line.
+absl::StatusOr<bool> WasSavedAt(const Client& client, const std::string& run_id, int64_t batch,
+                                const std::string& branch) {
   v1::ReadHistoryRequest request;
   request.set_run_id(run_id);
+  request.set_branch(branch);
   request.add_kinds(v1::EVENT_KIND_PLUGIN);
   request.set_first_batch(batch);
   request.set_last_batch(batch);
@@ -66,20 +68,29 @@ absl::StatusOr<bool> WasSavedAt(const Client& client, const std::string& run_id,
 // was left behind, and the present line, if it has come so far at all, is another there.
 absl::Status CheckOnPresentLine(const Client& client, const v1::GetStateResponse& best) {
   const int64_t batch = best.model().batch();
-  const auto& branches = best.run().branches();
-  const auto left = std::find_if(branches.rbegin(), branches.rend(), [batch](const v1::Branch& branch) {
-    return branch.from_batch() < batch && batch <= branch.through_batch();
-  });
-  if (left == branches.rend() || !absl::StartsWith(best.model().file(), "saved/")) return absl::OkStatus();
   const std::string& run_id = best.run().run_id();
-  const absl::StatusOr<bool> present = WasSavedAt(client, run_id, batch);
+  // The one that was left last comes first: of several that saved it, it has written the file last.
+  std::vector<std::string> left;
+  for (const v1::Branch& branch : best.run().branches()) {
+    if (branch.from_batch() < batch && batch <= branch.through_batch()) left.insert(left.begin(), branch.name());
+  }
+  if (left.empty() || !absl::StartsWith(best.model().file(), "saved/")) return absl::OkStatus();
+  const absl::StatusOr<bool> present = WasSavedAt(client, run_id, batch, "");
   if (!present.ok() || *present) return present.status();
-  const std::string name = Printable(left->name());
+  std::string owner = left.front();
+  for (const std::string& branch : left) {
+    const absl::StatusOr<bool> saved = WasSavedAt(client, run_id, batch, branch);
+    if (!saved.ok()) return saved.status();
+    if (!*saved) continue;
+    owner = branch;
+    break;
+  }
+  const std::string name = Printable(owner);
   return MakeError(v1::ERROR_REASON_BATCH_OUT_OF_RANGE, "batch",
                    absl::StrCat("the best parameters are of batch ", batch, " of what was left behind as ", name,
                                 ", not of the present line; pilot fork ", Printable(run_id), " --branch ", name,
                                 " --at ", batch, " goes on from there."),
-                   {{"batch", absl::StrCat(batch)}, {"branch", left->name()}});
+                   {{"batch", absl::StrCat(batch)}, {"branch", owner}});
 }
 
 }  // namespace

@@ -107,10 +107,15 @@ absl::Status FakeHouse::ReadLocked(const v1::ReadHistoryRequest& request, v1::Re
     return MakeError(v1::ERROR_REASON_HISTORY_RANGE_INVALID, "page_token", "the page token makes no sense.",
                      {{"value", request.page_token()}});
   }
-  const std::vector<v1::Event>& events = Get(request.run_id()).events;
+  const FakeRun& run = Get(request.run_id());
+  const std::vector<v1::Event>& events = run.events;
+  const auto is_elsewhere = [&](const v1::Event& event) {
+    const auto branch = run.branches.find(event.sequence());
+    return branch != run.branches.end() && branch->second != request.branch();
+  };
   const int size = request.page_size() > 0 ? request.page_size() : kUsualPage;
   for (; at < events.size() && response.events_size() < size; ++at) {
-    if (IsWithin(request, events[at].batch()) && IsOneOf(request.kinds(), events[at])) {
+    if (IsWithin(request, events[at].batch()) && IsOneOf(request.kinds(), events[at]) && !is_elsewhere(events[at])) {
       *response.add_events() = events[at];
     }
   }

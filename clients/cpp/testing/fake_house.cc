@@ -101,12 +101,15 @@ void FakeHouse::AddState(const std::string& run_id) {
   Append(Get(run_id), event);
 }
 
-void FakeHouse::AddPluginReport(const std::string& run_id, int64_t batch, const v1::PluginReport& report) {
+void FakeHouse::AddPluginReport(const std::string& run_id, int64_t batch, const v1::PluginReport& report,
+                                const std::string& branch) {
   MutexLock lock(mutex_);
   v1::Event event;
   event.set_batch(batch);
   *event.mutable_plugin() = report;
-  Append(Get(run_id), event);
+  FakeRun& run = Get(run_id);
+  Append(run, event);
+  if (!branch.empty()) run.branches[run.events.back().sequence()] = branch;
 }
 
 void FakeHouse::AddEvent(const std::string& run_id, const v1::Event& event) {

@@ -24,7 +24,9 @@ class FakeHouse {
   void AddStatus(const std::string& run_id, v1::RunStatus status, const std::string& message = "");
   void AddState(const std::string& run_id);
   // Appends what a plugin reported.
-  void AddPluginReport(const std::string& run_id, int64_t batch, const v1::PluginReport& report);
+  // With a branch: one that the history of this branch has, and no other.
+  void AddPluginReport(const std::string& run_id, int64_t batch, const v1::PluginReport& report,
+                       const std::string& branch = "");
   // The plugins of a run, as they are from now on.
   void SetPlugins(const std::string& run_id, const std::vector<v1::PluginStatus>& plugins);
   // A checkpoint of the run, and the event that says so.
@@ -76,6 +78,8 @@ class FakeHouse {
     std::vector<v1::Checkpoint> checkpoints;
     // File below the run's directory → batch.
     std::map<std::string, int64_t> saved;
+    // Sequence → branch, of events that only a branch has.
+    std::map<uint64_t, std::string> branches;
   };
 
   // Wakes the watches, which then end.
