@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/data/address_order.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -61,8 +62,10 @@ absl::StatusOr<std::shared_ptr<const char>> InputFile::Map() {
   const auto bytes = static_cast<size_t>(size_bytes_);
   void* const first = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fileno(file_.get()), 0);
   if (first == MAP_FAILED) return RefuseToRead();
-  return std::shared_ptr<const char>(static_cast<const char*>(first),
-                                     [bytes](const char* mapped) { munmap(const_cast<char*>(mapped), bytes); });
+  return std::shared_ptr<const char>(static_cast<const char*>(first), [bytes](const char* mapped) {
+    OrderAddresses();
+    munmap(const_cast<char*>(mapped), bytes);
+  });
 }
 
 }  // namespace pilothouse::trainer

@@ -4,6 +4,8 @@
 
 #include <new>
 
+#include "trainer/data/address_order.h"
+
 namespace pilothouse::trainer {
 namespace {
 
@@ -32,7 +34,9 @@ std::unique_ptr<PageBuffer> PageBuffer::TryNew(int64_t bytes) {
 }
 
 PageBuffer::~PageBuffer() {
-  if (data_ != nullptr) munmap(data_, static_cast<size_t>(bytes_));
+  if (data_ == nullptr) return;
+  OrderAddresses();
+  munmap(data_, static_cast<size_t>(bytes_));
 }
 
 void PageBuffer::Resize(int64_t bytes) {
@@ -40,8 +44,10 @@ void PageBuffer::Resize(int64_t bytes) {
 }
 
 bool PageBuffer::TryResize(int64_t bytes) {
+  OrderAddresses();
   void* const moved = mremap(data_, static_cast<size_t>(bytes_), static_cast<size_t>(bytes), MREMAP_MAYMOVE);
   if (moved == MAP_FAILED) return false;
+  OrderAddresses();
   data_ = static_cast<char*>(moved);
   bytes_ = bytes;
   return true;

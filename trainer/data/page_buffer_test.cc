@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <thread>
+#include <vector>
 
 namespace pilothouse::trainer {
 namespace {
@@ -39,6 +41,24 @@ TEST(PageBuffer, SaysWhetherThereAreSoManyAddresses) {
   EXPECT_EQ(buffer->size_bytes(), 1 << 20);
   EXPECT_EQ(buffer->data()[9], 1);
   buffer->data()[(1 << 20) - 1] = 1;
+}
+
+// For ThreadSanitizer: addresses that one buffer leaves are soon another's.
+TEST(PageBuffer, ThreadsHaveTheirOwnAtTheSameTime) {
+  std::vector<std::thread> threads;
+  for (char mark = 1; mark <= 4; ++mark) {
+    threads.emplace_back([mark] {
+      for (int round = 0; round < 50; ++round) {
+        PageBuffer buffer(1);
+        for (int64_t bytes = 4096; bytes <= 1 << 20; bytes *= 2) {
+          buffer.Resize(bytes);
+          for (int64_t at = bytes / 2; at < bytes; at += 512) buffer.data()[at] = mark;
+        }
+        for (int64_t at = 2048; at < buffer.size_bytes(); at += 512) ASSERT_EQ(buffer.data()[at], mark);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace
