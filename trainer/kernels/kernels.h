@@ -85,8 +85,8 @@ struct Kernels {
 inline constexpr size_t kWorkspaceAlignment = 64;
 // Blocks of a product that are copied together, so that they lie in the cache without gaps: of b, kDepthBlock ×
 // kColumnBlock; of a, kRowBlock × kDepthBlock.
-inline constexpr int64_t kDepthBlock = 256;
-inline constexpr int64_t kColumnBlock = 1024;
+inline constexpr int64_t kDepthBlock = 512;
+inline constexpr int64_t kColumnBlock = 512;
 inline constexpr int64_t kRowBlock = 240;
 inline constexpr int64_t kWorkspaceElements = kDepthBlock * (kColumnBlock + kRowBlock);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -41,18 +42,16 @@ void ExpectSame(const std::vector<T>& found, const std::vector<T>& expected) {
   }
 }
 
-// Numbers between −1 and 1 of which no sum is exact.
+// Numbers between −1 and 1 of which no sum is exact; the same ones again after a while.
 template <typename T>
 std::vector<T> Numbers(int64_t count, double phase) {
+  constexpr size_t kPeriod = 4093;
   std::vector<T> numbers(static_cast<size_t>(count));
   for (size_t i = 0; i < numbers.size(); ++i) {
-    numbers[i] = static_cast<T>(std::sin(static_cast<double>(i) * 1.7 + phase));
+    numbers[i] = i < kPeriod ? static_cast<T>(std::sin(static_cast<double>(i) * 1.7 + phase)) : numbers[i - kPeriod];
   }
   return numbers;
 }
-
-// The second half of each stride belongs to somebody else.
-constexpr int64_t kGap = 3;
 
 struct Shape {
   int64_t rows;
@@ -60,6 +59,8 @@ struct Shape {
   int64_t depth;
   bool a_transposed = false;
   bool b_transposed = false;
+  // The end of each stride, which belongs to somebody else.
+  int64_t gap = 3;
 };
 
 std::string Describe(const Shape& shape) {
@@ -68,43 +69,56 @@ std::string Describe(const Shape& shape) {
 }
 
 template <typename T>
-Strided<T> View(const std::vector<T>& numbers, int64_t rows, int64_t columns, bool transposed) {
-  return transposed ? Strided<T>{numbers.data(), 1, rows + kGap} : Strided<T>{numbers.data(), columns + kGap, 1};
+Strided<T> View(const std::vector<T>& numbers, int64_t rows, int64_t columns, bool transposed, int64_t gap) {
+  return transposed ? Strided<T>{numbers.data(), 1, rows + gap} : Strided<T>{numbers.data(), columns + gap, 1};
 }
 
 template <typename T>
-std::vector<T> Storage(int64_t rows, int64_t columns, bool transposed, double phase) {
-  return transposed ? Numbers<T>(columns * (rows + kGap), phase) : Numbers<T>(rows * (columns + kGap), phase);
+std::vector<T> Storage(int64_t rows, int64_t columns, bool transposed, int64_t gap, double phase) {
+  return transposed ? Numbers<T>(columns * (rows + gap), phase) : Numbers<T>(rows * (columns + gap), phase);
 }
 
+// Where in `numbers`, which has kWorkspaceAlignment bytes more than are needed, an aligned array begins.
 template <typename T>
-void ExpectProductIsPlain(const Kernels<T>& kernels, const Shape& shape, bool with_start, bool descends) {
-  SCOPED_TRACE(std::string(kernels.name) + ", " + Describe(shape));
-  const std::vector<T> a = Storage<T>(shape.rows, shape.depth, shape.a_transposed, 0);
-  const std::vector<T> b = Storage<T>(shape.depth, shape.columns, shape.b_transposed, 1);
+T* Aligned(std::vector<T>& numbers) {
+  const auto address = reinterpret_cast<uintptr_t>(numbers.data());
+  return numbers.data() + (kWorkspaceAlignment - address % kWorkspaceAlignment) / sizeof(T);
+}
+
+// By all kernels that run here.
+template <typename T>
+void ExpectProductIsPlain(const Shape& shape, bool with_start, bool descends) {
+  const std::vector<T> a = Storage<T>(shape.rows, shape.depth, shape.a_transposed, shape.gap, 0);
+  const std::vector<T> b = Storage<T>(shape.depth, shape.columns, shape.b_transposed, shape.gap, 1);
   const std::vector<T> start = Numbers<T>(shape.columns, 2);
-  const int64_t stride = shape.columns + kGap;
-  std::vector<T> plain_c = Numbers<T>(shape.rows * stride, 3);
-  std::vector<T> plain_descended = Numbers<T>(shape.rows * stride, 4);
-  std::vector<T> c = plain_c;
-  std::vector<T> descended = plain_descended;
+  const int64_t stride = shape.columns + shape.gap;
+  const int64_t count = shape.rows * stride;
+  std::vector<T> plain_c = Numbers<T>(count, 3);
+  std::vector<T> plain_descended = Numbers<T>(count, 4);
   Product<T> product{.rows = shape.rows,
                      .columns = shape.columns,
                      .depth = shape.depth,
-                     .a = View(a, shape.rows, shape.depth, shape.a_transposed),
-                     .b = View(b, shape.depth, shape.columns, shape.b_transposed),
-                     .c = c.data(),
+                     .a = View(a, shape.rows, shape.depth, shape.a_transposed, shape.gap),
+                     .b = View(b, shape.depth, shape.columns, shape.b_transposed, shape.gap),
+                     .c = plain_c.data(),
                      .c_stride = stride,
                      .start = with_start ? start.data() : nullptr,
-                     .descended = descends ? descended.data() : nullptr,
+                     .descended = descends ? plain_descended.data() : nullptr,
                      .step = static_cast<T>(0.1)};
-  const AlignedArray<T> workspace(kWorkspaceElements);
-  kernels.multiply(product, workspace.data());
-  product.c = plain_c.data();
-  if (descends) product.descended = plain_descended.data();
   PlainMultiply(product);
-  ExpectSame(c, plain_c);
-  ExpectSame(descended, plain_descended);
+  const AlignedArray<T> workspace(kWorkspaceElements);
+  for (const Kernels<T>* kernels : KernelsHere<T>()) {
+    SCOPED_TRACE(std::string(kernels->name) + ", " + Describe(shape));
+    const std::vector<T> before = Numbers<T>(count, 3);
+    std::vector<T> storage(before.size() + kWorkspaceAlignment / sizeof(T));
+    product.c = Aligned(storage);
+    std::copy(before.begin(), before.end(), product.c);
+    std::vector<T> descended = Numbers<T>(count, 4);
+    if (descends) product.descended = descended.data();
+    kernels->multiply(product, workspace.data());
+    ExpectSame(std::vector<T>(product.c, product.c + count), plain_c);
+    ExpectSame(descended, plain_descended);
+  }
 }
 
 template <typename T>
@@ -113,15 +127,13 @@ using Precisions = testing::Types<float, double>;
 TYPED_TEST_SUITE(KernelsTest, Precisions);
 
 TYPED_TEST(KernelsTest, MultiplyEveryShapeOfASingleTileAsThePlainProductDoes) {
-  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
-    for (int64_t rows = 1; rows <= 14; ++rows) {
-      for (int64_t columns = 1; columns <= 40; ++columns) {
-        for (const bool b_transposed : {false, true}) {
-          const Shape shape{rows, columns, 1 + columns % 4, rows % 2 == 0, b_transposed};
-          ExpectProductIsPlain(*kernels, shape, columns % 2 == 0, rows % 3 == 0);
-        }
-        if (this->HasFatalFailure()) return;
+  for (int64_t rows = 1; rows <= 14; ++rows) {
+    for (int64_t columns = 1; columns <= 40; ++columns) {
+      for (const bool b_transposed : {false, true}) {
+        const Shape shape{rows, columns, 1 + columns % 4, rows % 2 == 0, b_transposed};
+        ExpectProductIsPlain<TypeParam>(shape, columns % 2 == 0, rows % 3 == 0);
       }
+      if (this->HasFatalFailure()) return;
     }
   }
 }
@@ -132,23 +144,31 @@ TYPED_TEST(KernelsTest, MultiplyWhatMustBeDividedAsThePlainProductDoes) {
                                      {37, kColumnBlock + 50, kDepthBlock + 1},
                                      {2 * kRowBlock, 70, 90},
                                      {90, 130, kDepthBlock}};
-  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
-    for (Shape shape : shapes) {
-      for (int which = 0; which < 4; ++which) {
-        shape.a_transposed = which % 2 == 1;
-        shape.b_transposed = which / 2 == 1;
-        ExpectProductIsPlain(*kernels, shape, which % 2 == 0, which < 2);
-        if (this->HasFatalFailure()) return;
-      }
+  for (Shape shape : shapes) {
+    for (int which = 0; which < 8; ++which) {
+      shape.a_transposed = which % 2 == 1;
+      shape.b_transposed = which / 2 % 2 == 1;
+      // Rows that are far apart are copied, others not.
+      shape.gap = which < 4 ? 3 : 1030;
+      ExpectProductIsPlain<TypeParam>(shape, which % 2 == 0, which / 2 % 2 == 0);
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+// More than the caches are likely to hold, with rows that begin where vectors may be written past them, and others.
+TYPED_TEST(KernelsTest, MoveDownWhatIsLargeAsThePlainProductDoes) {
+  for (const int64_t gap : {0, 1, 25}) {
+    for (const int64_t columns : {512, 519}) {
+      ExpectProductIsPlain<TypeParam>({517, columns, 40, true, false, gap}, /*with_start=*/false, /*descends=*/true);
+      if (this->HasFatalFailure()) return;
     }
   }
 }
 
 TYPED_TEST(KernelsTest, GiveTheStartWhereThereIsNothingToSum) {
-  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
-    ExpectProductIsPlain(*kernels, {5, 40, 0}, /*with_start=*/true, /*descends=*/true);
-    ExpectProductIsPlain(*kernels, {5, 40, 0, false, true}, /*with_start=*/false, /*descends=*/false);
-  }
+  ExpectProductIsPlain<TypeParam>({5, 40, 0}, /*with_start=*/true, /*descends=*/true);
+  ExpectProductIsPlain<TypeParam>({5, 40, 0, false, true}, /*with_start=*/false, /*descends=*/false);
 }
 
 TYPED_TEST(KernelsTest, MultiplyByWhatIsNoNumber) {

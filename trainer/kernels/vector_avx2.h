@@ -58,6 +58,8 @@ struct Float256 {
   static Float256 All(float value) { return {_mm256_set1_ps(value)}; }
   void Store(float* to) const { _mm256_storeu_ps(to, v); }
   void StoreFirst(float* to, int64_t count) const { _mm256_maskstore_ps(to, First(count), v); }
+  void Stream(float* to) const { _mm256_stream_ps(to, v); }
+  static void EndStreams() { _mm_sfence(); }
 
   static Float256 Fma(Float256 a, Float256 b, Float256 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
   static Float256 FmaNegated(Float256 a, Float256 b, Float256 c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
@@ -100,6 +102,8 @@ struct Double256 {
   static Double256 All(double value) { return {_mm256_set1_pd(value)}; }
   void Store(double* to) const { _mm256_storeu_pd(to, v); }
   void StoreFirst(double* to, int64_t count) const { _mm256_maskstore_pd(to, First(count), v); }
+  void Stream(double* to) const { _mm256_stream_pd(to, v); }
+  static void EndStreams() { _mm_sfence(); }
 
   static Double256 Fma(Double256 a, Double256 b, Double256 c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
   static Double256 FmaNegated(Double256 a, Double256 b, Double256 c) { return {_mm256_fnmadd_pd(a.v, b.v, c.v)}; }

@@ -28,6 +28,10 @@ struct Float512 {
   static Float512 All(float value) { return {_mm512_set1_ps(value)}; }
   void Store(float* to) const { _mm512_storeu_ps(to, v); }
   void StoreFirst(float* to, int64_t count) const { _mm512_mask_storeu_ps(to, First(count), v); }
+  // Past the caches. REQUIRES: `to` is a multiple of the vector's size.
+  void Stream(float* to) const { _mm512_stream_ps(to, v); }
+  // To be called when all has been streamed, before other threads are told of it.
+  static void EndStreams() { _mm_sfence(); }
 
   // a·b + c, rounded once.
   static Float512 Fma(Float512 a, Float512 b, Float512 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
@@ -74,6 +78,8 @@ struct Double512 {
   static Double512 All(double value) { return {_mm512_set1_pd(value)}; }
   void Store(double* to) const { _mm512_storeu_pd(to, v); }
   void StoreFirst(double* to, int64_t count) const { _mm512_mask_storeu_pd(to, First(count), v); }
+  void Stream(double* to) const { _mm512_stream_pd(to, v); }
+  static void EndStreams() { _mm_sfence(); }
 
   static Double512 Fma(Double512 a, Double512 b, Double512 c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
   static Double512 FmaNegated(Double512 a, Double512 b, Double512 c) { return {_mm512_fnmadd_pd(a.v, b.v, c.v)}; }

@@ -44,6 +44,8 @@ struct FourNumbers {
   void StoreFirst(T* to, int64_t count) const {
     for (int64_t i = 0; i < count; ++i) to[i] = v[i];
   }
+  void Stream(T* to) const { Store(to); }
+  static void EndStreams() {}
 
   static FourNumbers Fma(FourNumbers a, FourNumbers b, FourNumbers c) {
     return Each([&](int64_t i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
