@@ -84,7 +84,7 @@ std::optional<SavedParameters> NewestFile(const RunPlace& place, int64_t up_to) 
   for (const auto& [file, unknown] : Files(place)) {
     const std::optional<int64_t> batch = BatchInName(file);
     if (batch.has_value() && *batch <= up_to && (!newest.has_value() || *batch > newest->batch)) {
-      newest = {absl::StrCat(place.directory, "/", file), *batch};
+      newest = {absl::StrCat(place.directory, "/", file), *batch, ""};
     }
   }
   return newest;
@@ -99,15 +99,16 @@ v1::CheckpointCondition ConditionOf(const RunPlace& place, const v1::Checkpoint&
   return as_written ? v1::CHECKPOINT_CONDITION_PRESENT : v1::CHECKPOINT_CONDITION_DAMAGED;
 }
 
-// The newest on the present line whose file is as it was written, as far as its size tells.
-std::optional<SavedParameters> NewestRecorded(const RunPlace& place, const v1::Run& run) {
+// The newest on the present line whose file is in such a condition.
+std::optional<SavedParameters> NewestRecorded(const RunPlace& place, const v1::Run& run,
+                                              bool (*suits)(v1::CheckpointCondition)) {
   const absl::StatusOr<std::vector<v1::Checkpoint>> known = ListCheckpoints(place, run);
   if (!known.ok()) return std::nullopt;
-  const auto newest = std::find_if(known->begin(), known->end(), [](const v1::Checkpoint& checkpoint) {
-    return checkpoint.branch().empty() && checkpoint.condition() == v1::CHECKPOINT_CONDITION_PRESENT;
+  const auto newest = std::find_if(known->begin(), known->end(), [&](const v1::Checkpoint& checkpoint) {
+    return checkpoint.branch().empty() && suits(checkpoint.condition());
   });
   if (newest == known->end()) return std::nullopt;
-  return SavedParameters{absl::StrCat(place.directory, "/", newest->file()), newest->batch()};
+  return SavedParameters{absl::StrCat(place.directory, "/", newest->file()), newest->batch(), newest->sha256()};
 }
 
 }  // namespace
@@ -151,12 +152,15 @@ absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(const RunPlace& plac
 }
 
 std::optional<int64_t> NewestGoodCheckpoint(const RunPlace& place, const v1::Run& run) {
-  const std::optional<SavedParameters> newest = NewestRecorded(place, run);
+  // As far as its size tells.
+  const auto as_written = [](v1::CheckpointCondition found) { return found == v1::CHECKPOINT_CONDITION_PRESENT; };
+  const std::optional<SavedParameters> newest = NewestRecorded(place, run, as_written);
   return newest.has_value() ? std::optional(newest->batch) : std::nullopt;
 }
 
 std::optional<SavedParameters> NewestCheckpoint(const RunPlace& place, const v1::Run& run) {
-  const std::optional<SavedParameters> newest = NewestRecorded(place, run);
+  const auto there = [](v1::CheckpointCondition found) { return found != v1::CHECKPOINT_CONDITION_GONE; };
+  const std::optional<SavedParameters> newest = NewestRecorded(place, run, there);
   // Of runs of older versions nothing is recorded.
   if (!newest.has_value()) return NewestFile(place, kMaxTarget);
   // What a run saved last need not have been recorded.

@@ -38,8 +38,11 @@ struct SavedParameters {
   std::string path;
   // The batch after which they stood so.
   int64_t batch = 0;
+  // Of the file's content; empty where the journal does not know it.
+  std::string sha256;
 };
-// The newest checkpoint on the present line of a run that has ended; nullopt if there is none.
+// The newest checkpoint on the present line of a run that has ended, whether or not it is as it was written; nullopt if
+// there is none.
 std::optional<SavedParameters> NewestCheckpoint(const RunPlace& place, const v1::Run& run);
 
 // What became of the checkpoint that the control with this receipt asked for: nullopt if that is not journaled yet.

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr size_t kMostNames = 20;
 
 ChosenModel InDirectory(const RunPlace& place, v1::Model model, const std::string& file) {
-  ChosenModel chosen{absl::StrCat(place.directory, "/", file), {}};
+  ChosenModel chosen{absl::StrCat(place.directory, "/", file), {}, ""};
   chosen.used.set_model(model);
   chosen.used.set_file(file);
   return chosen;
@@ -64,6 +64,7 @@ absl::StatusOr<ChosenModel> FindLast(const RunPlace& place, const v1::Run& run) 
   }
   ChosenModel chosen = InDirectory(place, v1::MODEL_LAST, fs::path(newest->path).lexically_relative(place.directory));
   chosen.used.set_batch(newest->batch);
+  chosen.sha256 = newest->sha256;
   return chosen;
 }
 
@@ -75,13 +76,14 @@ std::optional<ChosenModel> BestCheckpoint(const RunPlace& place, const v1::Run& 
   for (const v1::Checkpoint& checkpoint : *known) {
     const bool usable = checkpoint.branch().empty() && checkpoint.has_validation_loss() &&
                         !std::isnan(checkpoint.validation_loss()) &&
-                        checkpoint.condition() == v1::CHECKPOINT_CONDITION_PRESENT;
+                        checkpoint.condition() != v1::CHECKPOINT_CONDITION_GONE;
     // They come newest first.
     if (usable && (best == nullptr || checkpoint.validation_loss() <= best->validation_loss())) best = &checkpoint;
   }
   if (best == nullptr) return std::nullopt;
   ChosenModel chosen = InDirectory(place, v1::MODEL_BEST, best->file());
   chosen.used.set_batch(best->batch());
+  chosen.sha256 = best->sha256();
   return chosen;
 }
 

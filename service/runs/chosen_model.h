@@ -23,10 +23,13 @@ struct ChosenModel {
   std::string path;
   // `batch` is known where the file's name or the journal tells it.
   v1::ModelUsed used;
+  // Of the file's content; empty where the journal does not know it.
+  std::string sha256;
 };
 
 // The file, as model.proto says which; of the last parameters those that `run`, which has ended, left. NO_PARAMETERS,
-// with a sentence that says what to do, if there is none; its content is not looked at. REQUIRES: `choice` is valid.
+// with a sentence that says what to do, if there is none; its content is not looked at, so that it may be damaged:
+// nobody who asks for the last or the best is to be given others instead, unasked. REQUIRES: `choice` is valid.
 absl::StatusOr<ChosenModel> FindModel(const RunPlace& place, const v1::Run& run, const v1::ModelChoice& choice);
 
 }  // namespace pilothouse::service

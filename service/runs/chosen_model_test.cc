@@ -37,7 +37,7 @@ class ChosenModelTest : public testing::Test {
   static std::string FileOf(int64_t batch) {
     return absl::StrCat("checkpoints/batch-", absl::Dec(batch, absl::kZeroPad12), ".safetensors");
   }
-  void Keep(int64_t batch, std::optional<double> validation_loss, int64_t line = 0) {
+  void Keep(int64_t batch, std::optional<double> validation_loss, int64_t line = 0, int64_t bytes = 1) {
     std::ofstream(directory_.File(FileOf(batch))) << "x";
     JournalEntry entry;
     entry.event = BareEvent(journal_->last_sequence() + 1);
@@ -45,6 +45,8 @@ class ChosenModelTest : public testing::Test {
     report.set_batch(batch);
     report.set_file(FileOf(batch));
     report.set_line(line);
+    report.set_bytes(bytes);
+    report.set_sha256(absl::StrCat("hash of ", batch));
     if (validation_loss.has_value()) report.set_validation_loss(*validation_loss);
     ASSERT_TRUE(journal_->Append({entry}, Durability::kSynced).ok());
   }
@@ -103,6 +105,18 @@ TEST_F(ChosenModelTest, TheLastAreThoseOfTheNewestCheckpoint) {
   EXPECT_EQ(last->used.model(), v1::MODEL_LAST);
   EXPECT_EQ(last->used.file(), FileOf(20));
   EXPECT_EQ(last->path, directory_.File(FileOf(20)));
+}
+
+TEST_F(ChosenModelTest, ACheckpointComesWithTheHashOfWhatWasWrittenAndADamagedOneHasNoStandIn) {
+  Keep(10, 0.5);
+  Keep(20, 0.25, 0, 2);
+  Keep(30, 0.75, 0, 2);
+  EXPECT_EQ(Find(v1::MODEL_BEST)->used.file(), FileOf(20));
+  EXPECT_EQ(Find(v1::MODEL_BEST)->sha256, "hash of 20");
+  EXPECT_EQ(Find(v1::MODEL_LAST)->used.file(), FileOf(30));
+  EXPECT_EQ(Find(v1::MODEL_LAST)->sha256, "hash of 30");
+  Save(kBestFile);
+  EXPECT_EQ(Find(v1::MODEL_BEST)->sha256, "") << "of what plugins save the journal knows no hash";
 }
 
 TEST_F(ChosenModelTest, ASavedFileIsFoundByItsNameAndOthersAreNamedWhereItIsNot) {

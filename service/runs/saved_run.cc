@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "service/journal/journal.h"
 #include "service/runs/checkpoint_events.h"
@@ -43,6 +45,17 @@ absl::StatusOr<ControlOutcome> OutcomeOfKnownCheckpoint(const RunPlace& place, c
   const absl::StatusOr<std::optional<v1::Event>> written = FindCheckpoint(place, known.receipt);
   if (!written.ok()) return written.status();
   return written->has_value() ? OutcomeOfCheckpoint(known.receipt, **written) : CheckpointForgotten();
+}
+
+absl::Status Damaged(const ChosenModel& chosen, const absl::Status& found) {
+  v1::Error error = ToError(found);
+  const std::string& cause = (*error.mutable_metadata())["cause"];
+  return MakeError(v1::ERROR_REASON_CHECKPOINT_DAMAGED, "model",
+                   absl::StrCat("The file ", chosen.used.file(), " in the run's folder is damaged: ", cause,
+                                " Put it back from a copy; or fork the run at batch ", chosen.used.batch(),
+                                ", which trains these parameters again; or remove the file, "
+                                "and the next of the run's checkpoints is used."),
+                   {{"file", chosen.used.file()}, {"cause", cause}, {"batch", absl::StrCat(chosen.used.batch())}});
 }
 
 }  // namespace
@@ -92,7 +105,9 @@ absl::StatusOr<v1::Answer> AnswerSavedQuery(const RunPlace& place, const v1::Run
   if (query.has_evaluate()) {
     if (absl::Status found = AddData(place, run, *saved.mutable_data()); !found.ok()) return found;
   }
-  absl::StatusOr<v1::Answer> answer = AskTrainerProgram(trainer_program, saved, place.log_path(), given_up);
+  absl::StatusOr<v1::Answer> answer =
+      AskTrainerProgram(trainer_program, saved, place.log_path(), given_up, chosen->sha256);
+  if (ReasonOf(answer.status()) == v1::ERROR_REASON_CHECKPOINT_DAMAGED) return Damaged(*chosen, answer.status());
   if (!answer.ok()) return answer;
   *answer->mutable_model() = std::move(chosen->used);
   answer->mutable_model()->set_batch(BatchOf(*answer));

@@ -167,6 +167,36 @@ TEST_F(Models, AForkAtTheBestBatchBeginsWithTheBestParameters) {
   EXPECT_EQ(ValuesOf(*Evaluate(v1::MODEL_LAST, v1::DATA_PART_TEST, "f")), ValuesOf(*Evaluate(v1::MODEL_BEST)));
 }
 
+// Another byte, and as large as before.
+void Damage(const std::string& path) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(-1, std::ios::end);
+  const int last = file.get();
+  file.seekp(-1, std::ios::end);
+  file.put(static_cast<char>(last ^ 1));
+}
+
+TEST_F(Models, ACheckpointThatIsNotWhatWasWrittenIsRefusedAndAForkTrainsItsParametersAgain) {
+  const absl::StatusOr<v1::GetStateResponse> living = State(v1::MODEL_LAST);
+  ASSERT_TRUE(living.ok()) << living.status();
+  ASSERT_TRUE(service_.Stop("r").ok());
+  const std::string file = Predict(v1::MODEL_LAST)->model().file();
+  Damage(absl::StrCat(living->run().directory(), "/", file));
+  const absl::Status refused = Predict(v1::MODEL_LAST).status();
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_CHECKPOINT_DAMAGED) << refused;
+  EXPECT_EQ(ToError(refused).metadata().at("file"), file);
+  EXPECT_EQ(ReasonOf(Evaluate(v1::MODEL_LAST).status()), v1::ERROR_REASON_CHECKPOINT_DAMAGED);
+  EXPECT_EQ(ReasonOf(State(v1::MODEL_LAST).status()), v1::ERROR_REASON_CHECKPOINT_DAMAGED);
+  v1::ForkRequest fork;
+  fork.set_run_id("r");
+  fork.set_new_run_id("f");
+  fork.set_batch(3000);
+  ASSERT_TRUE(Ask(fork, &v1::TrainingControl::Stub::Fork).ok());
+  const absl::StatusOr<v1::GetStateResponse> again = State(v1::MODEL_LAST, "f");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->state().data(), living->state().data());
+}
+
 TEST_F(Models, WhatIsNotThereIsRefused) {
   const std::string xor_run = service_.StartXor();
   EXPECT_EQ(ReasonOf(Evaluate(v1::MODEL_LAST, v1::DATA_PART_TEST, xor_run).status()), v1::ERROR_REASON_NO_TEST_DATA);

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/support/tensor.h"
 #include "trainer/channel/run_spec.h"
+#include "trainer/checkpoint/file_hash.h"
 #include "trainer/data/dataset.h"
 
 namespace pilothouse::trainer {
@@ -66,6 +67,24 @@ TEST_F(SavedQueryTest, DoesNotNeedTheStateTheRunBeganFrom) {
   initial.add_shape(9);
   query_.mutable_query()->mutable_state();
   EXPECT_TRUE(AnswerSaved(query_, PluginKinds()).has_state());
+}
+
+TEST_F(SavedQueryTest, RefusesAFileThatIsNotWhatWasWritten) {
+  query_.mutable_query()->mutable_state();
+  const std::string written = *FileHash(saved_path_);
+  EXPECT_TRUE(AnswerSaved(query_, PluginKinds(), written).has_state());
+  std::fstream file(saved_path_, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-1, std::ios::end);
+  file.put('\x01');
+  file.close();
+  EXPECT_TRUE(AnswerSaved(query_, PluginKinds()).has_state()) << "a file whose hash nobody knows";
+  const v1::Answer damaged = AnswerSaved(query_, PluginKinds(), written);
+  EXPECT_EQ(damaged.error().reason(), v1::ERROR_REASON_CHECKPOINT_DAMAGED);
+  EXPECT_EQ(damaged.error().metadata().at("file"), saved_path_);
+  std::filesystem::remove(saved_path_);
+  const v1::Answer gone = AnswerSaved(query_, PluginKinds(), written);
+  EXPECT_EQ(gone.error().reason(), v1::ERROR_REASON_NO_PARAMETERS);
+  EXPECT_EQ(gone.error().metadata().at("file"), saved_path_);
 }
 
 class SavedScoresTest : public SavedQueryTest {

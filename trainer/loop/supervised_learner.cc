@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <functional>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
 #include "trainer/checkpoint/buffer_pool.h"
+#include "trainer/checkpoint/checkpoint_store.h"
 #include "trainer/checkpoint/safetensors.h"
 #include "trainer/data/batch_source.h"
 #include "trainer/kernels/thread_team.h"
@@ -295,6 +298,15 @@ absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::sha
                                                 std::move(parameters), initial_parameters);
 }
 
+absl::StatusOr<SavedState> ReadParameters(const std::string& path, const std::string& sha256) {
+  absl::StatusOr<SavedState> state = sha256.empty() ? ReadSafetensors(path) : ReadCheckpoint(path, sha256);
+  std::error_code ignored;
+  if (state.ok() || std::filesystem::exists(path, ignored)) return state;
+  return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "",
+                   absl::StrCat("The file ", path, " is not there, so its parameters cannot be used."),
+                   {{"file", path}});
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Dataset&& data) {
@@ -313,12 +325,9 @@ absl::StatusOr<std::unique_ptr<Learner>> MakeLearner(const LearnerSpec& spec, Da
                                                : Build<double>(spec, std::move(frame), *parts, *batch_size);
 }
 
-absl::StatusOr<SavedModel> LoadModel(const LearnerSpec& spec, const std::string& path) {
+absl::StatusOr<SavedModel> LoadModel(const LearnerSpec& spec, const std::string& path, const std::string& sha256) {
   if (absl::Status status = CheckNetwork(spec); !status.ok()) return status;
-  const absl::StatusOr<SavedState> contents = ReadSafetensors(path);
-  if (ReasonOf(contents.status()) == v1::ERROR_REASON_FILE_NOT_FOUND) {
-    return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "", "The run has no saved parameters to predict with.");
-  }
+  const absl::StatusOr<SavedState> contents = ReadParameters(path, sha256);
   if (!contents.ok()) return contents.status();
   SavedModel saved;
   const auto batch = contents->texts.find("batch");

@@ -18,7 +18,8 @@ inline constexpr char kCheckpointFooter[] = R"(Examples:
 inline constexpr char kCheckpointsText[] =
     R"(List the checkpoints of a run
 The newest first; those of kept branches after those of the present line. One that is damaged has another size than when
-it was written; one that is gone was pinned, and its file is missing. RUN may be an unambiguous beginning of a run's id.
+it was written; one that is gone was pinned, and its file is missing. Only sizes are compared here: what a file holds is
+compared whenever it is used. RUN may be an unambiguous beginning of a run's id.
 Any batch can be gone back to or forked from, not only those with a checkpoint: the batches between are trained
 again, exactly.)";
 

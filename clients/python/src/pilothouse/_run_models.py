@@ -45,6 +45,7 @@ class RunModels(RunHandle):
             ArrayDtypeInvalid: their elements are not real numbers.
             RunNotFound, TrainerUnavailable.
             NoParameters: the run has not saved the parameters that are asked for.
+            CheckpointDamaged: their file is not what was written.
             ServiceOutdated: the service is too old to answer from others than the last.
         """
         return self.prediction(inputs, model=model, timeout=timeout).outputs
@@ -101,6 +102,7 @@ class RunModels(RunHandle):
         Raises:
             NoTestData, NoValidationData: the run was started without this part.
             NoParameters: the run has not saved the parameters that are asked for.
+            CheckpointDamaged: their file is not what was written.
             DataChanged: the data are not what they were.
             SpecInvalid: there is no such part.
             ServiceOutdated: the service is too old to score anything.

@@ -367,7 +367,7 @@ class DataChanged(PilothouseError):
 
 
 class CheckpointDamaged(PilothouseError):
-    """A checkpoint is missing or damaged, and none before it can be used either. Metadata: file, cause."""
+    """A checkpoint is missing or damaged, and no other can take its place. Metadata: file, cause."""
 
     REASON = "CHECKPOINT_DAMAGED"
 

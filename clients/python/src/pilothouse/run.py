@@ -207,6 +207,7 @@ class Run(RunPlugins, RunCheckpoints, RunModels, RunHistory):
             RunNotFound, TrainerUnavailable, Unreachable, DeadlineExceeded.
             StateTooLarge: the network has more than 4,194,304 parameters.
             NoParameters: the run has not saved those that are asked for.
+            CheckpointDamaged: their file is not what was written.
         """
         choice = to_choice(model)
         request = pb.GetStateRequest(run_id=self._run_id, include_state_vector=vector, model=choice)

@@ -1,0 +1,104 @@
+// Answers from what a run has left, given by a program that stands in for the trainer.
+#include "service/runs/saved_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "proto/support/error.h"
+#include "service/journal/journal.h"
+#include "service/journal/journal_testing.h"
+
+namespace pilothouse::service {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kHash[] = "aa";
+
+class SavedRunTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    place_.directory = directory_.path();
+    std::filesystem::create_directory(directory_.File("checkpoints"));
+    auto journal =
+        Journal::Create(place_.journal_path(),
+                        {.run_id = "r", .start_request_id = "", .create_time = absl::Now(), .spec = v1::RunSpec()});
+    ASSERT_TRUE(journal.ok()) << journal.status();
+    journal_ = *std::move(journal);
+    run_ = *journal_->LoadRun();
+  }
+
+  static std::string FileOf(int64_t batch) { return absl::StrCat("checkpoints/batch-", batch, ".safetensors"); }
+  void Keep(int64_t batch) {
+    WriteFile(directory_.File(FileOf(batch)), "x");
+    JournalEntry entry;
+    entry.event = BareEvent(journal_->last_sequence() + 1);
+    v1::CheckpointReport& report = *entry.event.mutable_checkpoint();
+    report.set_batch(batch);
+    report.set_file(FileOf(batch));
+    report.set_sha256(kHash);
+    ASSERT_TRUE(journal_->Append({entry}, Durability::kSynced).ok());
+  }
+  // What the program says when it is asked for the n-th time, counted from 1, and what it does before.
+  void OnCall(int n, const v1::Answer& answer, const std::string& commands = ":") {
+    WriteFile(directory_.File(absl::StrCat("answer-", n)), answer.SerializeAsString());
+    WriteFile(directory_.File(absl::StrCat("do-", n)), commands);
+  }
+  absl::StatusOr<v1::Answer> Ask() {
+    const std::string program = directory_.File("trainer");
+    WriteFile(program, absl::StrCat("#!/bin/sh\ncd '", directory_.path(),
+                                    "' || exit 1\ncat > query\necho \"$*\" >> calls\nn=$(($(wc -l < calls)))\n"
+                                    ". ./do-$n\ncat answer-$n\n"));
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    v1::Query query;
+    query.mutable_predict();
+    return AnswerSavedQuery(place_, run_, program, query, v1::ModelChoice(), [] { return false; });
+  }
+  static v1::Answer Refusal(v1::ErrorReason reason) {
+    v1::Answer answer;
+    *answer.mutable_error() = ToError(MakeError(reason, "", "No.", {{"cause", "it is odd."}}));
+    return answer;
+  }
+  static v1::Answer Prediction(int64_t batch) {
+    v1::Answer answer;
+    answer.mutable_predict()->set_batch(batch);
+    return answer;
+  }
+
+  TemporaryDirectory directory_;
+  RunPlace place_;
+  std::unique_ptr<Journal> journal_;
+  v1::Run run_;
+};
+
+TEST_F(SavedRunTest, TheProgramIsToldWhatTheFileMustHold) {
+  Keep(20);
+  OnCall(1, Prediction(20));
+  const absl::StatusOr<v1::Answer> answer = Ask();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->model().file(), FileOf(20));
+  EXPECT_EQ(answer->model().batch(), 20);
+  EXPECT_EQ(ReadFile(directory_.File("calls")), absl::StrCat("--saved-query --parameters-sha256 ", kHash, "\n"));
+}
+
+TEST_F(SavedRunTest, OfADamagedCheckpointItIsSaidWhichItIsAndWhatToDo) {
+  Keep(10);
+  Keep(20);
+  OnCall(1, Refusal(v1::ERROR_REASON_CHECKPOINT_DAMAGED));
+  const absl::Status refused = Ask().status();
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_CHECKPOINT_DAMAGED);
+  EXPECT_EQ(ToError(refused).metadata().at("file"), FileOf(20));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("it is odd. Put it back"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("fork the run at batch 20"));
+}
+
+}  // namespace
+}  // namespace pilothouse::service
