@@ -47,6 +47,34 @@ absl::StatusOr<ControlOutcome> OutcomeOfKnownCheckpoint(const RunPlace& place, c
   return written->has_value() ? OutcomeOfCheckpoint(known.receipt, **written) : CheckpointForgotten();
 }
 
+// The question, but for where the parameters are.
+absl::StatusOr<v1::SavedQuery> QuestionAbout(const RunPlace& place, const v1::Run& run, const v1::Query& query) {
+  v1::SavedQuery saved;
+  const absl::StatusOr<std::unique_ptr<JournalReader>> reader = JournalReader::Open(place.journal_path());
+  if (!reader.ok()) return reader.status();
+  const absl::StatusOr<std::optional<std::string>> spec = (*reader)->Meta(kMetaSpec);
+  if (!spec.ok()) return spec.status();
+  if (!spec->has_value() || !saved.mutable_spec()->ParseFromString(**spec)) {
+    return MakeError(v1::ERROR_REASON_INTERNAL, "", "The run's description is missing from its journal.");
+  }
+  *saved.mutable_query() = query;
+  if (query.has_evaluate()) {
+    if (absl::Status found = AddData(place, run, *saved.mutable_data()); !found.ok()) return found;
+  }
+  return saved;
+}
+
+// What the trainer says of a file that is not there.
+bool IsGone(const absl::Status& answer) { return ReasonOf(answer) == v1::ERROR_REASON_NO_PARAMETERS; }
+
+absl::Status Gone(const std::string& file) {
+  return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "model",
+                   absl::StrCat("The file ", file,
+                                " in the run's folder, which holds the parameters that were asked for, was removed "
+                                "before it could be read. Ask again."),
+                   {{"file", file}});
+}
+
 absl::Status Damaged(const ChosenModel& chosen, const absl::Status& found) {
   v1::Error error = ToError(found);
   const std::string& cause = (*error.mutable_metadata())["cause"];
@@ -92,21 +120,21 @@ absl::StatusOr<v1::Answer> AnswerSavedQuery(const RunPlace& place, const v1::Run
                                             const v1::ModelChoice& choice, const std::function<bool()>& given_up) {
   absl::StatusOr<ChosenModel> chosen = FindModel(place, run, choice);
   if (!chosen.ok()) return chosen.status();
-  v1::SavedQuery saved;
-  saved.set_checkpoint_path(chosen->path);
-  const absl::StatusOr<std::unique_ptr<JournalReader>> reader = JournalReader::Open(place.journal_path());
-  if (!reader.ok()) return reader.status();
-  const absl::StatusOr<std::optional<std::string>> spec = (*reader)->Meta(kMetaSpec);
-  if (!spec.ok()) return spec.status();
-  if (!spec->has_value() || !saved.mutable_spec()->ParseFromString(**spec)) {
-    return MakeError(v1::ERROR_REASON_INTERNAL, "", "The run's description is missing from its journal.");
+  absl::StatusOr<v1::SavedQuery> question = QuestionAbout(place, run, query);
+  if (!question.ok()) return question.status();
+  const auto ask = [&] {
+    question->set_checkpoint_path(chosen->path);
+    return AskTrainerProgram(trainer_program, *question, place.log_path(), given_up, chosen->sha256);
+  };
+  absl::StatusOr<v1::Answer> answer = ask();
+  if (IsGone(answer.status())) {
+    // Removed since it was found: a newer one has taken its place.
+    const std::string gone = chosen->used.file();
+    chosen = FindModel(place, run, choice);
+    if (!chosen.ok()) return Gone(gone);
+    answer = ask();
+    if (IsGone(answer.status())) return Gone(chosen->used.file());
   }
-  *saved.mutable_query() = query;
-  if (query.has_evaluate()) {
-    if (absl::Status found = AddData(place, run, *saved.mutable_data()); !found.ok()) return found;
-  }
-  absl::StatusOr<v1::Answer> answer =
-      AskTrainerProgram(trainer_program, saved, place.log_path(), given_up, chosen->sha256);
   if (ReasonOf(answer.status()) == v1::ERROR_REASON_CHECKPOINT_DAMAGED) return Damaged(*chosen, answer.status());
   if (!answer.ok()) return answer;
   *answer->mutable_model() = std::move(chosen->used);

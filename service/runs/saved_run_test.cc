@@ -100,5 +100,34 @@ TEST_F(SavedRunTest, OfADamagedCheckpointItIsSaidWhichItIsAndWhatToDo) {
   EXPECT_THAT(std::string(refused.message()), HasSubstr("fork the run at batch 20"));
 }
 
+TEST_F(SavedRunTest, AFileThatWasRemovedBeforeItWasReadIsLookedForOnceMore) {
+  Keep(10);
+  Keep(20);
+  OnCall(1, Refusal(v1::ERROR_REASON_NO_PARAMETERS), absl::StrCat("rm ", FileOf(20)));
+  OnCall(2, Prediction(10));
+  const absl::StatusOr<v1::Answer> answer = Ask();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->model().file(), FileOf(10));
+  v1::SavedQuery query;
+  ASSERT_TRUE(query.ParseFromString(ReadFile(directory_.File("query"))));
+  EXPECT_EQ(query.checkpoint_path(), directory_.File(FileOf(10)));
+}
+
+TEST_F(SavedRunTest, AFileThatIsGoneForGoodIsNamed) {
+  Keep(10);
+  OnCall(1, Refusal(v1::ERROR_REASON_NO_PARAMETERS), absl::StrCat("rm ", FileOf(10)));
+  const absl::Status gone = Ask().status();
+  EXPECT_EQ(ReasonOf(gone), v1::ERROR_REASON_NO_PARAMETERS);
+  EXPECT_EQ(ToError(gone).metadata().at("file"), FileOf(10));
+}
+
+TEST_F(SavedRunTest, NoFileIsLookedForAThirdTime) {
+  Keep(10);
+  for (const int call : {1, 2}) OnCall(call, Refusal(v1::ERROR_REASON_NO_PARAMETERS));
+  EXPECT_EQ(ToError(Ask().status()).metadata().at("file"), FileOf(10));
+  EXPECT_EQ(ReadFile(directory_.File("calls")), absl::StrCat("--saved-query --parameters-sha256 ", kHash, "\n",
+                                                             "--saved-query --parameters-sha256 ", kHash, "\n"));
+}
+
 }  // namespace
 }  // namespace pilothouse::service
