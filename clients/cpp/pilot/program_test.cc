@@ -81,6 +81,31 @@ TEST_F(Program, WaitsForNoBatchThatHasPassed) {
   EXPECT_TRUE(absl::StrContains(Run("set-eta digits 0.01 --at-batch 11").errors, "waiting for batch 11"));
 }
 
+TEST_F(Program, SaysWhatHoldsUpARunThatDoesNotComeToTheBatchThatIsWaitedFor) {
+  house_.AddRun("digits");
+  const auto errors_at = [&](v1::RunStatus status, v1::IdleReason reason, int64_t target, int64_t resume_target) {
+    house_.Edit("digits", [&](v1::Run& run) {
+      run.set_status(status);
+      run.set_idle_reason(reason);
+      run.set_batch(5);
+      run.set_target(target);
+      run.set_resume_target(resume_target);
+    });
+    return Run("set-eta digits 0.01 --at-batch 7").errors;
+  };
+  EXPECT_TRUE(absl::StrContains(errors_at(v1::RUN_STATUS_IDLE, v1::IDLE_REASON_PAUSED, 5, 100),
+                                "pilot: digits is IDLE (paused) at batch 5 and comes to that batch only if it is told "
+                                "to train on: pilot resume digits\n"));
+  EXPECT_TRUE(absl::StrContains(errors_at(v1::RUN_STATUS_IDLE, v1::IDLE_REASON_TARGET_REACHED, 5, 5),
+                                "is IDLE (target reached) at batch 5 and comes to that batch only if it is told to "
+                                "train on: pilot batch-to digits 7\n"));
+  EXPECT_TRUE(absl::StrContains(errors_at(v1::RUN_STATUS_TRAINING, v1::IDLE_REASON_UNSPECIFIED, 6, 6),
+                                "digits trains up to batch 6 and comes to that batch only if it is told to train on: "
+                                "pilot batch-to digits 7\n"));
+  EXPECT_FALSE(
+      absl::StrContains(errors_at(v1::RUN_STATUS_TRAINING, v1::IDLE_REASON_UNSPECIFIED, 7, 7), "comes to that batch"));
+}
+
 TEST_F(Program, TellsARefusalFromWrongUsage) {
   house_.AddRun("digits");
   const Result refused = Run("set-eta nobody 0.1");

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/cpp/pilot/answer_output.h"
+#include "clients/cpp/pilot/describe.h"
 #include "clients/cpp/pilot/exit_code.h"
 #include "clients/cpp/pilot/json_output.h"
 #include "clients/cpp/pilot/plugin_output.h"
@@ -93,6 +94,21 @@ absl::Status CheckOnPresentLine(const Client& client, const v1::GetStateResponse
                    {{"batch", absl::StrCat(batch)}, {"branch", owner}});
 }
 
+// Why the run does not come to a batch that lies ahead unless somebody does something, and what; empty: it is on its
+// way there.
+std::string WhatHoldsItUp(const v1::Run& run, int64_t batch) {
+  const bool idle = run.status() == v1::RUN_STATUS_IDLE;
+  if (!idle && run.target() >= batch) return "";
+  const std::string id = Printable(run.run_id());
+  const bool leads_there = idle && std::max(run.target(), run.resume_target()) >= batch;
+  const std::string command =
+      leads_there ? absl::StrCat("pilot resume ", id) : absl::StrCat("pilot batch-to ", id, " ", batch);
+  const std::string state =
+      idle ? absl::StrCat("is ", StatusText(run.status(), run.idle_reason()), " at batch ", FormatCount(run.batch()))
+           : absl::StrCat("trains up to batch ", FormatCount(run.target()));
+  return absl::StrCat(id, " ", state, " and comes to that batch only if it is told to train on: ", command);
+}
+
 }  // namespace
 
 std::string ErrorText(const absl::Status& status) {
@@ -127,6 +143,8 @@ void Session::NoteWaiting(const std::string& run_id, const ChangeOptions& option
   if (state.ok() && (state->run().batch() >= *options.at_batch || HasEnded(state->run().status()))) return;
   Note(absl::StrCat("waiting for batch ", FormatCount(*options.at_batch),
                     "; once the run has taken the change, Ctrl-C ends the waiting only"));
+  const std::string held_up = state.ok() ? WhatHoldsItUp(state->run(), *options.at_batch) : "";
+  if (!held_up.empty()) Note(held_up);
 }
 
 absl::StatusOr<int64_t> Session::BatchOfBest(const std::string& run_id) const {

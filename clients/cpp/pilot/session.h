@@ -37,8 +37,9 @@ class Session {
   // A line to standard error, for a person; nothing with --json.
   void Note(const std::string& line) const;
 
-  // To standard error, for a person: that a change is waited for, which is not taken back by who stops waiting. Nothing
-  // for one that is made at once, for a batch that has passed, or of a run that has ended.
+  // To standard error, for a person: that a change is waited for, which is not taken back by who stops waiting; and, of
+  // a run that is paused or whose target lies before that batch, what has to be done for it to come there. Nothing for
+  // one that is made at once, for a batch that has passed, or of a run that has ended.
   void NoteWaiting(const std::string& run_id, const ChangeOptions& options) const;
 
   // The batch after which the parameters stood so that are the best the run has kept. A person is told which they are,
