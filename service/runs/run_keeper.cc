@@ -39,7 +39,8 @@ void RunKeeper::AwaitReturn(Time now) {
   waiting_since_ = now;
   record_.mutable_run().set_restarts(0);
   if (record_.damage().has_value()) NoteLoss(*record_.damage());
-  Declare(v1::RUN_STATUS_LOST, WithLosses("The service was started anew and waits for the trainer to attach again."));
+  DeclareAnew(v1::RUN_STATUS_LOST,
+              WithLosses("The service was started anew and waits for the trainer to attach again."));
   OnTick(now);
 }
 
@@ -199,6 +200,13 @@ void RunKeeper::CommitReports() {
 void RunKeeper::Declare(v1::RunStatus status, const std::string& message) {
   declared_ = message;
   AfterCommit(record_.Declare(status, message));
+}
+
+void RunKeeper::DeclareAnew(v1::RunStatus status, const std::string& message) {
+  if (!IsNewestEvent(status, message)) return Declare(status, message);
+  declared_ = message;
+  record_.mutable_run().set_status_message(message);
+  record_.Show();
 }
 
 void RunKeeper::AfterCommit(const RunRecord::Events& events) {

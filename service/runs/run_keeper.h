@@ -122,6 +122,9 @@ class RunKeeper {
   void ShowBlocked();
   void HideBlocked();
   void Declare(v1::RunStatus status, const std::string& message);
+  // The same, where a former service may have said exactly that, and nothing have happened since: then no second event
+  // says it.
+  void DeclareAnew(v1::RunStatus status, const std::string& message);
   void AfterCommit(const RunRecord::Events& events);
   void OnCommitted(const v1::Event& event);
   void FinishStart(absl::StatusOr<v1::Run> outcome);
@@ -146,6 +149,8 @@ class RunKeeper {
   void Fail(const Death& death);
   // Adds to what is said of the run what was lost before this service began: it is not to go by unseen.
   void NoteLoss(const std::string& loss);
+  // Whether the journal ends with an event that says this of the run's status.
+  bool IsNewestEvent(v1::RunStatus status, const std::string& message) const;
   // `message`, and behind it what it does not say yet.
   std::string WithLosses(std::string message) const;
   void ShowLosses();

@@ -1,5 +1,7 @@
 // What a keeper says of its run besides what happens to it.
 #include <algorithm>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -7,12 +9,24 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "proto/journal/journal_reader.h"
 #include "service/runs/run_keeper.h"
 
 namespace pilothouse::service {
 
 void RunKeeper::NoteLoss(const std::string& loss) {
   if (std::find(losses_.begin(), losses_.end(), loss) == losses_.end()) losses_.push_back(loss);
+}
+
+bool RunKeeper::IsNewestEvent(v1::RunStatus status, const std::string& message) const {
+  const uint64_t last = run().last_sequence();
+  if (last == 0 || run().status() != status) return false;
+  const absl::StatusOr<std::unique_ptr<JournalReader>> reader = JournalReader::Open(place_.journal_path());
+  if (!reader.ok()) return false;
+  const absl::StatusOr<JournalPage> page = (*reader)->ReadSequences({last});
+  if (!page.ok() || page->events.size() != 1) return false;
+  const v1::Event& newest = *page->events.front();
+  return newest.has_status() && newest.status().status() == status && newest.status().message() == message;
 }
 
 std::string RunKeeper::WithLosses(std::string message) const {

@@ -276,6 +276,22 @@ TEST_F(RunKeeperRestart, ANewServiceStartsTheTrainerOfAFormerOneAgain) {
   EXPECT_TRUE(WelcomeOf(*link).resume());
 }
 
+TEST_F(RunKeeperRestart, OfTwoServiceStartsBetweenWhichNothingHappenedOneIsTold) {
+  Train();
+  const uint64_t trained = keeper_->run().last_sequence();
+  Restart();
+  EXPECT_EQ(keeper_->run().last_sequence(), trained + 1);
+  Restart();
+  EXPECT_EQ(keeper_->run().last_sequence(), trained + 1);
+  EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST);
+  EXPECT_TRUE(MessageSays("The service was started anew")) << Message();
+  auto link = Attach(3, true);
+  ReportStatus(*link, 4, v1::RUN_STATUS_TRAINING, 11);
+  ASSERT_EQ(keeper_->run().last_sequence(), trained + 2);
+  Restart();
+  EXPECT_EQ(keeper_->run().last_sequence(), trained + 3) << "it had been back";
+}
+
 TEST_F(RunKeeperRestart, AForkThatNeverBeganIsToldAgainWhereToBegin) {
   beginning_.mutable_fork()->set_batch(40);
   keeper_ = nullptr;
