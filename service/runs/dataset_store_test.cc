@@ -1,5 +1,6 @@
 #include "service/runs/dataset_store.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@
 
 namespace pilothouse::service {
 namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
 
 constexpr int64_t kLimit = 3'000'000;
 
@@ -92,8 +96,10 @@ TEST_F(DatasetStoreTest, ArraysComeInTwoPartsAndBothMustBeThere) {
 }
 
 TEST_F(DatasetStoreTest, ADatasetOverTheLimitIsRefusedAsSoonAsThatIsKnown) {
-  EXPECT_EQ(ReasonOf(store_->Begin(Header(v1::DATASET_FORMAT_CSV, kLimit + 1)).status()),
-            v1::ERROR_REASON_DATASET_TOO_LARGE);
+  const absl::Status refused = store_->Begin(Header(v1::DATASET_FORMAT_CSV, kLimit + 1)).status();
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_DATASET_TOO_LARGE);
+  EXPECT_THAT(std::string(refused.message()),
+              AllOf(HasSubstr("3000000 bytes this service takes"), HasSubstr("--max-dataset-bytes")));
   auto upload = *store_->Begin(Header(v1::DATASET_FORMAT_CSV));
   const auto megabyte = Chunk(v1::DATASET_PART_TABLE, std::string(1'000'000, '1'));
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(upload->Append(megabyte).ok());

@@ -22,6 +22,7 @@
 namespace pilothouse::trainer {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -294,7 +295,10 @@ TEST(Csv, SaysThatATableDoesNotFitIntoMemory) {
     const AddressLimit limit(48 << 20);
     const auto data = ReadTable(file.path(), {});
     ASSERT_EQ(ReasonOf(data.status()), v1::ERROR_REASON_DATASET_TOO_LARGE) << data.status();
-    EXPECT_THAT(ToError(data.status()).message(), HasSubstr("after 1048576 rows its numbers need more than 335544"));
+    EXPECT_THAT(ToError(data.status()).message(),
+                AllOf(HasSubstr("too large for the memory that the trainer can have: after 1048576 rows its numbers "
+                                "need more than 335544"),
+                      HasSubstr("Save it as an NPY file")));
   }
 }
 

@@ -175,7 +175,10 @@ class DatasetNotFound(PilothouseError):
 
 
 class DatasetTooLarge(PilothouseError):
-    """The dataset is larger than the service takes. Metadata: limit_bytes."""
+    """The dataset is larger than the service takes, or needs more memory than the trainer can have.
+
+    The sentence says which, and what to do. Metadata: limit_bytes.
+    """
 
     REASON = "DATASET_TOO_LARGE"
 
