@@ -4,62 +4,25 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "proto/support/error.h"
-#include "service/journal/journal.h"
-#include "service/journal/journal_testing.h"
+#include "service/runs/checkpoint_testing.h"
 
 namespace pilothouse::service {
 namespace {
 
-class CheckpointEvents : public testing::Test {
+class CheckpointEvents : public CheckpointFixture {
  protected:
-  void SetUp() override {
-    place_.directory = directory_.path();
-    std::filesystem::create_directory(directory_.File("checkpoints"));
-    auto journal =
-        Journal::Create(place_.journal_path(),
-                        {.run_id = "r", .start_request_id = "", .create_time = absl::Now(), .spec = v1::RunSpec()});
-    ASSERT_TRUE(journal.ok()) << journal.status();
-    journal_ = *std::move(journal);
-    run_ = *journal_->LoadRun();
-  }
-
-  static std::string FileOf(int64_t batch) {
-    return absl::StrCat("checkpoints/batch-", absl::Dec(batch, absl::kZeroPad12), ".safetensors");
-  }
-  void Touch(const std::string& file) { std::ofstream(directory_.File(file)) << "x"; }
-  void Record(int64_t batch, const std::string& file, int64_t line = 0, const std::string& sha256 = "") {
-    v1::CheckpointReport report;
-    report.set_batch(batch);
-    report.set_file(file);
+  static v1::CheckpointReport OfLine(int64_t line, int64_t batch) {
+    v1::CheckpointReport report = ReportOf(batch);
     report.set_line(line);
-    report.set_sha256(sha256);
-    Record(report);
-  }
-  void Record(const v1::CheckpointReport& report) {
-    JournalEntry entry;
-    entry.event = BareEvent(journal_->last_sequence() + 1);
-    *entry.event.mutable_checkpoint() = report;
-    ASSERT_TRUE(journal_->Append({entry}, Durability::kSynced).ok());
-  }
-  // Recorded, and there.
-  void Keep(int64_t batch, int64_t line = 0) {
-    Touch(FileOf(batch));
-    Record(batch, FileOf(batch), line);
+    return report;
   }
   // Recorded with a size, whatever is there.
   void RecordSized(int64_t batch, int64_t bytes, bool pinned) {
-    v1::CheckpointReport report;
-    report.set_batch(batch);
-    report.set_file(FileOf(batch));
+    v1::CheckpointReport report = ReportOf(batch);
     report.set_bytes(bytes);
     report.set_pinned(pinned);
     Record(report);
@@ -88,48 +51,46 @@ class CheckpointEvents : public testing::Test {
     for (const v1::Checkpoint& one : list) conditions.push_back(one.condition());
     return conditions;
   }
-
-  TemporaryDirectory directory_;
-  RunPlace place_;
-  std::unique_ptr<Journal> journal_;
-  v1::Run run_;
 };
 
 using Names = std::vector<std::string>;
 
 TEST_F(CheckpointEvents, ThoseThatAreThereAreListedTheNewestFirst) {
-  Keep(10);
-  Keep(20);
-  Record(30, FileOf(30));
+  Keep(ReportOf(10));
+  Keep(ReportOf(20));
+  Record(ReportOf(30));
   Touch("checkpoints/batch-000000000040.safetensors");
   Touch("checkpoints/notes.txt");
   EXPECT_EQ(Listed(), (Names{"20", "10"})) << "30 was removed, and nobody recorded 40";
 }
 
 TEST_F(CheckpointEvents, BelongToTheBranchThatTheRunWasTakenBackFrom) {
-  Keep(10);
-  Keep(20);
-  Keep(30);
+  Keep(ReportOf(10));
+  Keep(ReportOf(20));
+  Keep(ReportOf(30));
   TakeBack("first", 15, 30);
-  Keep(18, 1);
-  Keep(25, 1);
+  Keep(OfLine(1, 18));
+  Keep(OfLine(1, 25));
   TakeBack("second", 19, 25);
   EXPECT_EQ(Listed(), (Names{"18", "10", "30 first", "25 second", "20 first"}));
 }
 
 TEST_F(CheckpointEvents, OfAnEarlierLineMayBeLeftByALaterRewind) {
-  Keep(10);
-  Keep(20);
+  Keep(ReportOf(10));
+  Keep(ReportOf(20));
   TakeBack("first", 20, 30);
   TakeBack("second", 15, 40);
   EXPECT_EQ(Listed(), (Names{"10", "20 second"}));
 }
 
 TEST_F(CheckpointEvents, OfAFileThatWasWrittenAgainTheLastOneCounts) {
-  Record(20, FileOf(20), 0, "old");
+  v1::CheckpointReport report = ReportOf(20);
+  report.set_sha256("old");
+  Record(report);
   TakeBack("first", 10, 20);
-  Touch(FileOf(20));
-  Record(20, FileOf(20), 1, "new");
+  report.set_line(1);
+  report.set_sha256("new");
+  Keep(report);
   const auto list = ListCheckpoints(place_, run_);
   ASSERT_TRUE(list.ok()) << list.status();
   ASSERT_EQ(list->size(), 1U);
@@ -164,8 +125,8 @@ TEST_F(CheckpointEvents, WhatIsDamagedOrGoneIsNotGoneOnFrom) {
 
 TEST_F(CheckpointEvents, ParametersAreThoseOfTheNewestOnThePresentLine) {
   EXPECT_FALSE(NewestCheckpoint(place_, run_).has_value());
-  Keep(10);
-  Keep(30);
+  Keep(ReportOf(10));
+  Keep(ReportOf(30));
   TakeBack("first", 15, 30);
   run_.set_status(v1::RUN_STATUS_FAILED);
   run_.set_batch(17);
@@ -184,7 +145,7 @@ TEST_F(CheckpointEvents, ParametersOfAnOldRunAreFoundByName) {
 }
 
 TEST_F(CheckpointEvents, WhatAStoppedRunSavedLastCountsThoughItWasNotRecorded) {
-  Keep(10);
+  Keep(ReportOf(10));
   Touch(FileOf(17));
   Touch(FileOf(99));
   run_.set_batch(17);

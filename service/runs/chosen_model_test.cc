@@ -5,54 +5,29 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "proto/support/error.h"
-#include "service/journal/journal.h"
-#include "service/journal/journal_testing.h"
+#include "service/runs/checkpoint_testing.h"
 
 namespace pilothouse::service {
 namespace {
 
-class ChosenModelTest : public testing::Test {
+class ChosenModelTest : public CheckpointFixture {
  protected:
-  void SetUp() override {
-    place_.directory = directory_.path();
-    std::filesystem::create_directory(directory_.File("checkpoints"));
-    auto journal =
-        Journal::Create(place_.journal_path(),
-                        {.run_id = "r", .start_request_id = "", .create_time = absl::Now(), .spec = v1::RunSpec()});
-    ASSERT_TRUE(journal.ok()) << journal.status();
-    journal_ = *std::move(journal);
-    run_ = *journal_->LoadRun();
-  }
-
-  static std::string FileOf(int64_t batch) {
-    return absl::StrCat("checkpoints/batch-", absl::Dec(batch, absl::kZeroPad12), ".safetensors");
-  }
-  void Keep(int64_t batch, std::optional<double> validation_loss, int64_t line = 0, int64_t bytes = 1) {
-    std::ofstream(directory_.File(FileOf(batch))) << "x";
-    JournalEntry entry;
-    entry.event = BareEvent(journal_->last_sequence() + 1);
-    v1::CheckpointReport& report = *entry.event.mutable_checkpoint();
-    report.set_batch(batch);
-    report.set_file(FileOf(batch));
-    report.set_line(line);
+  void Keep(int64_t batch, std::optional<double> validation_loss, int64_t bytes = 1) {
+    v1::CheckpointReport report = ReportOf(batch);
     report.set_bytes(bytes);
     report.set_sha256(absl::StrCat("hash of ", batch));
     if (validation_loss.has_value()) report.set_validation_loss(*validation_loss);
-    ASSERT_TRUE(journal_->Append({entry}, Durability::kSynced).ok());
+    CheckpointFixture::Keep(report);
   }
   void Save(const std::string& name) {
     std::filesystem::create_directory(directory_.File(kSavedFolder));
-    std::ofstream(directory_.File(absl::StrCat(kSavedFolder, "/", name))) << "x";
+    Touch(absl::StrCat(kSavedFolder, "/", name));
   }
   absl::StatusOr<ChosenModel> Find(v1::Model model, const std::string& file = "") const {
     v1::ModelChoice choice;
@@ -60,11 +35,6 @@ class ChosenModelTest : public testing::Test {
     choice.set_saved_file(file);
     return FindModel(place_, run_, choice);
   }
-
-  TemporaryDirectory directory_;
-  RunPlace place_;
-  std::unique_ptr<Journal> journal_;
-  v1::Run run_;
 };
 
 TEST_F(ChosenModelTest, TheBestIsWhatSaveBestWroteAndElseTheCheckpointWithTheLowestValidationLoss) {
@@ -109,8 +79,8 @@ TEST_F(ChosenModelTest, TheLastAreThoseOfTheNewestCheckpoint) {
 
 TEST_F(ChosenModelTest, ACheckpointComesWithTheHashOfWhatWasWrittenAndADamagedOneHasNoStandIn) {
   Keep(10, 0.5);
-  Keep(20, 0.25, 0, 2);
-  Keep(30, 0.75, 0, 2);
+  Keep(20, 0.25, 2);
+  Keep(30, 0.75, 2);
   EXPECT_EQ(Find(v1::MODEL_BEST)->used.file(), FileOf(20));
   EXPECT_EQ(Find(v1::MODEL_BEST)->sha256, "hash of 20");
   EXPECT_EQ(Find(v1::MODEL_LAST)->used.file(), FileOf(30));

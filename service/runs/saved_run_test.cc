@@ -6,15 +6,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "proto/support/error.h"
-#include "service/journal/journal.h"
-#include "service/journal/journal_testing.h"
+#include "service/runs/checkpoint_testing.h"
 
 namespace pilothouse::service {
 namespace {
@@ -23,29 +19,12 @@ using testing::HasSubstr;
 
 constexpr char kHash[] = "aa";
 
-class SavedRunTest : public testing::Test {
+class SavedRunTest : public CheckpointFixture {
  protected:
-  void SetUp() override {
-    place_.directory = directory_.path();
-    std::filesystem::create_directory(directory_.File("checkpoints"));
-    auto journal =
-        Journal::Create(place_.journal_path(),
-                        {.run_id = "r", .start_request_id = "", .create_time = absl::Now(), .spec = v1::RunSpec()});
-    ASSERT_TRUE(journal.ok()) << journal.status();
-    journal_ = *std::move(journal);
-    run_ = *journal_->LoadRun();
-  }
-
-  static std::string FileOf(int64_t batch) { return absl::StrCat("checkpoints/batch-", batch, ".safetensors"); }
   void Keep(int64_t batch) {
-    WriteFile(directory_.File(FileOf(batch)), "x");
-    JournalEntry entry;
-    entry.event = BareEvent(journal_->last_sequence() + 1);
-    v1::CheckpointReport& report = *entry.event.mutable_checkpoint();
-    report.set_batch(batch);
-    report.set_file(FileOf(batch));
+    v1::CheckpointReport report = ReportOf(batch);
     report.set_sha256(kHash);
-    ASSERT_TRUE(journal_->Append({entry}, Durability::kSynced).ok());
+    CheckpointFixture::Keep(report);
   }
   // What the program says when it is asked for the n-th time, counted from 1, and what it does before.
   void OnCall(int n, const v1::Answer& answer, const std::string& commands = ":") {
@@ -72,11 +51,6 @@ class SavedRunTest : public testing::Test {
     answer.mutable_predict()->set_batch(batch);
     return answer;
   }
-
-  TemporaryDirectory directory_;
-  RunPlace place_;
-  std::unique_ptr<Journal> journal_;
-  v1::Run run_;
 };
 
 TEST_F(SavedRunTest, TheProgramIsToldWhatTheFileMustHold) {
