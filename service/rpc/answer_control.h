@@ -4,6 +4,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -19,6 +20,20 @@ namespace pilothouse::service {
 
 inline absl::Status ServiceBusy() {
   return MakeError(v1::ERROR_REASON_SERVICE_BUSY, "", "The service has too much to do just now; try again shortly.");
+}
+
+// Room for `request`, which Check… has found to be `valid` or not, to be kept until it is answered. Null if it is
+// refused, because of that or because there is no room; then `reply` has been sent.
+template <typename Request, typename Response>
+ByteBudget::Ticket Admit(ByteBudget& budget, const Request& request, const absl::Status& valid,
+                         Reply<Response>& reply) {
+  if (!valid.ok()) {
+    reply.Send(valid);
+    return nullptr;
+  }
+  ByteBudget::Ticket ticket = budget.Take(static_cast<int64_t>(request.ByteSizeLong()));
+  if (ticket == nullptr) reply.Send(ServiceBusy());
+  return ticket;
 }
 
 template <typename Response>

@@ -64,15 +64,8 @@ grpc::ServerUnaryReactor* TrainingControlService::Predict(grpc::CallbackServerCo
                                                           const v1::PredictRequest* request,
                                                           v1::PredictResponse* response) {
   auto [reactor, reply] = Reply<v1::PredictResponse>::Make(response);
-  if (absl::Status valid = CheckPredict(*request); !valid.ok()) {
-    reply->Send(valid);
-    return reactor;
-  }
-  const ByteBudget::Ticket ticket = budget_.Take(static_cast<int64_t>(request->ByteSizeLong()));
-  if (ticket == nullptr) {
-    reply->Send(ServiceBusy());
-    return reactor;
-  }
+  const ByteBudget::Ticket ticket = Admit(budget_, *request, CheckPredict(*request), *reply);
+  if (ticket == nullptr) return reactor;
   auto query = std::make_shared<v1::Query>();
   *query->mutable_predict()->mutable_inputs() = request->inputs();
   runs_.Query(request->run_id(), std::move(query), request->model(), Awaiting(reply),

@@ -57,15 +57,8 @@ grpc::ServerUnaryReactor* TrainingControlService::Rewind(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* TrainingControlService::Fork(grpc::CallbackServerContext*, const v1::ForkRequest* request,
                                                        v1::ForkResponse* response) {
   auto [reactor, reply] = Reply<v1::ForkResponse>::Make(response);
-  if (absl::Status valid = CheckFork(*request); !valid.ok()) {
-    reply->Send(valid);
-    return reactor;
-  }
-  const ByteBudget::Ticket ticket = budget_.Take(static_cast<int64_t>(request->ByteSizeLong()));
-  if (ticket == nullptr) {
-    reply->Send(ServiceBusy());
-    return reactor;
-  }
+  const ByteBudget::Ticket ticket = Admit(budget_, *request, CheckFork(*request), *reply);
+  if (ticket == nullptr) return reactor;
   const bool queued = pool_.Submit([this, request = *request, answer = AnswerStart(reply, ticket)] {
     ForkRun(runs_, datasets_, pool_, request, answer);
   });

@@ -106,15 +106,8 @@ grpc::ServerUnaryReactor* TrainingControlService::StartRun(grpc::CallbackServerC
                                                            const v1::StartRunRequest* request,
                                                            v1::StartRunResponse* response) {
   auto [reactor, reply] = Reply<v1::StartRunResponse>::Make(response);
-  if (absl::Status valid = CheckStartRun(*request); !valid.ok()) {
-    reply->Send(valid);
-    return reactor;
-  }
-  const ByteBudget::Ticket ticket = budget_.Take(static_cast<int64_t>(request->ByteSizeLong()));
-  if (ticket == nullptr) {
-    reply->Send(ServiceBusy());
-    return reactor;
-  }
+  const ByteBudget::Ticket ticket = Admit(budget_, *request, CheckStartRun(*request), *reply);
+  if (ticket == nullptr) return reactor;
   const bool queued =
       pool_.Submit([this, request = *request, answer = AnswerStart(reply, ticket)] { runs_.Start(request, answer); });
   if (!queued) reply->Send(ServiceBusy());
