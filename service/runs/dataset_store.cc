@@ -18,6 +18,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "proto/support/dataset_files.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
 #include "proto/support/text.h"
@@ -27,16 +28,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kDatasets[] = "datasets";
-constexpr char kFiles[] = "files";
 constexpr char kStagingPrefix[] = "incoming-";
 // Half of a SHA-256, in hexadecimal: enough that two datasets never meet, short enough to be pasted.
 constexpr size_t kIdBytes = 16;
 constexpr size_t kMaxFileNameBytes = 1024;
-
-constexpr char kInputs[] = "inputs.npy";
-constexpr char kTargets[] = "targets.npy";
-constexpr char kWeights[] = "weights.npy";
 
 // What a dataset of a format is made of.
 struct Part {
@@ -52,14 +47,14 @@ struct Format {
 
 const std::vector<Format>& Formats() {
   static const std::vector<Format> formats = {
-      {v1::DATASET_FORMAT_CSV, {{v1::DATASET_PART_TABLE, "table.csv", true}}},
-      {v1::DATASET_FORMAT_TSV, {{v1::DATASET_PART_TABLE, "table.tsv", true}}},
-      {v1::DATASET_FORMAT_NPZ, {{v1::DATASET_PART_TABLE, "table.npz", true}}},
-      {v1::DATASET_FORMAT_NPY, {{v1::DATASET_PART_TABLE, "table.npy", true}}},
+      {v1::DATASET_FORMAT_CSV, {{v1::DATASET_PART_TABLE, kCsvTableFile, true}}},
+      {v1::DATASET_FORMAT_TSV, {{v1::DATASET_PART_TABLE, kTsvTableFile, true}}},
+      {v1::DATASET_FORMAT_NPZ, {{v1::DATASET_PART_TABLE, kNpzTableFile, true}}},
+      {v1::DATASET_FORMAT_NPY, {{v1::DATASET_PART_TABLE, kNpyTableFile, true}}},
       {v1::DATASET_FORMAT_ARRAYS,
-       {{v1::DATASET_PART_INPUTS, kInputs, true},
-        {v1::DATASET_PART_TARGETS, kTargets, true},
-        {v1::DATASET_PART_WEIGHTS, kWeights, false}}},
+       {{v1::DATASET_PART_INPUTS, kInputsFile, true},
+        {v1::DATASET_PART_TARGETS, kTargetsFile, true},
+        {v1::DATASET_PART_WEIGHTS, kWeightsFile, false}}},
   };
   return formats;
 }
@@ -71,8 +66,6 @@ std::vector<Part> PartsOf(v1::DatasetFormat format) {
   }
   return {};
 }
-
-bool IsTable(const Format& format) { return format.parts.front().part == v1::DATASET_PART_TABLE; }
 
 absl::Status Invalid(absl::string_view field, absl::string_view message) {
   return MakeError(v1::ERROR_REASON_SPEC_INVALID, field, message);
@@ -160,10 +153,10 @@ class DatasetUpload::PartFile {
 
 absl::StatusOr<std::unique_ptr<DatasetStore>> DatasetStore::Open(const std::string& root, int64_t max_dataset_bytes) {
   std::error_code error;
-  fs::create_directories(fs::path(root) / kDatasets, error);
-  if (!error) fs::create_directories(fs::path(root) / kFiles, error);
+  fs::create_directories(fs::path(root) / kDatasetsFolder, error);
+  if (!error) fs::create_directories(fs::path(root) / kDataFilesFolder, error);
   if (error) return absl::InternalError(absl::StrCat("Could not make folders in ", root, ": ", error.message(), "."));
-  for (const auto& entry : fs::directory_iterator(fs::path(root) / kDatasets, error)) {
+  for (const auto& entry : fs::directory_iterator(fs::path(root) / kDatasetsFolder, error)) {
     std::error_code ignored;
     if (absl::StartsWith(entry.path().filename().string(), kStagingPrefix)) fs::remove_all(entry.path(), ignored);
   }
@@ -191,16 +184,13 @@ absl::StatusOr<DataPaths> DatasetStore::Locate(const v1::DataSpec& spec) const {
 
 absl::StatusOr<DataPaths> DatasetStore::FindUploaded(const std::string& dataset_id) const {
   if (IsDatasetId(dataset_id)) {
-    const std::string directory = absl::StrCat(root_, "/", kDatasets, "/", dataset_id);
+    const std::string directory = absl::StrCat(root_, "/", kDatasetsFolder, "/", dataset_id);
     const auto file = [&](const char* name) { return absl::StrCat(directory, "/", name); };
-    for (const Format& format : Formats()) {
-      if (!IsTable(format)) continue;
-      if (std::string table = file(format.parts.front().file); IsReadableFile(table)) {
-        return DataPaths{.table = std::move(table)};
-      }
+    for (const char* const name : kTableFiles) {
+      if (std::string table = file(name); IsReadableFile(table)) return DataPaths{.table = std::move(table)};
     }
-    DataPaths arrays = {.inputs = file(kInputs), .targets = file(kTargets)};
-    if (std::string weights = file(kWeights); IsReadableFile(weights)) arrays.weights = std::move(weights);
+    DataPaths arrays = {.inputs = file(kInputsFile), .targets = file(kTargetsFile)};
+    if (std::string weights = file(kWeightsFile); IsReadableFile(weights)) arrays.weights = std::move(weights);
     if (IsReadableFile(arrays.inputs) && IsReadableFile(arrays.targets)) return arrays;
   }
   const std::string shown = Shortened(dataset_id, 100);
@@ -215,18 +205,18 @@ absl::StatusOr<DataPaths> DatasetStore::FindFile(const std::string& name) const 
   if (!IsPlainRelative(name)) {
     return MakeError(v1::ERROR_REASON_FILE_NAME_INVALID, "file",
                      absl::StrCat("\"", shown, "\" is no relative path without \"..\" below the service's folder ",
-                                  root_, "/", kFiles, "."),
+                                  root_, "/", kDataFilesFolder, "."),
                      {{"file", shown}});
   }
   // A link may lead anywhere, so it is the resolved path that must lie in the folder.
   std::error_code error;
-  const fs::path folder = fs::canonical(fs::path(root_) / kFiles, error);
+  const fs::path folder = fs::canonical(fs::path(root_) / kDataFilesFolder, error);
   const fs::path path = fs::canonical(folder / name, error);
   const bool inside = !error && absl::StartsWith(path.string(), absl::StrCat(folder.string(), "/"));
   if (!inside || !IsReadableFile(path)) {
     return MakeError(v1::ERROR_REASON_FILE_NOT_FOUND, "file",
                      absl::StrCat("There is no file \"", shown, "\" that can be read in the service's folder ", root_,
-                                  "/", kFiles, "."),
+                                  "/", kDataFilesFolder, "."),
                      {{"file", shown}});
   }
   return DataPaths{.table = path.string()};
@@ -237,7 +227,7 @@ absl::StatusOr<std::unique_ptr<DatasetUpload>> DatasetStore::Begin(const v1::Dat
     return Invalid("header.format", "The format must be CSV, TSV, NPZ, NPY or ARRAYS.");
   if (header.total_bytes() < 0) return Invalid("header.total_bytes", "The number of bytes must not be negative.");
   if (header.total_bytes() > max_bytes_) return TooLarge(max_bytes_);
-  std::string directory = absl::StrCat(root_, "/", kDatasets, "/", kStagingPrefix, "XXXXXX");
+  std::string directory = absl::StrCat(root_, "/", kDatasetsFolder, "/", kStagingPrefix, "XXXXXX");
   if (mkdtemp(directory.data()) == nullptr) return DiskError("stored");
   return std::unique_ptr<DatasetUpload>(new DatasetUpload(*this, header, directory));
 }
@@ -294,7 +284,7 @@ absl::StatusOr<v1::UploadDatasetResponse> DatasetUpload::Finish() {
   v1::UploadDatasetResponse response;
   response.set_dataset_id(ContentId());
   response.set_total_bytes(total_bytes_);
-  const std::string final_directory = absl::StrCat(store_.root_, "/", kDatasets, "/", response.dataset_id());
+  const std::string final_directory = absl::StrCat(store_.root_, "/", kDatasetsFolder, "/", response.dataset_id());
   // Whoever renames first has stored it; the content is the same, so losing that race is success too.
   if (rename(directory_.c_str(), final_directory.c_str()) != 0) {
     if (errno != EEXIST && errno != ENOTEMPTY) return DiskError("stored");

@@ -1,9 +1,9 @@
 // Datasets the service holds for its runs: what clients uploaded, named by content, and files an operator put there.
 //
-//   <data>/datasets/<dataset_id>/   table.csv, table.tsv, table.npz or table.npy, or inputs.npy, targets.npy and
-//   perhaps
-//                                   weights.npy
+//   <data>/datasets/<dataset_id>/   a table, or inputs, targets and perhaps weights
 //   <data>/files/                   anything; runs name files in it by relative path
+//
+// What they are called is in proto/support/dataset_files.h.
 //
 // The store looks at names and sizes only; the trainer reads the content.
 #ifndef PILOTHOUSE_SERVICE_RUNS_DATASET_STORE_H_

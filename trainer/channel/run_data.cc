@@ -5,14 +5,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/support/dataset_files.h"
 #include "proto/support/error.h"
 #include "trainer/checkpoint/file_hash.h"
 
 namespace pilothouse::trainer {
 namespace {
-
-// What an uploaded table is called in its folder.
-constexpr absl::string_view kDatasetTables[] = {"table.csv", "table.tsv", "table.npz", "table.npy"};
 
 bool IsFile(const std::string& path) {
   std::error_code ignored;
@@ -34,15 +32,15 @@ DataFiles DataFilesOf(const v1::Welcome& welcome) {
 absl::StatusOr<DataFiles> FindData(const v1::DataSpec& spec, const std::string& data_directory) {
   DataFiles files;
   if (spec.has_file()) {
-    files.table = absl::StrCat(data_directory, "/files/", spec.file());
+    files.table = absl::StrCat(data_directory, "/", kDataFilesFolder, "/", spec.file());
     if (IsFile(files.table)) return files;
   } else {
-    const std::string folder = absl::StrCat(data_directory, "/datasets/", spec.dataset_id());
-    for (const absl::string_view table : kDatasetTables) {
-      if (std::string path = absl::StrCat(folder, "/", table); IsFile(path)) return DataFiles{.table = std::move(path)};
+    const std::string folder = absl::StrCat(data_directory, "/", kDatasetsFolder, "/", spec.dataset_id(), "/");
+    for (const char* const table : kTableFiles) {
+      if (std::string path = folder + table; IsFile(path)) return DataFiles{.table = std::move(path)};
     }
-    files = {.inputs = folder + "/inputs.npy", .targets = folder + "/targets.npy"};
-    if (std::string weights = folder + "/weights.npy"; IsFile(weights)) files.weights = std::move(weights);
+    files = {.inputs = folder + kInputsFile, .targets = folder + kTargetsFile};
+    if (std::string weights = folder + kWeightsFile; IsFile(weights)) files.weights = std::move(weights);
     if (IsFile(files.inputs) && IsFile(files.targets)) return files;
   }
   const std::string name = spec.has_file() ? spec.file() : spec.dataset_id();
