@@ -1,14 +1,7 @@
 #include "trainer/channel/parsed_folder.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -21,7 +14,6 @@
 #include "absl/strings/strip.h"
 #include "proto/support/error.h"
 #include "trainer/checkpoint/atomic_file.h"
-#include "trainer/checkpoint/sha256.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -29,10 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kHashDigits = 64;
-// What a file is opened with, less the umask.
-constexpr mode_t kMode = 0666;
-// What is hashed, and then written while the processor still has it at hand.
-constexpr size_t kPieceBytes = size_t{1} << 20;
 
 struct Copy {
   // Without its ending.
@@ -95,34 +83,6 @@ absl::Status Refuse(const std::string& folder, absl::string_view why) {
   return MakeError(v1::ERROR_REASON_INTERNAL, "", absl::StrCat(why, "."), {{"file", folder}});
 }
 
-// To be called before anything else changes errno.
-absl::Status RefuseErrno(absl::string_view what, const std::string& path) {
-  return Refuse(path, absl::StrCat(what, " ", path, " failed: ", std::strerror(errno)));
-}
-
-absl::Status WriteAll(int descriptor, absl::string_view piece, const std::string& path) {
-  while (!piece.empty()) {
-    const ssize_t written = write(descriptor, piece.data(), piece.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return RefuseErrno("Writing", path);
-    piece.remove_prefix(static_cast<size_t>(written));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status WriteAndHash(int descriptor, absl::Span<const absl::string_view> parts, const std::string& path,
-                          Sha256& hash) {
-  for (absl::string_view part : parts) {
-    while (!part.empty()) {
-      const absl::string_view piece = part.substr(0, kPieceBytes);
-      hash.Add(piece);
-      if (absl::Status status = WriteAll(descriptor, piece, path); !status.ok()) return status;
-      part.remove_prefix(piece.size());
-    }
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status MakeParsedFolder(const std::string& folder) {
@@ -133,17 +93,7 @@ absl::Status MakeParsedFolder(const std::string& folder) {
 }
 
 absl::StatusOr<std::string> WriteParsed(const std::string& path, absl::Span<const absl::string_view> parts) {
-  static std::atomic<uint64_t> counter{0};
-  const std::string temporary = absl::StrCat(path, ".", getpid(), "-", counter.fetch_add(1), kTemporarySuffix);
-  const int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
-  if (descriptor < 0) return RefuseErrno("Creating", temporary);
-  Sha256 hash;
-  absl::Status status = WriteAndHash(descriptor, parts, temporary, hash);
-  if (close(descriptor) != 0 && status.ok()) status = RefuseErrno("Closing", temporary);
-  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) status = RefuseErrno("Replacing", path);
-  if (status.ok()) return hash.Finish();
-  unlink(temporary.c_str());
-  return status;
+  return WriteAndHashFile(path, parts, FileSync::kUnsynced);
 }
 
 absl::Status MakeRoom(const std::string& folder, const std::string& name, int64_t bytes, const ParsedBounds& bounds) {

@@ -47,7 +47,8 @@ absl::Status WriteAll(int descriptor, absl::string_view part, const std::string&
   return absl::OkStatus();
 }
 
-absl::Status WriteAndSync(int descriptor, absl::Span<const absl::string_view> parts, const std::string& path) {
+absl::Status WriteParts(int descriptor, absl::Span<const absl::string_view> parts, FileSync sync,
+                        const std::string& path) {
   off_t written = 0;
   for (absl::string_view part : parts) {
     while (!part.empty()) {
@@ -55,12 +56,14 @@ absl::Status WriteAndSync(int descriptor, absl::Span<const absl::string_view> pa
       if (absl::Status status = WriteAll(descriptor, piece, path); !status.ok()) return status;
       const auto bytes = static_cast<off_t>(piece.size());
       // The disk begins with it while the next is copied. Only a hint: fsync says whether it came to pass.
-      if (piece.size() == kPieceBytes) sync_file_range(descriptor, written, bytes, SYNC_FILE_RANGE_WRITE);
+      const bool hint = sync == FileSync::kSynced && piece.size() == kPieceBytes;
+      if (hint) sync_file_range(descriptor, written, bytes, SYNC_FILE_RANGE_WRITE);
       written += bytes;
       part.remove_prefix(piece.size());
     }
   }
-  return fsync(descriptor) == 0 ? absl::OkStatus() : RefuseErrno("Syncing", path);
+  const bool done = sync == FileSync::kUnsynced || fsync(descriptor) == 0;
+  return done ? absl::OkStatus() : RefuseErrno("Syncing", path);
 }
 
 // Makes the new name durable.
@@ -78,28 +81,29 @@ absl::Status SyncFolderOf(const std::string& path) {
 
 }  // namespace
 
-absl::Status WriteFileAtomically(const std::string& path, absl::Span<const absl::string_view> parts) {
+absl::Status WriteFileAtomically(const std::string& path, absl::Span<const absl::string_view> parts, FileSync sync) {
   const std::string temporary = TemporaryPath(path);
   const int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
   if (descriptor < 0) return RefuseErrno("Creating", temporary);
-  absl::Status status = WriteAndSync(descriptor, parts, temporary);
+  absl::Status status = WriteParts(descriptor, parts, sync, temporary);
   if (close(descriptor) != 0 && status.ok()) status = RefuseErrno("Closing", temporary);
   if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) status = RefuseErrno("Replacing", path);
   if (!status.ok()) {
     unlink(temporary.c_str());
     return status;
   }
-  return SyncFolderOf(path);
+  return sync == FileSync::kSynced ? SyncFolderOf(path) : absl::OkStatus();
 }
 
-absl::StatusOr<std::string> WriteAndHashFile(const std::string& path, absl::Span<const absl::string_view> parts) {
+absl::StatusOr<std::string> WriteAndHashFile(const std::string& path, absl::Span<const absl::string_view> parts,
+                                             FileSync sync) {
   // Where no thread can be had, get() does the work: that is what the usual policy of async is for.
   std::future<std::string> hash = std::async([parts] {
     Sha256 sum;
     for (const absl::string_view part : parts) sum.Add(part);
     return sum.Finish();
   });
-  const absl::Status status = WriteFileAtomically(path, parts);
+  const absl::Status status = WriteFileAtomically(path, parts, sync);
   std::string sha256 = hash.get();
   if (!status.ok()) return status;
   return sha256;
