@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import check_includes
+import check_libm
 import check_words
 import pytest
 
@@ -111,3 +112,22 @@ def test_ordinary_text_pictures_and_ignored_files_are_not(checkout: Path, plant:
     plant("empty.txt", "")
     (checkout / "plot.png").write_bytes(b"\x89PNG\r\n\0 TO" + b"DO")
     assert check_words.check(checkout) == []
+
+
+@pytest.mark.parametrize("call", ["std::exp(x)", "std::powf(x, 2)", "x.array().log()", "std::normal_distribution<> d"])
+def test_functions_whose_bits_differ_are_found_where_training_computes(checkout: Path, plant: Plant, call: str) -> None:
+    plant("trainer/net/loss.cc", f'#include "trainer/net/shared.h"\n// std::log(x)\n{call};\n')
+    plant("trainer/net/shared.h", f"inline double F(double x) {{ return {call}; }}\n")
+    plant("trainer/net/loss_test.cc", f'#include "trainer/net/fixture.h"\n{call};\n')
+    plant("trainer/net/fixture.h", f"{call};\n")
+    plant("service/runs/run.cc", f"{call};\n")
+    findings = sorted(check_libm.check(checkout))
+    assert [(finding.path, finding.line) for finding in findings] == [
+        ("trainer/net/loss.cc", 3),
+        ("trainer/net/shared.h", 1),
+    ]
+
+
+def test_functions_that_are_exact_are_not(checkout: Path, plant: Plant) -> None:
+    plant("trainer/net/loss.cc", "std::sqrt(x) + std::fma(x, y, z) + fixed::Log(x) + x.sqrt() + log() + std::abs(x);\n")
+    assert check_libm.check(checkout) == []

@@ -10,6 +10,7 @@
 #include "trainer/kernels/tiled_product.h"
 #include "trainer/kernels/vector_functions.h"
 #include "trainer/kernels/vector_maps.h"
+#include "trainer/kernels/vector_normal.h"
 
 namespace pilothouse::trainer {
 
@@ -59,6 +60,29 @@ void SiluBackward(const T* x, const T* y, int64_t n, T* delta) {
 }
 
 template <typename V, typename T>
+void GeluOf(const T* x, int64_t n, T* y) {
+  MapVectors<V>(x, n, y, [](V value, V /*before*/) { return Gelu(value); });
+}
+
+template <typename V, typename T>
+void GeluBackward(const T* x, int64_t n, T* delta) {
+  MapVectors<V>(x, n, delta, [](V value, V gradient) { return gradient * GeluSlope(value); });
+}
+
+template <typename V, typename T>
+void SoftplusOf(const T* x, int64_t n, T* y) {
+  // Greater may lose NaN; the other term keeps it.
+  MapVectors<V>(x, n, y, [](V value, V /*before*/) {
+    return V::Greater(value, V::All(0)) + LogOnePlus(Exp(V::All(0) - value.Magnitude()));
+  });
+}
+
+template <typename V, typename T>
+void SoftplusBackward(const T* x, int64_t n, T* delta) {
+  MapVectors<V>(x, n, delta, [](V value, V gradient) { return gradient / OnePlusExpOfMinus(value); });
+}
+
+template <typename V, typename T>
 void TanhBackward(const T* y, int64_t n, T* delta) {
   MapVectors<V>(y, n, delta, TanhSlope());
 }
@@ -102,6 +126,10 @@ constexpr Kernels<typename V::Element> MakeKernels(const char* name) {
           .silu = &SiluOf<V, T>,
           .tanh_backward = &TanhBackward<V, T>,
           .silu_backward = &SiluBackward<V, T>,
+          .gelu = &GeluOf<V, T>,
+          .gelu_backward = &GeluBackward<V, T>,
+          .softplus = &SoftplusOf<V, T>,
+          .softplus_backward = &SoftplusBackward<V, T>,
           .relu = &ReluOf<V, T>,
           .relu_backward = &ReluBackward<V, T>,
           .small_forward = &SmallForward<Small>,

@@ -1,6 +1,7 @@
 #include "trainer/kernels/kernels.h"
 
 #include <array>
+#include <atomic>
 #include <string_view>
 #include <type_traits>
 
@@ -48,17 +49,31 @@ const Kernels<T>* First(std::string_view name) {
   return nullptr;
 }
 
+template <typename T>
+std::atomic<const Kernels<T>*>& Used() {
+  static std::atomic<const Kernels<T>*> used = First<T>("");
+  return used;
+}
+
 }  // namespace
 
 template <typename T>
 const Kernels<T>& BestKernels() {
-  static const Kernels<T>& best = *First<T>("");
-  return best;
+  return *Used<T>().load(std::memory_order_relaxed);
 }
 
 template <typename T>
 const Kernels<T>* FindKernels(const char* name) {
   return First<T>(name);
+}
+
+bool UseKernels(const char* name) {
+  const Kernels<float>* const of_float = First<float>(name);
+  const Kernels<double>* const of_double = First<double>(name);
+  if (of_float == nullptr || of_double == nullptr) return false;
+  Used<float>().store(of_float, std::memory_order_relaxed);
+  Used<double>().store(of_double, std::memory_order_relaxed);
+  return true;
 }
 
 template const Kernels<float>& BestKernels();

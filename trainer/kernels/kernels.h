@@ -69,6 +69,12 @@ struct Kernels {
   void (*tanh_backward)(const T* y, int64_t n, T* delta);
   // delta ← delta · (1 + (x − y)) / (1 + e^−x), for y = silu x.
   void (*silu_backward)(const T* x, const T* y, int64_t n, T* delta);
+  // x·Φ(x), Φ the normal distribution; and delta ← delta · (Φ(x) + x·φ(x)), φ its density.
+  void (*gelu)(const T* x, int64_t n, T* y);
+  void (*gelu_backward)(const T* x, int64_t n, T* delta);
+  // max(x, 0) + log(1 + e^−|x|); and delta ← delta / (1 + e^−x).
+  void (*softplus)(const T* x, int64_t n, T* y);
+  void (*softplus_backward)(const T* x, int64_t n, T* delta);
   // y = x < 0 ? 0 : x.
   void (*relu)(const T* x, int64_t n, T* y);
   // delta ← y > 0 ? delta : 0.
@@ -90,13 +96,18 @@ inline constexpr int64_t kColumnBlock = 512;
 inline constexpr int64_t kRowBlock = 240;
 inline constexpr int64_t kWorkspaceElements = kDepthBlock * (kColumnBlock + kRowBlock);
 
-// The fastest that this processor has. T is float or double.
+// The fastest that this processor has, or those that UseKernels named. T is float or double.
 template <typename T>
 const Kernels<T>& BestKernels();
 
 // Those of this name, or null: the name is unknown, or this processor has not got what they need.
 template <typename T>
 const Kernels<T>* FindKernels(const char* name);
+
+// From now on BestKernels are those of this name, or, if it is empty, the fastest again: for tests, which compare what
+// comes of them. False, and nothing changes, if there are none. What is computing meanwhile, or keeps what BestKernels
+// gave, goes on with those.
+bool UseKernels(const char* name);
 
 }  // namespace pilothouse::trainer
 

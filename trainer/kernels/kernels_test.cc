@@ -3,44 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "trainer/kernels/aligned_array.h"
+#include "trainer/kernels/kernels_fixture.h"
 #include "trainer/kernels/plain_product.h"
 
 namespace pilothouse::trainer {
 namespace {
-
-// All that run on this processor.
-template <typename T>
-std::vector<const Kernels<T>*> KernelsHere() {
-  std::vector<const Kernels<T>*> kernels;
-  for (const char* name : {"portable", "avx2", "avx512"}) {
-    if (const Kernels<T>* found = FindKernels<T>(name)) kernels.push_back(found);
-  }
-  return kernels;
-}
-
-// Equal bits, which numbers that are both NaN need not have.
-template <typename T>
-bool Same(T a, T b) {
-  using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
-  return std::bit_cast<Bits>(a) == std::bit_cast<Bits>(b) || (std::isnan(a) && std::isnan(b));
-}
-
-template <typename T>
-void ExpectSame(const std::vector<T>& found, const std::vector<T>& expected) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (size_t i = 0; i < found.size(); ++i) {
-    ASSERT_TRUE(Same(found[i], expected[i])) << "element " << i << ": " << found[i] << ", not " << expected[i];
-  }
-}
 
 // Numbers between −1 and 1 of which no sum is exact; the same ones again after a while.
 template <typename T>
@@ -206,126 +180,24 @@ TYPED_TEST(KernelsTest, SumRowsInTheirOrder) {
   }
 }
 
-// From where results are 0 to where they are infinite, with what is special.
-template <typename T>
-std::vector<T> Arguments() {
-  using Limits = std::numeric_limits<T>;
-  std::vector<T> arguments = {T{0},
-                              -T{0},
-                              Limits::infinity(),
-                              -Limits::infinity(),
-                              Limits::quiet_NaN(),
-                              Limits::min(),
-                              -Limits::min(),
-                              Limits::denorm_min(),
-                              Limits::max(),
-                              Limits::lowest(),
-                              Limits::epsilon()};
-  for (int i = 0; i < 100'003; ++i) arguments.push_back(static_cast<T>((i - 50'000) * 0.0161));
-  for (int i = 0; i < 10'007; ++i) arguments.push_back(static_cast<T>((i - 5'000) * 0.0001));
-  return arguments;
-}
-
-template <typename T>
-std::vector<T> Apply(void (*function)(const T*, int64_t, T*), std::vector<T> x) {
-  function(x.data(), static_cast<int64_t>(x.size()), x.data());
-  return x;
-}
-
-// Distance in units in the last place of `expected`.
-template <typename T>
-double UnitsApart(T found, long double expected) {
-  const T rounded = static_cast<T>(expected);
-  if (Same(found, rounded)) return 0;
-  if (std::isinf(rounded) || std::isnan(rounded) || !std::isfinite(found)) return 1e9;
-  const T next = std::nextafter(std::abs(rounded), std::numeric_limits<T>::infinity());
-  const auto unit = static_cast<long double>(next) - static_cast<long double>(std::abs(rounded));
-  return static_cast<double>(std::abs(static_cast<long double>(found) - expected) / unit);
-}
-
-template <typename T>
-void ExpectNear(const std::vector<T>& x, const std::vector<T>& found, long double (*exact)(long double), double units) {
-  for (size_t i = 0; i < x.size(); ++i) {
-    ASSERT_LE(UnitsApart(found[i], exact(static_cast<long double>(x[i]))), units)
-        << "of " << x[i] << ": " << found[i] << ", not " << static_cast<T>(exact(static_cast<long double>(x[i])));
-  }
-}
-
-TYPED_TEST(KernelsTest, TanhIsWithinThreeUnits) {
-  const std::vector<TypeParam> x = Arguments<TypeParam>();
-  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
-    SCOPED_TRACE(kernels->name);
-    ExpectNear<TypeParam>(x, Apply<TypeParam>(kernels->tanh, x), &std::tanh, 3);
-  }
-}
-
-TYPED_TEST(KernelsTest, ExpIsWithinTwoUnits) {
-  const std::vector<TypeParam> x = Arguments<TypeParam>();
-  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
-    SCOPED_TRACE(kernels->name);
-    ExpectNear<TypeParam>(x, Apply<TypeParam>(kernels->exp, x), &std::exp, 2);
-  }
-}
-
-TYPED_TEST(KernelsTest, FunctionsHaveTheSameBitsWhateverTheProcessorAndTheLength) {
-  using Function = void (*Kernels<TypeParam>::*)(const TypeParam*, int64_t, TypeParam*);
-  const std::vector<TypeParam> x = Arguments<TypeParam>();
-  for (const Function function :
-       {&Kernels<TypeParam>::tanh, &Kernels<TypeParam>::exp, &Kernels<TypeParam>::sigmoid, &Kernels<TypeParam>::silu,
-        &Kernels<TypeParam>::relu, &Kernels<TypeParam>::tanh_backward, &Kernels<TypeParam>::relu_backward}) {
-    const std::vector<TypeParam> expected = Apply(FindKernels<TypeParam>("portable")->*function, x);
-    for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
-      SCOPED_TRACE(kernels->name);
-      ExpectSame(Apply(kernels->*function, x), expected);
-      // One by one.
-      for (size_t i = 0; i < x.size(); i += 97) {
-        TypeParam y = x[i];
-        (kernels->*function)(&y, 1, &y);
-        ASSERT_TRUE(Same(y, expected[i])) << "of " << x[i];
-      }
-    }
-  }
-}
-
-TYPED_TEST(KernelsTest, BackwardMultipliesByTheSlope) {
-  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
-    SCOPED_TRACE(kernels->name);
-    const std::vector<TypeParam> x = {-2, -0.5, -0.0, 0, 0.25, 1, 3};
-    const auto n = static_cast<int64_t>(x.size());
-    std::vector<TypeParam> y = Apply<TypeParam>(kernels->tanh, x);
-    std::vector<TypeParam> delta(x.size(), 3);
-    kernels->tanh_backward(y.data(), n, delta.data());
-    for (size_t i = 0; i < x.size(); ++i) {
-      EXPECT_TRUE(Same(delta[i], 3 * std::fma(-y[i], y[i], TypeParam{1}))) << x[i];
-    }
-    delta.assign(x.size(), 3);
-    kernels->relu_backward(x.data(), n, delta.data());
-    EXPECT_EQ(delta, (std::vector<TypeParam>{0, 0, 0, 0, 3, 3, 3}));
-    y = Apply<TypeParam>(kernels->silu, x);
-    delta.assign(x.size(), 3);
-    kernels->silu_backward(x.data(), y.data(), n, delta.data());
-    for (size_t i = 0; i < x.size(); ++i) {
-      const TypeParam slope = (1 + (x[i] - y[i])) / (1 + std::exp(-x[i]));
-      EXPECT_NEAR(delta[i], 3 * slope, 20 * std::numeric_limits<TypeParam>::epsilon()) << x[i];
-    }
-  }
-}
-
-TYPED_TEST(KernelsTest, ReluKeepsWhatIsNoNumber) {
-  for (const Kernels<TypeParam>* kernels : KernelsHere<TypeParam>()) {
-    const std::vector<TypeParam> y =
-        Apply<TypeParam>(kernels->relu, {-1, 2, std::numeric_limits<TypeParam>::quiet_NaN(), -0.0});
-    EXPECT_EQ(y[0], 0);
-    EXPECT_EQ(y[1], 2);
-    EXPECT_TRUE(std::isnan(y[2])) << kernels->name;
-    EXPECT_EQ(y[3], 0);
-  }
-}
-
 TEST(FindKernelsTest, KnowsWhatRunsHere) {
   EXPECT_NE(FindKernels<float>("portable"), nullptr);
   EXPECT_EQ(FindKernels<float>("sse"), nullptr);
   EXPECT_EQ(std::string(BestKernels<float>().name), BestKernels<double>().name);
+}
+
+TEST(UseKernelsTest, DecidesWhichAreTheBest) {
+  const std::string fastest = BestKernels<float>().name;
+  for (const auto* kernels : KernelsHere<float>()) {
+    EXPECT_TRUE(UseKernels(kernels->name));
+    EXPECT_EQ(&BestKernels<float>(), kernels);
+    EXPECT_EQ(std::string(BestKernels<double>().name), kernels->name);
+  }
+  EXPECT_TRUE(UseKernels("portable"));
+  EXPECT_FALSE(UseKernels("sse"));
+  EXPECT_EQ(std::string(BestKernels<double>().name), "portable") << "nothing changes";
+  EXPECT_TRUE(UseKernels(""));
+  EXPECT_EQ(BestKernels<float>().name, fastest);
 }
 
 }  // namespace

@@ -1,37 +1,9 @@
 #include "trainer/net/activation.h"
 
-#include <cmath>
-#include <numbers>
-
 #include "trainer/kernels/kernels.h"
 
 namespace pilothouse::trainer {
 namespace {
-
-// Φ. By erfc, which keeps its digits where Φ is small.
-template <typename T>
-T NormalDistribution(T x) {
-  return std::erfc(-x / std::numbers::sqrt2_v<T>) / 2;
-}
-
-// φ.
-template <typename T>
-T NormalDensity(T x) {
-  return std::exp(-x * x / 2) * std::numbers::inv_sqrtpi_v<T> / std::numbers::sqrt2_v<T>;
-}
-
-// x·Φ(x), with its limit 0 at −∞.
-template <typename T>
-T Gelu(T x) {
-  const T probability = NormalDistribution(x);
-  return probability == 0 ? 0 : x * probability;
-}
-
-template <typename T>
-T GeluSlope(T x) {
-  const T density = NormalDensity(x);
-  return NormalDistribution(x) + (density == 0 ? 0 : x * density);
-}
 
 template <typename T>
 void SoftmaxForward(ConstMatrixView<T> x, MatrixView<T> y) {
@@ -63,7 +35,7 @@ void ActivationForward(Activation activation, ConstMatrixView<T> x, MatrixView<T
       BestKernels<T>().sigmoid(x.data(), x.size(), y.data());
       return;
     case Activation::kGelu:
-      y = x.unaryExpr(&Gelu<T>);
+      BestKernels<T>().gelu(x.data(), x.size(), y.data());
       return;
     case Activation::kSoftmax:
       SoftmaxForward(x, y);
@@ -75,8 +47,7 @@ void ActivationForward(Activation activation, ConstMatrixView<T> x, MatrixView<T
       BestKernels<T>().silu(x.data(), x.size(), y.data());
       return;
     case Activation::kSoftplus:
-      // max may lose NaN; the other term keeps it. A select would take twice as long.
-      y = x.array().max(T{0}) + (-x.array().abs()).exp().log1p();
+      BestKernels<T>().softplus(x.data(), x.size(), y.data());
       return;
   }
 }
@@ -94,7 +65,7 @@ void ActivationBackward(Activation activation, ConstMatrixView<T> x, ConstMatrix
       delta.array() *= y.array() * (T{1} - y.array());
       return;
     case Activation::kGelu:
-      delta.array() *= x.unaryExpr(&GeluSlope<T>).array();
+      BestKernels<T>().gelu_backward(x.data(), x.size(), delta.data());
       return;
     case Activation::kSoftmax:
       SoftmaxBackward(y, delta);
@@ -106,7 +77,7 @@ void ActivationBackward(Activation activation, ConstMatrixView<T> x, ConstMatrix
       BestKernels<T>().silu_backward(x.data(), y.data(), x.size(), delta.data());
       return;
     case Activation::kSoftplus:
-      delta.array() /= T{1} + (-x.array()).exp();
+      BestKernels<T>().softplus_backward(x.data(), x.size(), delta.data());
       return;
   }
 }

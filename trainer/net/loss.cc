@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "trainer/kernels/kernels.h"
+#include "trainer/kernels/scalar_functions.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -39,7 +41,14 @@ class Weighted {
 // Views go by reference here: copying them twice would cost a small network more than its loss does.
 //
 // An example's part in a gradient is divided by W/w rather than multiplied by w/W: of weights 1 that is n, whatever T.
-// Of weight 0 it is infinity, which T has, and the part 0; of others it is in T's range (kLeastWeightRatio).
+// Of weight 0 it is infinity, and the part 0; of others it is in T's range (kLeastWeightRatio), but of those that a run
+// begun long ago may have.
+
+// Infinity where T has no number so large: casting such a one is undefined. `value` is not negative.
+template <typename T>
+T Saturated(double value) {
+  return value > std::numeric_limits<T>::max() ? std::numeric_limits<T>::infinity() : static_cast<T>(value);
+}
 
 template <typename T, typename Weights>
 double CrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& targets, Weights weights,
@@ -52,13 +61,13 @@ double CrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>&
   BestKernels<T>().exp(delta.data(), delta.size(), delta.data());
   double total = 0;
   for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
-    const T divisor = static_cast<T>(weights.Whole() / weights.Of(group));
+    const T divisor = Saturated<T>(weights.Whole() / weights.Of(group));
     const T share = T{1} / divisor;
     for (const Eigen::Index end = i + group_rows; i < end; ++i) {
       const auto label = static_cast<Eigen::Index>(targets(i, 0));
       const T largest = outputs.row(i).maxCoeff();
       const T sum = delta.row(i).sum();
-      total += weights.Of(group) * static_cast<double>(std::log(sum) - (outputs(i, label) - largest));
+      total += weights.Of(group) * static_cast<double>(fixed::Log(sum) - (outputs(i, label) - largest));
       delta.row(i) /= sum * divisor;
       delta(i, label) -= share;
     }
@@ -71,14 +80,16 @@ double BinaryCrossEntropy(const ConstMatrixView<T>& outputs, const ConstMatrixVi
                           MatrixView<T>& delta) {
   const double size = weights.Whole() * static_cast<double>(outputs.cols());
   const Eigen::Index group_size = outputs.size() / weights.groups();
+  delta = -outputs.array().abs();
+  BestKernels<T>().exp(delta.data(), delta.size(), delta.data());
   double total = 0;
   for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
-    const T divisor = static_cast<T>(size / weights.Of(group));
+    const T divisor = Saturated<T>(size / weights.Of(group));
     for (const Eigen::Index end = i + group_size; i < end; ++i) {
       const T z = outputs.data()[i];
       const T t = targets.data()[i];
-      const T decay = std::exp(-std::abs(z));
-      total += weights.Of(group) * static_cast<double>((z > 0 ? z : 0) - z * t + std::log1p(decay));
+      const T decay = delta.data()[i];
+      total += weights.Of(group) * static_cast<double>((z > 0 ? z : 0) - z * t + fixed::LogOnePlus(decay));
       const T probability = z >= 0 ? 1 / (1 + decay) : decay / (1 + decay);
       delta.data()[i] = (probability - t) / divisor;
     }
@@ -93,7 +104,7 @@ double SquaredError(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>&
   const Eigen::Index group_size = outputs.size() / weights.groups();
   double total = 0;
   for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
-    const T slope = static_cast<T>(2 * weights.Of(group) / divisor);
+    const T slope = Saturated<T>(2 * weights.Of(group) / divisor);
     for (const Eigen::Index end = i + group_size; i < end; ++i) {
       const T error = outputs.data()[i] - targets.data()[i];
       total += weights.Of(group) * (static_cast<double>(error) * static_cast<double>(error));
@@ -110,7 +121,7 @@ double Huber(const ConstMatrixView<T>& outputs, const ConstMatrixView<T>& target
   const Eigen::Index group_size = outputs.size() / weights.groups();
   double total = 0;
   for (Eigen::Index group = 0, i = 0; group < weights.groups(); ++group) {
-    const T divisor = static_cast<T>(size / weights.Of(group));
+    const T divisor = Saturated<T>(size / weights.Of(group));
     for (const Eigen::Index end = i + group_size; i < end; ++i) {
       const T error = outputs.data()[i] - targets.data()[i];
       const double distance = std::abs(static_cast<double>(error));

@@ -33,8 +33,9 @@ inline constexpr double kLeastWeightRatio = 1e-20;
 // Returns the loss and sets `delta` to its gradient with respect to `outputs`; both have shape [n, k], n > 0. `targets`
 // has shape [n, k]; for cross_entropy [n, 1], holding whole numbers from 0 to k − 1. `weights` has shape [n], or is
 // empty: without weights; `mean_weight` is m. The loss is not finite if an output is NaN, be the weight of its example
-// 0; then `delta` has no meaning. REQUIRES: each weight is 0, or at least m · kLeastWeightRatio and at most m /
-// kLeastWeightRatio, m > 0, and products of weights and losses are finite.
+// 0; then `delta` has no meaning. The part in it of an example whose weight is below m · kLeastWeightRatio may be 0.
+// REQUIRES: weights are at least 0 and at most m / kLeastWeightRatio, m > 0, and products of weights and losses are
+// finite.
 template <typename T>
 double LossAndGradient(LossFunction loss, ConstMatrixView<T> outputs, ConstMatrixView<T> targets, MatrixView<T> delta,
                        absl::Span<const double> weights = {}, double mean_weight = 1);

@@ -246,5 +246,20 @@ TEST(LossWeights, KeepAllDigitsOfGradientsAtTheirBounds) {
   ExpectAllDigitsAtTheBounds<double>(1e-15);
 }
 
+// A run that was begun when such weights were taken may have them: n·k·m/w is no number of float.
+TEST(LossWeights, SoSmallThatTheirPartLeavesFloatGiveNone) {
+  for (const LossFunction loss : kAllLosses) {
+    const Matrix<float> outputs = Outputs<float>(2, 3);
+    const Matrix<float> targets = Targets<float>(loss, 2, 3);
+    const Result<float> without = Compute<float>(loss, outputs, targets, {0, 1}, 0.5);
+    for (const double least : {1e-60, 1e-300, std::numeric_limits<double>::denorm_min()}) {
+      const Result<float> with = Compute<float>(loss, outputs, targets, {least, 1}, 0.5);
+      EXPECT_EQ(with.loss, without.loss) << Name(loss);
+      EXPECT_EQ(with.delta.row(0), (Matrix<float>::Zero(1, 3))) << Name(loss) << " of a weight of " << least;
+      EXPECT_EQ(with.delta.row(1), without.delta.row(1)) << Name(loss);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace pilothouse::trainer

@@ -3,7 +3,8 @@
 #include <Random123/philox.h>
 
 #include <cmath>
-#include <numbers>
+
+#include "trainer/kernels/scalar_functions.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -45,9 +46,9 @@ uint64_t RandomStream::Below(uint64_t bound, uint64_t position) const {
 double RandomStream::Normal(uint64_t position) const {
   // Box and Muller: one pair of uniform numbers gives the two normal ones at its positions.
   const auto [first, second] = Pair(position / 2);
-  const double radius = std::sqrt(-2 * std::log(ToUnit(first)));
-  const double angle = 2 * std::numbers::pi * ToUnit(second);
-  return radius * (position % 2 == 0 ? std::cos(angle) : std::sin(angle));
+  const double radius = std::sqrt(-2 * fixed::Log(ToUnit(first)));
+  const double turns = ToUnit(second);
+  return radius * (position % 2 == 0 ? fixed::CosOfTurns(turns) : fixed::SinOfTurns(turns));
 }
 
 }  // namespace pilothouse::trainer

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "trainer/kernels/scalar_functions.h"
 #include "trainer/net/matrix.h"
 #include "trainer/optim/update_rule.h"
 
@@ -34,14 +35,15 @@ class Adam final : public UpdateRule<T> {
  private:
   void Step(const UpdateSettings& settings, const Vector<T>& g, Vector<T>& parameters) {
     const double t = this->NextUpdate();
-    const T step = static_cast<T>(settings.eta / (1 - std::pow(settings.beta1, t)));
-    const T root = static_cast<T>(std::sqrt(1 - std::pow(settings.beta2, t)));
+    const T step = static_cast<T>(settings.eta / fixed::OneMinusPower(settings.beta1, t));
+    // Multiplied by: roots and divisions are what an update waits for.
+    const T by_root = static_cast<T>(1 / std::sqrt(fixed::OneMinusPower(settings.beta2, t)));
     const T epsilon = static_cast<T>(settings.epsilon);
     auto m = this->Kept(0).array();
     auto v = this->Kept(1).array();
     m = static_cast<T>(settings.beta1) * m + static_cast<T>(1 - settings.beta1) * g.array();
     v = static_cast<T>(settings.beta2) * v + static_cast<T>(1 - settings.beta2) * g.array().square();
-    parameters.array() -= step * m / (v.sqrt() / root + epsilon);
+    parameters.array() -= step * m / (v.sqrt() * by_root + epsilon);
   }
 
   const bool decoupled_;

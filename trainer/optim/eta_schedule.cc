@@ -4,7 +4,8 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
-#include <numbers>
+
+#include "trainer/kernels/scalar_functions.h"
 
 namespace pilothouse::trainer {
 namespace {
@@ -33,7 +34,7 @@ Value Changing(double eta, const Place& place) { return {eta, place.batch}; }
 
 // From `high` at part 0 to `low` at part 1.
 double HalfCosine(double high, double low, double part) {
-  return low + (high - low) * (1 + std::cos(std::numbers::pi * part)) / 2;
+  return low + (high - low) * (1 + fixed::CosOfTurns(part / 2)) / 2;
 }
 
 Value At(const EtaSchedule::Constant&, double initial, const Place&) { return {initial, kForeverBatch}; }
@@ -47,7 +48,7 @@ Value At(const EtaSchedule::Steps& form, double initial, const Place& place) {
 }
 
 Value At(const EtaSchedule::Exponential& form, double initial, const Place& place) {
-  return Changing(initial * std::pow(form.factor, place.t / form.every), place);
+  return Changing(initial * fixed::Power(form.factor, place.t / form.every), place);
 }
 
 Value At(const EtaSchedule::Cosine& form, double initial, const Place& place) {

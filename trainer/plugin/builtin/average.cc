@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
+#include "trainer/kernels/scalar_functions.h"
 #include "trainer/plugin/builtin/saved_folder.h"
 
 namespace pilothouse::trainer {
@@ -93,7 +94,7 @@ class Average final : public Plugin {
     ++calls_;
     // Exactly 1 at the first call, so that nothing remains of the zeros it begins with.
     const double weight =
-        calls_ == 1 ? 1 : (1 - options_.decay) / -std::expm1(static_cast<double>(calls_) * std::log(options_.decay));
+        calls_ == 1 ? 1 : (1 - options_.decay) / fixed::OneMinusPower(options_.decay, static_cast<double>(calls_));
     std::visit(
         [&](const auto& values) {
           average_.resize(values.size(), 0);
