@@ -14,8 +14,12 @@ FUNCTIONS = (
     r"exp|exp2|expm1|log|log2|log10|log1p|pow|a?(?:sin|cos|tan)h?|atan2|erfc?|lgamma|tgamma|cbrt|hypot"
     r"|\w+_distribution"
 )
-OF_EIGEN = r"exp|expm1|log|log1p|pow|sin|cos|tan|tanh|logistic|erf|erfc|rsqrt|stableNorm"
-CALL = re.compile(rf"std::(?:{FUNCTIONS})[fl]?[(<{{]|\.(?:{OF_EIGEN})\(\)")
+OF_EIGEN = rf"{FUNCTIONS}|logistic|rsqrt|stableNorm"
+#: As the standard's, Eigen's, C's or the compiler's, or brought into scope; and as a member of arrays, not of kernels.
+CALL = re.compile(
+    rf"(?:std|Eigen)\s*::\s*(?:numext\s*::\s*)?(?:{OF_EIGEN})[fl]?\b|(?<![\w:>])::\s*(?:{FUNCTIONS})[fl]?\s*\("
+    rf"|__builtin_(?:{FUNCTIONS})[fl]?\b|(?<!Kernels<T>\(\))\.\s*(?:{OF_EIGEN})\("
+)
 COMMENT = re.compile(r"//.*")
 INCLUDE = re.compile(r'^#include "(trainer/[^"]+)"', re.MULTILINE)
 
@@ -38,12 +42,14 @@ def trained_with(root: Path) -> dict[str, str]:
 
 
 def check(root: Path) -> list[Finding]:
-    return [
-        Finding(path, number, f"“{match.group(0)}”: its bits are not the same everywhere; see trainer/kernels")
-        for path, text in trained_with(root).items()
-        for number, line in enumerate(text.splitlines(), start=1)
-        if (match := CALL.search(COMMENT.sub("", line)))
-    ]
+    findings = []
+    for path, text in trained_with(root).items():
+        code = COMMENT.sub("", text)
+        for call in CALL.finditer(code):
+            name = "".join(call.group(0).split())
+            line = code.count("\n", 0, call.start()) + 1
+            findings.append(Finding(path, line, f"“{name}”: its bits are not the same everywhere; see trainer/kernels"))
+    return findings
 
 
 if __name__ == "__main__":

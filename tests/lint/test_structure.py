@@ -114,7 +114,22 @@ def test_ordinary_text_pictures_and_ignored_files_are_not(checkout: Path, plant:
     assert check_words.check(checkout) == []
 
 
-@pytest.mark.parametrize("call", ["std::exp(x)", "std::powf(x, 2)", "x.array().log()", "std::normal_distribution<> d"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "std::exp(x)",
+        "std::powf(x, 2)",
+        "x.array().log()",
+        "x.array().pow(2.5)",
+        "x.array().log10()",
+        "Eigen::pow(x, 2)",
+        "Eigen::numext::exp(x)",
+        "::exp(x)",
+        "__builtin_exp(x)",
+        "using std::exp",
+        "std::normal_distribution<> d",
+    ],
+)
 def test_functions_whose_bits_differ_are_found_where_training_computes(checkout: Path, plant: Plant, call: str) -> None:
     plant("trainer/net/loss.cc", f'#include "trainer/net/shared.h"\n// std::log(x)\n{call};\n')
     plant("trainer/net/shared.h", f"inline double F(double x) {{ return {call}; }}\n")
@@ -128,6 +143,12 @@ def test_functions_whose_bits_differ_are_found_where_training_computes(checkout:
     ]
 
 
+def test_functions_whose_bits_differ_are_found_across_lines(checkout: Path, plant: Plant) -> None:
+    plant("trainer/net/loss.cc", "1;\nstd::\n    exp(x);\n")
+    assert [finding.line for finding in check_libm.check(checkout)] == [2]
+
+
 def test_functions_that_are_exact_are_not(checkout: Path, plant: Plant) -> None:
     plant("trainer/net/loss.cc", "std::sqrt(x) + std::fma(x, y, z) + fixed::Log(x) + x.sqrt() + log() + std::abs(x);\n")
+    plant("trainer/net/activation.cc", "BestKernels<T>().exp(x, n, y) + std::exponent(x) + Logs::exp_of(x);\n")
     assert check_libm.check(checkout) == []

@@ -89,8 +89,8 @@ struct Kernels {
 };
 
 inline constexpr size_t kWorkspaceAlignment = 64;
-// Blocks of a product that are copied together, so that they lie in the cache without gaps: of b, kDepthBlock ×
-// kColumnBlock; of a, kRowBlock × kDepthBlock.
+// Blocks of a product whose copies lie in the cache together, without gaps: of b, at most kDepthBlock × kColumnBlock;
+// of a, kRowBlock × kDepthBlock.
 inline constexpr int64_t kDepthBlock = 512;
 inline constexpr int64_t kColumnBlock = 512;
 inline constexpr int64_t kRowBlock = 240;

@@ -2,10 +2,12 @@
 // is gone through. A product that is large is first divided into blocks, which are copied so that each tile reads
 // memory from front to back.
 //
-//   for each block of columns, for each block of depth:  copy of b  [depth block, columns block], in panels
+//   for each block of columns, for each block of depth:
 //     for each block of rows:                            copy of a  [rows block, depth block], in strips
-//       for each panel (two vectors of columns), for each strip (the rows of a tile):  one tile
+//       for each panel (two vectors of columns):         copy of b  [depth block, panel], for the first rows block only
+//         for each strip (the rows of a tile):           one tile
 //
+// Where there is one block of rows only, one panel's memory serves all of them. What lies close together is not copied.
 // Sums that continue in the next block of depth wait in c meanwhile, where they are what they were: no bit depends on
 // the division.
 #ifndef PILOTHOUSE_TRAINER_KERNELS_TILED_PRODUCT_H_
@@ -277,8 +279,9 @@ void Multiply(const Product<typename V::Element>& product, typename V::Element* 
           .last_lanes = 0,
           .descended = product.descended == nullptr || !is_last ? nullptr : product.descended + column,
           .step = product.step,
-          .far = far,
-          .streams = far && IsAligned<V>(product.c, product.c_stride),
+          // Before the last block, c is only put aside.
+          .far = far && is_last,
+          .streams = far && is_last && IsAligned<V>(product.c, product.c_stride),
       };
       MultiplyBlock<V>(product, copies, work, columns_left < column_block ? columns_left : column_block, workspace);
       begin += depth;

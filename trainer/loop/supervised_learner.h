@@ -3,8 +3,8 @@
 //   absl::StatusOr<Dataset> data = ReadTable(path, {});
 //   absl::StatusOr<std::unique_ptr<Learner>> learner = MakeLearner(spec, *std::move(data));
 //
-// The same spec, data and sequence of (batch, settings) give bit-identical parameters on the same build and kind of
-// machine. Error fields are relative to RunSpec ("network.layers", "batch_size").
+// The same spec, data and sequence of (batch, settings) give bit-identical parameters on every x86-64 machine. Error
+// fields are relative to RunSpec ("network.layers", "batch_size").
 #ifndef PILOTHOUSE_TRAINER_LOOP_SUPERVISED_LEARNER_H_
 #define PILOTHOUSE_TRAINER_LOOP_SUPERVISED_LEARNER_H_
 
