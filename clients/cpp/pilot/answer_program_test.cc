@@ -121,6 +121,26 @@ TEST_F(AnswerProgram, GoesBackToTheBest) {
   EXPECT_EQ(house_.changes(), 1);
 }
 
+TEST_F(AnswerProgram, GoesToTheBestThoughItsCheckpointIsDamaged) {
+  house_.DamageBest("digits", "checkpoints/batch-1000.safetensors", 1000);
+  EXPECT_TRUE(absl::StrContains(Run("state digits --model best").errors, "[CHECKPOINT_DAMAGED"));
+  for (const std::string command : {"fork digits --at best --name again", "rewind digits best"}) {
+    const Result gone = Run(command);
+    EXPECT_EQ(gone.exit_code, kExitSuccess) << gone.errors;
+    EXPECT_EQ(gone.errors,
+              "pilot: the best parameters are those of batch 1,000, whose file is damaged: going there from a "
+              "checkpoint before it\n");
+  }
+  EXPECT_EQ(house_.forks().at(0).batch(), 1000);
+  EXPECT_EQ(Json::parse(Run("state digits --json").output)["run"]["batch"], 1000);
+}
+
+TEST_F(AnswerProgram, DoesNotGoToABatchOfWhichOnlyADamagedFileTells) {
+  house_.DamageBest("digits", "saved/best.safetensors", 1000);
+  EXPECT_TRUE(absl::StrContains(Run("rewind digits best").errors, "[CHECKPOINT_DAMAGED"));
+  EXPECT_EQ(house_.changes(), 0);
+}
+
 TEST_F(AnswerProgram, DoesNotTakeABatchOfTheBestForOneOfAnotherLine) {
   house_.AddSaved("digits", "best.safetensors", 5000);
   Run("rewind digits 4000");

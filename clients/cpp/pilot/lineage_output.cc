@@ -1,6 +1,8 @@
 #include "clients/cpp/pilot/lineage_output.h"
 
 #include <algorithm>
+#include <cmath>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -93,14 +95,18 @@ std::string ConditionWord(v1::CheckpointCondition condition) {
 }
 
 int IndexOfBest(const v1::ListCheckpointsResponse& list) {
+  // Of several of one batch, one whose file is whole; of such, the first that was written.
+  const auto rank = [&list](int i) {
+    const v1::Checkpoint& checkpoint = list.checkpoints(i);
+    const bool damaged = checkpoint.condition() == v1::CHECKPOINT_CONDITION_DAMAGED;
+    return std::make_tuple(checkpoint.validation_loss(), checkpoint.batch(), damaged, -i);
+  };
   int best = -1;
   for (int i = 0; i < list.checkpoints_size(); ++i) {
     const v1::Checkpoint& checkpoint = list.checkpoints(i);
-    if (!checkpoint.has_validation_loss() || !ConditionWord(checkpoint.condition()).empty()) continue;
-    const v1::Checkpoint& other = list.checkpoints(std::max(best, 0));
-    const bool better = checkpoint.validation_loss() < other.validation_loss() ||
-                        (checkpoint.validation_loss() == other.validation_loss() && checkpoint.batch() < other.batch());
-    if (best < 0 || better) best = i;
+    const bool counts = checkpoint.has_validation_loss() && !std::isnan(checkpoint.validation_loss()) &&
+                        checkpoint.branch().empty() && checkpoint.condition() != v1::CHECKPOINT_CONDITION_GONE;
+    if (counts && (best < 0 || rank(i) < rank(best))) best = i;
   }
   return best;
 }

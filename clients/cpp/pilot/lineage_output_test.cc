@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -154,7 +155,7 @@ TEST(Checkpoints, SayWhatIsWrongWithTheirFiles) {
     checkpoint.set_validation_loss(0.5 + list.checkpoints_size());
   }
   list.mutable_checkpoints(0)->set_pinned(true);
-  EXPECT_EQ(IndexOfBest(list), 2) << "the others are of no use";
+  EXPECT_EQ(IndexOfBest(list), 1) << "as the service does, which says of a damaged one that it is";
   const std::string table = CheckpointTable(list);
   const std::vector<std::string> lines = absl::StrSplit(table, '\n');
   EXPECT_TRUE(absl::StrContains(lines[1], " gone ")) << table;
@@ -164,6 +165,29 @@ TEST(Checkpoints, SayWhatIsWrongWithTheirFiles) {
   EXPECT_EQ(json["checkpoints"][0]["condition"], "gone");
   EXPECT_EQ(json["checkpoints"][1]["condition"], "damaged");
   EXPECT_EQ(json["checkpoints"][2]["condition"], "present");
+}
+
+TEST(IndexOfBest, IsAWholeOneOfThePresentLine) {
+  v1::ListCheckpointsResponse list;
+  const auto add = [&](int64_t batch, double loss, v1::CheckpointCondition condition, const std::string& branch) {
+    v1::Checkpoint& checkpoint = *list.add_checkpoints();
+    checkpoint.set_batch(batch);
+    checkpoint.set_validation_loss(loss);
+    checkpoint.set_condition(condition);
+    checkpoint.set_branch(branch);
+  };
+  add(500, std::nan(""), v1::CHECKPOINT_CONDITION_PRESENT, "");
+  EXPECT_EQ(IndexOfBest(list), -1);
+  add(400, 0.5, v1::CHECKPOINT_CONDITION_PRESENT, "");
+  EXPECT_EQ(IndexOfBest(list), 1);
+  add(400, 0.5, v1::CHECKPOINT_CONDITION_PRESENT, "");
+  EXPECT_EQ(IndexOfBest(list), 2) << "they come newest first";
+  add(400, 0.5, v1::CHECKPOINT_CONDITION_DAMAGED, "");
+  EXPECT_EQ(IndexOfBest(list), 2);
+  add(300, 0.1, v1::CHECKPOINT_CONDITION_PRESENT, "rewind-1");
+  EXPECT_EQ(IndexOfBest(list), 2);
+  add(200, 0.5, v1::CHECKPOINT_CONDITION_PRESENT, "");
+  EXPECT_EQ(IndexOfBest(list), 5) << "of equals, the first";
 }
 
 TEST(RunPage, TellsWhereARunComesFromAndItsNewestCheckpoint) {

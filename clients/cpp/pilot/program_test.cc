@@ -104,6 +104,9 @@ TEST_F(Program, SaysWhatHoldsUpARunThatDoesNotComeToTheBatchThatIsWaitedFor) {
                                 "pilot batch-to digits 7\n"));
   EXPECT_FALSE(
       absl::StrContains(errors_at(v1::RUN_STATUS_TRAINING, v1::IDLE_REASON_UNSPECIFIED, 7, 7), "comes to that batch"));
+  EXPECT_FALSE(
+      absl::StrContains(errors_at(v1::RUN_STATUS_LOST, v1::IDLE_REASON_UNSPECIFIED, 6, 6), "comes to that batch"))
+      << "what it will be told to train for is not known before it is back";
 }
 
 TEST_F(Program, TellsARefusalFromWrongUsage) {

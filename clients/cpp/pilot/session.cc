@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "clients/cpp/pilot/answer_output.h"
@@ -25,6 +27,8 @@ namespace {
 constexpr size_t kMaxListedRuns = 10000;
 constexpr int kPageSize = 1000;
 constexpr size_t kMaxNamedRuns = 8;
+// Where files lie that plugins have saved; other parameters are checkpoints.
+constexpr char kSavedByPlugins[] = "saved/";
 
 std::string Names(const std::vector<v1::Run>& runs) {
   std::vector<std::string> names;
@@ -75,7 +79,7 @@ absl::Status CheckOnPresentLine(const Client& client, const v1::GetStateResponse
   for (const v1::Branch& branch : best.run().branches()) {
     if (branch.from_batch() < batch && batch <= branch.through_batch()) left.insert(left.begin(), branch.name());
   }
-  if (left.empty() || !absl::StartsWith(best.model().file(), "saved/")) return absl::OkStatus();
+  if (left.empty() || !absl::StartsWith(best.model().file(), kSavedByPlugins)) return absl::OkStatus();
   const absl::StatusOr<bool> present = WasSavedAt(client, run_id, batch, "");
   if (!present.ok() || *present) return present.status();
   std::string owner = left.front();
@@ -95,10 +99,11 @@ absl::Status CheckOnPresentLine(const Client& client, const v1::GetStateResponse
 }
 
 // Why the run does not come to a batch that lies ahead unless somebody does something, and what; empty: it is on its
-// way there.
+// way there, or it is not up to a command.
 std::string WhatHoldsItUp(const v1::Run& run, int64_t batch) {
   const bool idle = run.status() == v1::RUN_STATUS_IDLE;
-  if (!idle && run.target() >= batch) return "";
+  const bool goes_on = run.status() == v1::RUN_STATUS_TRAINING && run.target() < batch;
+  if (!idle && !goes_on) return "";
   const std::string id = Printable(run.run_id());
   const bool leads_there = idle && std::max(run.target(), run.resume_target()) >= batch;
   const std::string command =
@@ -107,6 +112,21 @@ std::string WhatHoldsItUp(const v1::Run& run, int64_t batch) {
       idle ? absl::StrCat("is ", StatusText(run.status(), run.idle_reason()), " at batch ", FormatCount(run.batch()))
            : absl::StrCat("trains up to batch ", FormatCount(run.target()));
   return absl::StrCat(id, " ", state, " and comes to that batch only if it is told to train on: ", command);
+}
+
+// The batch of a checkpoint of the present line that a refusal calls damaged. To go there takes nothing of its file:
+// what lies before it is trained again.
+std::optional<int64_t> BatchOfDamaged(const absl::Status& refusal) {
+  if (ReasonOf(refusal) != v1::ERROR_REASON_CHECKPOINT_DAMAGED) return std::nullopt;
+  const v1::Error error = ToError(refusal);
+  const auto file = error.metadata().find("file");
+  const auto batch = error.metadata().find("batch");
+  int64_t number = 0;
+  if (file == error.metadata().end() || absl::StartsWith(file->second, kSavedByPlugins) ||
+      batch == error.metadata().end() || !absl::SimpleAtoi(batch->second, &number)) {
+    return std::nullopt;
+  }
+  return number;
 }
 
 }  // namespace
@@ -151,6 +171,11 @@ absl::StatusOr<int64_t> Session::BatchOfBest(const std::string& run_id) const {
   v1::ModelChoice choice;
   choice.set_model(v1::MODEL_BEST);
   const absl::StatusOr<v1::GetStateResponse> state = client_->GetState(run_id, false, choice);
+  if (const std::optional<int64_t> batch = BatchOfDamaged(state.status()); batch.has_value()) {
+    Note(absl::StrCat("the best parameters are those of batch ", FormatCount(*batch),
+                      ", whose file is damaged: going there from a checkpoint before it"));
+    return *batch;
+  }
   if (!state.ok()) return state.status();
   if (const absl::Status present = CheckOnPresentLine(*client_, *state); !present.ok()) return present;
   Note(absl::StrCat("model ", ModelText(state->model())));

@@ -37,6 +37,8 @@ class FakeHouse {
   void Edit(const std::string& run_id, const std::function<void(v1::Run&)>& edit);
   // Parameters that were kept in the folder `saved`, as they were after this batch.
   void AddSaved(const std::string& run_id, const std::string& file, int64_t batch);
+  // From now on the best parameters are refused, as those of a damaged file.
+  void DamageBest(const std::string& run_id, const std::string& file, int64_t batch);
   // Events whose journal cannot be read; told with the next page of history.
   void AddDamage(uint64_t first, uint64_t last);
   void SetLoss(const std::string& run_id, v1::LossFunction loss, int64_t inputs, int64_t outputs);
@@ -78,6 +80,8 @@ class FakeHouse {
     std::vector<v1::Checkpoint> checkpoints;
     // File below the run's directory → batch.
     std::map<std::string, int64_t> saved;
+    // The refusal of the best parameters, if they are refused.
+    absl::Status damaged_best;
     // Sequence → branch, of events that only a branch has.
     std::map<uint64_t, std::string> branches;
   };

@@ -21,11 +21,18 @@ void FakeHouse::AddSaved(const std::string& run_id, const std::string& file, int
   Get(run_id).saved[file] = batch;
 }
 
+void FakeHouse::DamageBest(const std::string& run_id, const std::string& file, int64_t batch) {
+  MutexLock lock(mutex_);
+  Get(run_id).damaged_best = MakeError(v1::ERROR_REASON_CHECKPOINT_DAMAGED, "model", "it is damaged.",
+                                       {{"file", file}, {"batch", absl::StrCat(batch)}});
+}
+
 absl::Status FakeHouse::Choose(const FakeRun& run, const v1::ModelChoice& choice, v1::ModelUsed& used) {
   const bool last = choice.saved_file().empty() && choice.model() != v1::MODEL_BEST;
   used.set_batch(run.run.batch());
   if (choice.saved_file().empty()) used.set_model(last ? v1::MODEL_LAST : v1::MODEL_BEST);
   if (last) return absl::OkStatus();
+  if (choice.model() == v1::MODEL_BEST && !run.damaged_best.ok()) return run.damaged_best;
   const std::string name = choice.saved_file().empty() ? kBestFile : choice.saved_file();
   const auto saved = run.saved.find(name);
   if (saved == run.saved.end()) {

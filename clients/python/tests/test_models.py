@@ -181,6 +181,27 @@ def test_the_best_is_not_looked_for_on_a_branch(service, run, best):
     assert not service.requests
 
 
+def damaged_best(service, **metadata: str) -> None:
+    service.answers["GetState"] = [Refusal(grpc.StatusCode.DATA_LOSS, "CHECKPOINT_DAMAGED", **metadata)]
+
+
+@pytest.mark.parametrize("go", [lambda run: run.fork(at="best"), lambda run: run.rewind("best")])
+def test_the_way_to_the_best_batch_does_not_need_its_checkpoint(service, run, caplog, go):
+    damaged_best(service, file="checkpoints/batch-30.safetensors", batch="30")
+    go(run)
+    (request,) = service.requests["Fork"] + service.requests["Rewind"]
+    assert request.batch == 30
+    assert "those of batch 30, whose file is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("metadata", [{"file": BEST.file, "batch": "30"}, {"file": "checkpoints/a"}, {"batch": "30"}])
+def test_a_damaged_file_of_a_plugin_tells_no_batch(service, run, metadata):
+    damaged_best(service, **metadata)
+    with pytest.raises(pilothouse.CheckpointDamaged):
+        run.rewind("best")
+    assert not service.requests["Rewind"]
+
+
 # A run whose best parameters are those of batch 40, and that was taken back
 
 SAVED = output(4, "best", "saved saved/best.safetensors", kind="save-best")

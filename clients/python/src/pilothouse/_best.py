@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from pilothouse._deadlines import seconds_left
 from pilothouse._handle import RunHandle
 from pilothouse._models import SAVED_FOLDER, to_choice, to_model_used
-from pilothouse.errors import BatchOutOfRange
+from pilothouse.errors import BatchOutOfRange, CheckpointDamaged
 from pilothouse.events import PluginEvent
 from pilothouse.history import History, history_request
 from pilothouse.models import Model
 from pilothouse.v1 import checkpoint_pb2
 from pilothouse.v1 import training_control_pb2 as pb
+
+_log = logging.getLogger("pilothouse")
 
 #: The kind of plugin that keeps the best parameters.
 _KIND = "save-best"
@@ -23,16 +26,32 @@ def batch_of_best(run: RunHandle, deadline: float | None) -> int:
 
     Raises:
         NoParameters: the run has kept none.
+        CheckpointDamaged: only a damaged file of a plugin tells which they are.
         BatchOutOfRange: they are of a batch that a branch has, not the present line.
         ServiceOutdated: as to_model_used().
     """
     request = pb.GetStateRequest(run_id=run.run_id, model=to_choice(Model.BEST))
-    answer = run._ask("GetState", request, seconds_left(deadline))
+    try:
+        answer = run._ask("GetState", request, seconds_left(deadline))
+    except CheckpointDamaged as refusal:
+        return _batch_of_damaged(refusal)
     best = to_model_used(answer)
     # Checkpoints are looked for on the present line only; files saved by plugins stay when a run is taken back.
     if best.file.startswith(SAVED_FOLDER):
         _check_on_present_line(run, best.batch, answer.run.branches, deadline)
     return best.batch
+
+
+def _batch_of_damaged(refusal: CheckpointDamaged) -> int:
+    """The batch of a checkpoint of the present line.
+
+    To go there takes nothing of its file: what lies between it and the checkpoint before it is trained again.
+    """
+    batch = refusal.metadata.get("batch", "")
+    if not batch.isdecimal() or refusal.metadata.get("file", SAVED_FOLDER).startswith(SAVED_FOLDER):
+        raise refusal
+    _log.warning("the best parameters are those of batch %s, whose file is damaged: going there without it", batch)
+    return int(batch)
 
 
 def _check_on_present_line(

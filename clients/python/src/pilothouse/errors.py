@@ -370,7 +370,7 @@ class DataChanged(PilothouseError):
 
 
 class CheckpointDamaged(PilothouseError):
-    """A checkpoint is missing or damaged, and no other can take its place. Metadata: file, cause."""
+    """A checkpoint is missing or damaged: the one asked for, or all that could do. Metadata: file, cause."""
 
     REASON = "CHECKPOINT_DAMAGED"
 
