@@ -95,7 +95,8 @@ absl::StatusOr<ColumnRoles> ColumnRoles::Select(const std::vector<std::string>& 
   if (columns < 2 || columns > kMaxTableColumns) {
     return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data",
                      absl::StrCat("A table needs at least one column of inputs and one of targets, and may have ",
-                                  kMaxTableColumns, " columns in all; this one has ", columns, "."),
+                                  kMaxTableColumns, " columns in all; this one has ", columns,
+                                  columns == 1 ? ". In text, commas or tabs separate them." : "."),
                      {{"columns", absl::StrCat(columns)}});
   }
   std::optional<int64_t> weight;

@@ -30,8 +30,8 @@ absl::Status WrongWidth(int64_t expected, int64_t got) {
                    {{"expected", absl::StrCat(expected)}, {"got", absl::StrCat(got)}});
 }
 
-// As a tensor of shape [rows, inputs].
-absl::StatusOr<v1::Tensor> ReadInputs(const PredictArguments& given, const v1::Run& run) {
+// As a tensor of shape [rows, inputs]. `columns` becomes InputsText, where there is something to say.
+absl::StatusOr<v1::Tensor> ReadInputs(const PredictArguments& given, const v1::Run& run, std::string& columns) {
   const int64_t inputs = run.facts().inputs();
   if (inputs == 0) {
     return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "run_id",
@@ -51,10 +51,12 @@ absl::StatusOr<v1::Tensor> ReadInputs(const PredictArguments& given, const v1::R
   }
   absl::StatusOr<Table> table = ReadTableFile(given.data);
   if (!table.ok()) return table.status();
+  const std::vector<std::string> header = table->header;
   const v1::DataSpec& data = run.spec().data();
   const TableRoles roles = {{data.target_columns().begin(), data.target_columns().end()}, data.weight_column()};
   if (const absl::Status kept = KeepInputs(roles, inputs, *table); !kept.ok()) return kept;
   if (table->columns != inputs) return WrongWidth(inputs, table->columns);
+  columns = InputsText(header, *table);
   return MakeTensor(table->values, {table->rows, table->columns});
 }
 
@@ -161,8 +163,10 @@ std::string CsvText(const Prediction& prediction) {
 int RunPredict(const Session& session, const Arguments& arguments) {
   const absl::StatusOr<v1::Run> run = session.RunToRead(arguments.run);
   if (!run.ok()) return session.Fail(run.status());
-  const absl::StatusOr<v1::Tensor> inputs = ReadInputs(arguments.predict, *run);
+  std::string columns;
+  const absl::StatusOr<v1::Tensor> inputs = ReadInputs(arguments.predict, *run, columns);
   if (!inputs.ok()) return session.Fail(inputs.status());
+  if (!columns.empty()) session.Note(columns);
   absl::StatusOr<Prediction> prediction = Predict(session.client(), *run, *inputs, arguments.model);
   if (!prediction.ok()) return session.Fail(prediction.status());
   Classify(run->spec().loss(), *prediction);

@@ -188,6 +188,8 @@ TEST_F(Program, PredictsRowsOfATable) {
   const Json json = Json::parse(Run("predict digits --json --data " + full).output);
   EXPECT_EQ(json["classes"], Json::parse("[1]"));
   EXPECT_EQ(json["outputs"], Json::parse("[[0.25, 0.75]]"));
+  EXPECT_TRUE(absl::StartsWith(Run("predict digits --data " + full).errors,
+                               "pilot: the inputs, in this order: a, b; left out: class\n"));
   const std::string wide = folder_.Write("wide.csv", "1,2,3,4\n");
   EXPECT_TRUE(absl::StrContains(Run("predict digits --data " + wide).errors, "[ARRAY_SHAPE_INVALID"));
   EXPECT_EQ(Run("predict digits --data " + bare + " --output " + folder_.Path("out.csv")).exit_code, kExitSuccess);

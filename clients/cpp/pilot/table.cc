@@ -14,6 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "clients/cpp/pilot/text.h"
 #include "clients/cpp/pilothouse_client/data_file.h"
 #include "clients/cpp/pilothouse_client/npy.h"
 #include "proto/support/error.h"
@@ -21,6 +22,8 @@
 
 namespace pilothouse::client {
 namespace {
+
+constexpr size_t kShownNames = 8;
 
 absl::Status Malformed(int64_t line, int64_t column, absl::string_view what) {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
@@ -106,6 +109,16 @@ std::vector<std::string> NamesOfOthers(const TableRoles& roles, const Table& tab
   return names;
 }
 
+// Of many names, the first and the last.
+std::string NameList(const std::vector<std::string>& names) {
+  std::vector<std::string> shown;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i < kShownNames || i + 1 == names.size()) shown.push_back(Printable(names[i]));
+    if (i == kShownNames && i + 1 < names.size()) shown.emplace_back("…");
+  }
+  return absl::StrJoin(shown, ", ");
+}
+
 }  // namespace
 
 absl::StatusOr<Table> ParseTable(absl::string_view text, char delimiter) {
@@ -185,6 +198,22 @@ absl::Status KeepInputs(const TableRoles& roles, int64_t inputs, Table& table) {
   if (named.empty() && !table.header.empty() && roles.targets.empty()) named.emplace_back("-1");
   if (named.empty() || table.columns != inputs + static_cast<int64_t>(named.size())) return absl::OkStatus();
   return DropColumns(named, table);
+}
+
+std::string InputsText(const std::vector<std::string>& header, const Table& inputs) {
+  if (header.empty()) return "";
+  // What was kept is in the order it was in.
+  std::vector<std::string> others;
+  size_t kept = 0;
+  for (const std::string& name : header) {
+    if (kept < inputs.header.size() && inputs.header[kept] == name) {
+      ++kept;
+    } else {
+      others.push_back(name);
+    }
+  }
+  return absl::StrCat("the inputs, in this order: ", NameList(inputs.header),
+                      others.empty() ? "" : absl::StrCat("; left out: ", NameList(others)));
 }
 
 }  // namespace pilothouse::client

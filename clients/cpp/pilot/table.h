@@ -44,6 +44,10 @@ absl::Status DropColumns(const std::vector<std::string>& names, Table& table);
 // ARRAY_SHAPE_INVALID where the one column too many is the target or the weight and nothing tells which.
 absl::Status KeepInputs(const TableRoles& roles, int64_t inputs, Table& table);
 
+// Which columns of a table with this header are the inputs now, and which are none: a run knows its inputs by their
+// order, not by their names, so that only a person can tell whether they are the right ones. Empty without a header.
+std::string InputsText(const std::vector<std::string>& header, const Table& inputs);
+
 }  // namespace pilothouse::client
 
 #endif  // PILOTHOUSE_CLIENTS_CPP_PILOT_TABLE_H_

@@ -63,6 +63,21 @@ std::vector<double> Inputs(const TableRoles& roles, int64_t inputs, const std::s
   return table.values;
 }
 
+TEST(TableInputs, AreToldByTheirNames) {
+  const auto told = [](const TableRoles& roles, int64_t inputs, const std::string& text) {
+    Table table = *ParseTable(text);
+    const std::vector<std::string> header = table.header;
+    EXPECT_TRUE(KeepInputs(roles, inputs, table).ok());
+    return InputsText(header, table);
+  };
+  EXPECT_EQ(told({}, 2, "1,2,3\n"), "");
+  EXPECT_EQ(told({}, 2, "b,a\n1,2\n"), "the inputs, in this order: b, a");
+  EXPECT_EQ(told({}, 2, "id,a,b\n1,2,3\n"), "the inputs, in this order: id, a; left out: b");
+  EXPECT_EQ(told({{"y", "z"}, "w"}, 1, "y,w,x,z\n1,9,2,3\n"), "the inputs, in this order: x; left out: y, w, z");
+  EXPECT_EQ(told({}, 10, "a,b,c,d,e,f,g,h,i,j\n1,2,3,4,5,6,7,8,9,0\n"),
+            "the inputs, in this order: a, b, c, d, e, f, g, h, …, j");
+}
+
 TEST(TableInputs, AreLeftOfATableAsItWasTrainedOn) {
   EXPECT_EQ(Inputs({}, 2, "1,2,3\n"), (std::vector<double>{1, 2}));
   EXPECT_EQ(Inputs({{}, "-1"}, 2, "1,2,3,9\n"), (std::vector<double>{1, 2}));
