@@ -205,8 +205,7 @@ void RunKeeper::Declare(v1::RunStatus status, const std::string& message) {
 void RunKeeper::DeclareAnew(v1::RunStatus status, const std::string& message) {
   if (!IsNewestEvent(status, message)) return Declare(status, message);
   declared_ = message;
-  record_.mutable_run().set_status_message(message);
-  record_.Show();
+  record_.DeclareAgain(message);
 }
 
 void RunKeeper::AfterCommit(const RunRecord::Events& events) {

@@ -1,5 +1,6 @@
 // A trainer that dies is started again, and the run goes on.
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -281,7 +282,10 @@ TEST_F(RunKeeperRestart, OfTwoServiceStartsBetweenWhichNothingHappenedOneIsTold)
   const uint64_t trained = keeper_->run().last_sequence();
   Restart();
   EXPECT_EQ(keeper_->run().last_sequence(), trained + 1);
+  testing::internal::CaptureStderr();
   Restart();
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), testing::HasSubstr("LOST. The service was started anew"))
+      << "this service's log is another one's";
   EXPECT_EQ(keeper_->run().last_sequence(), trained + 1);
   EXPECT_EQ(keeper_->run().status(), v1::RUN_STATUS_LOST);
   EXPECT_TRUE(MessageSays("The service was started anew")) << Message();

@@ -23,6 +23,10 @@ bool NeedsSync(const JournalEntry& entry) {
   return event.has_control() || event.has_status() || event.has_checkpoint() || event.plugin().has_failure();
 }
 
+void LogStatus(const v1::Run& run) {
+  Log(absl::StrCat("run ", run.run_id(), ": ", StatusName(run.status()), ". ", run.status_message()));
+}
+
 }  // namespace
 
 RunRecord::RunRecord(std::unique_ptr<Journal> journal, std::shared_ptr<EventHub> hub, v1::Run run)
@@ -149,13 +153,19 @@ RunRecord::Events RunRecord::Stop(const v1::Control& control) {
   return published;
 }
 
+void RunRecord::DeclareAgain(const std::string& message) {
+  run_.set_status_message(message);
+  LogStatus(run_);
+  Show();
+}
+
 RunRecord::Events RunRecord::Declare(v1::RunStatus status, const std::string& message) {
   JournalEntry entry;
   entry.event = StatusEvent(status, message);
   v1::Run now = run_;
   ApplyEvent(entry.event, now);
   journal_status_ = journal_->Append({entry}, Durability::kSynced, &now);
-  Log(absl::StrCat("run ", run_.run_id(), ": ", StatusName(status), ". ", message));
+  LogStatus(now);
   Events published;
   if (!journal_status_.ok()) {
     Log(absl::StrCat("run ", run_.run_id(), ": ", journal_status_.message()));

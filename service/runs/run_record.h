@@ -42,6 +42,8 @@ class RunRecord {
   // Journals and publishes an event of the service's own about the run's status. If that fails, only who asks for the
   // run learns of it.
   Events Declare(v1::RunStatus status, const std::string& message);
+  // For a service that finds said in the journal what it would declare: shows and logs it, and journals nothing.
+  void DeclareAgain(const std::string& message);
   // Journals and publishes that a stop was applied where the run is, and that the run is STOPPED. Nothing of it if that
   // fails: status() says why.
   Events Stop(const v1::Control& control);
