@@ -124,7 +124,8 @@ absl::StatusOr<v1::Answer> AnswerSavedQuery(const RunPlace& place, const v1::Run
   if (!question.ok()) return question.status();
   const auto ask = [&] {
     question->set_checkpoint_path(chosen->path);
-    return AskTrainerProgram(trainer_program, *question, place.log_path(), given_up, chosen->sha256);
+    question->set_checkpoint_sha256(chosen->sha256);
+    return AskTrainerProgram(trainer_program, *question, place.log_path(), given_up);
   };
   absl::StatusOr<v1::Answer> answer = ask();
   if (IsGone(answer.status())) {

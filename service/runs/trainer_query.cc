@@ -1,21 +1,15 @@
 #include "service/runs/trainer_query.h"
 
-#include <vector>
-
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
 #include "service/runs/process.h"
 
 namespace pilothouse::service {
-
 absl::StatusOr<v1::Answer> AskTrainerProgram(const std::string& trainer_program, const v1::SavedQuery& query,
-                                             const std::string& log_path, const std::function<bool()>& given_up,
-                                             const std::string& parameters_sha256) {
+                                             const std::string& log_path, const std::function<bool()>& given_up) {
   const std::chrono::seconds patience = query.query().has_evaluate() ? kEvaluationPatience : kQueryPatience;
-  std::vector<std::string> command = {trainer_program, "--saved-query"};
-  if (!parameters_sha256.empty()) command.insert(command.end(), {"--parameters-sha256", parameters_sha256});
-  const absl::StatusOr<std::string> output =
-      RunToEnd(command, query.SerializeAsString(), kMaxMessageBytes, patience, log_path, given_up);
+  const absl::StatusOr<std::string> output = RunToEnd({trainer_program, "--saved-query"}, query.SerializeAsString(),
+                                                      kMaxMessageBytes, patience, log_path, given_up);
   if (!output.ok()) return output.status();
   v1::Answer answer;
   if (!answer.ParseFromString(*output)) {

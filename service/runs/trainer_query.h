@@ -16,12 +16,9 @@ inline constexpr std::chrono::seconds kEvaluationPatience{600};
 inline constexpr std::chrono::seconds kQueryPatience{60};
 
 // The answer, or the error it holds; TRAINER_FAILED if the program gives none in that time; CANCELLED once `given_up`
-// is true. The file of parameters is refused, with CHECKPOINT_DAMAGED, if its SHA-256 is another one than
-// `parameters_sha256`, which may be empty: then it is not compared. What the program says besides is appended to
-// `log_path`. Blocks on the process. Thread-safe.
+// is true. What the program says besides is appended to `log_path`. Blocks on the process. Thread-safe.
 absl::StatusOr<v1::Answer> AskTrainerProgram(const std::string& trainer_program, const v1::SavedQuery& query,
-                                             const std::string& log_path, const std::function<bool()>& given_up,
-                                             const std::string& parameters_sha256 = "");
+                                             const std::string& log_path, const std::function<bool()>& given_up);
 
 }  // namespace pilothouse::service
 

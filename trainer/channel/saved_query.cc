@@ -71,7 +71,7 @@ void AnswerKinds(const PluginKinds& plugin_kinds, v1::PluginKindsAnswer& answer)
   for (const auto& [name, kind] : plugin_kinds.all()) *answer.add_kinds() = ToMessage(kind);
 }
 
-absl::Status Answer(const v1::SavedQuery& query, const std::string& parameters_sha256, v1::Answer& answer) {
+absl::Status Answer(const v1::SavedQuery& query, v1::Answer& answer) {
   v1::RunSpec spec = query.spec();
   // How the run began does not matter any more, and a journal may not keep it.
   spec.mutable_network()->clear_initial_state();
@@ -83,7 +83,7 @@ absl::Status Answer(const v1::SavedQuery& query, const std::string& parameters_s
     absl::Status status = CheckPredict(question.predict(), InputCount(network), OutputCount(network));
     if (!status.ok()) return status;
   }
-  const absl::StatusOr<SavedModel> saved = LoadModel(plan->learner, query.checkpoint_path(), parameters_sha256);
+  const absl::StatusOr<SavedModel> saved = LoadModel(plan->learner, query.checkpoint_path(), query.checkpoint_sha256());
   if (!saved.ok()) return saved.status();
   if (question.has_predict()) {
     *answer.mutable_predict() = Predict(question.predict(), *saved->model, saved->batch);
@@ -96,12 +96,11 @@ absl::Status Answer(const v1::SavedQuery& query, const std::string& parameters_s
 
 }  // namespace
 
-v1::Answer AnswerSaved(const v1::SavedQuery& query, const PluginKinds& plugin_kinds,
-                       const std::string& parameters_sha256) {
+v1::Answer AnswerSaved(const v1::SavedQuery& query, const PluginKinds& plugin_kinds) {
   v1::Answer answer;
   if (query.query().has_plugin_kinds()) {
     AnswerKinds(plugin_kinds, *answer.mutable_plugin_kinds());
-  } else if (const absl::Status status = Answer(query, parameters_sha256, answer); !status.ok()) {
+  } else if (const absl::Status status = Answer(query, answer); !status.ok()) {
     *answer.mutable_error() = ToError(status);
   }
   answer.set_query_id(query.query().query_id());

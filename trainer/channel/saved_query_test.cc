@@ -72,17 +72,20 @@ TEST_F(SavedQueryTest, DoesNotNeedTheStateTheRunBeganFrom) {
 TEST_F(SavedQueryTest, RefusesAFileThatIsNotWhatWasWritten) {
   query_.mutable_query()->mutable_state();
   const std::string written = *FileHash(saved_path_);
-  EXPECT_TRUE(AnswerSaved(query_, PluginKinds(), written).has_state());
+  query_.set_checkpoint_sha256(written);
+  EXPECT_TRUE(AnswerSaved(query_, PluginKinds()).has_state());
   std::fstream file(saved_path_, std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(-1, std::ios::end);
   file.put('\x01');
   file.close();
+  query_.clear_checkpoint_sha256();
   EXPECT_TRUE(AnswerSaved(query_, PluginKinds()).has_state()) << "a file whose hash nobody knows";
-  const v1::Answer damaged = AnswerSaved(query_, PluginKinds(), written);
+  query_.set_checkpoint_sha256(written);
+  const v1::Answer damaged = AnswerSaved(query_, PluginKinds());
   EXPECT_EQ(damaged.error().reason(), v1::ERROR_REASON_CHECKPOINT_DAMAGED);
   EXPECT_EQ(damaged.error().metadata().at("file"), saved_path_);
   std::filesystem::remove(saved_path_);
-  const v1::Answer gone = AnswerSaved(query_, PluginKinds(), written);
+  const v1::Answer gone = AnswerSaved(query_, PluginKinds());
   EXPECT_EQ(gone.error().reason(), v1::ERROR_REASON_NO_PARAMETERS);
   EXPECT_EQ(gone.error().metadata().at("file"), saved_path_);
 }

@@ -32,7 +32,6 @@ namespace {
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-constexpr char kParametersHash[] = "--parameters-sha256";
 constexpr char kTokenVariable[] = "PILOTHOUSE_TRAINER_TOKEN";
 
 constexpr char kHelp[] =
@@ -40,14 +39,13 @@ constexpr char kHelp[] =
 
 Usage:
   pilothouse-trainer --service ADDRESS --run RUN_ID [--orphan-timeout 24h]
-  pilothouse-trainer --saved-query [--parameters-sha256 HASH]
+  pilothouse-trainer --saved-query
   pilothouse-trainer --replay DIRECTORY [--data FILE]... [--data-dir DIRECTORY] [--through N] [--json]
 
   --service ADDRESS         where the service waits for trainers: unix:/path/to/socket
   --run RUN_ID              the run to train. Its description, data and folder come from the service
   --orphan-timeout DURATION without a service for so long, make a checkpoint and end (default: 24h)
   --saved-query             read a SavedQuery message from standard input, write an Answer to standard output
-    --parameters-sha256 HASH  refuse saved parameters whose file has another content
 )";
 
 constexpr char kMoreHelp[] =
@@ -66,8 +64,6 @@ struct Arguments {
   std::string run_id;
   absl::Duration orphan_timeout = absl::Hours(24);
   bool saved_query = false;
-  // Empty: any content.
-  std::string parameters_sha256;
 };
 
 int UsageError(absl::string_view message) {
@@ -83,14 +79,13 @@ std::optional<std::string> Parse(const std::vector<std::string>& words, Argument
       arguments.saved_query = true;
       continue;
     }
-    if (option != "--service" && option != "--run" && option != "--orphan-timeout" && option != kParametersHash) {
+    if (option != "--service" && option != "--run" && option != "--orphan-timeout") {
       return absl::StrCat("unknown argument ", option);
     }
     if (i + 1 == words.size()) return absl::StrCat(option, " needs a value");
     const std::string& value = words[++i];
     if (option == "--service") arguments.service = value;
     if (option == "--run") arguments.run_id = value;
-    if (option == kParametersHash) arguments.parameters_sha256 = value;
     if (option == "--orphan-timeout" &&
         (!absl::ParseDuration(value, &arguments.orphan_timeout) || arguments.orphan_timeout < absl::ZeroDuration() ||
          arguments.orphan_timeout > absl::Hours(24 * 365 * 100))) {
@@ -98,20 +93,18 @@ std::optional<std::string> Parse(const std::vector<std::string>& words, Argument
     }
   }
   if (arguments.saved_query) {
-    const size_t alone = arguments.parameters_sha256.empty() ? 1 : 3;
-    if (words.size() > alone) return absl::StrCat("--saved-query stands alone, or with ", kParametersHash);
+    if (words.size() > 1) return "--saved-query stands alone";
     return std::nullopt;
   }
-  if (!arguments.parameters_sha256.empty()) return absl::StrCat(kParametersHash, " goes with --saved-query");
   if (arguments.service.empty() || arguments.run_id.empty()) return "--service and --run are needed";
   return std::nullopt;
 }
 
-int AnswerSavedQuery(const PluginKinds& kinds, const std::string& parameters_sha256) {
+int AnswerSavedQuery(const PluginKinds& kinds) {
   const std::string input{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
   v1::SavedQuery query;
   if (!query.ParseFromString(input)) return UsageError("standard input holds no SavedQuery message");
-  std::cout << AnswerSaved(query, kinds, parameters_sha256).SerializeAsString() << std::flush;
+  std::cout << AnswerSaved(query, kinds).SerializeAsString() << std::flush;
   return std::cout.good() ? 0 : kExitFailed;
 }
 
@@ -204,7 +197,7 @@ int Main(const std::vector<std::string>& words, PluginKinds plugin_kinds) {
   if (!words.empty() && words[0] == kReplayOption) return ReplayCommand(words, std::cout, std::cerr);
   Arguments arguments;
   if (const std::optional<std::string> error = Parse(words, arguments)) return UsageError(*error);
-  return arguments.saved_query ? AnswerSavedQuery(*kinds, arguments.parameters_sha256) : Train(arguments, kinds);
+  return arguments.saved_query ? AnswerSavedQuery(*kinds) : Train(arguments, kinds);
 }
 
 }  // namespace
