@@ -78,13 +78,13 @@ std::optional<int64_t> BatchInName(absl::string_view file) {
   return named ? std::optional(batch) : std::nullopt;
 }
 
-// The newest file, up to a batch, that its name alone tells of.
-std::optional<SavedParameters> NewestFile(const RunPlace& place, int64_t up_to) {
-  std::optional<SavedParameters> newest;
+// The newest file, up to a batch, that its name alone tells of; empty: there is none.
+std::vector<SavedParameters> NewestFile(const RunPlace& place, int64_t up_to) {
+  std::vector<SavedParameters> newest;
   for (const auto& [file, unknown] : Files(place)) {
     const std::optional<int64_t> batch = BatchInName(file);
-    if (batch.has_value() && *batch <= up_to && (!newest.has_value() || *batch > newest->batch)) {
-      newest = {absl::StrCat(place.directory, "/", file), *batch, ""};
+    if (batch.has_value() && *batch <= up_to && (newest.empty() || *batch > newest.front().batch)) {
+      newest = {SavedParameters{absl::StrCat(place.directory, "/", file), *batch, ""}};
     }
   }
   return newest;
@@ -99,16 +99,19 @@ v1::CheckpointCondition ConditionOf(const RunPlace& place, const v1::Checkpoint&
   return as_written ? v1::CHECKPOINT_CONDITION_PRESENT : v1::CHECKPOINT_CONDITION_DAMAGED;
 }
 
-// The newest on the present line whose file is in such a condition.
-std::optional<SavedParameters> NewestRecorded(const RunPlace& place, const v1::Run& run,
-                                              bool (*suits)(v1::CheckpointCondition)) {
-  const absl::StatusOr<std::vector<v1::Checkpoint>> known = ListCheckpoints(place, run);
-  if (!known.ok()) return std::nullopt;
-  const auto newest = std::find_if(known->begin(), known->end(), [&](const v1::Checkpoint& checkpoint) {
+// The newest of `known` on the present line whose file is in such a condition; null if there is none.
+const v1::Checkpoint* NewestOf(const std::vector<v1::Checkpoint>& known, bool (*suits)(v1::CheckpointCondition)) {
+  const auto newest = std::find_if(known.begin(), known.end(), [&](const v1::Checkpoint& checkpoint) {
     return checkpoint.branch().empty() && suits(checkpoint.condition());
   });
-  if (newest == known->end()) return std::nullopt;
-  return SavedParameters{absl::StrCat(place.directory, "/", newest->file()), newest->batch(), newest->sha256()};
+  return newest == known.end() ? nullptr : &*newest;
+}
+
+// Whether both hold the same, as far as the journal tells. A control between them that changes parameters shows in the
+// state.
+bool AreTwins(const v1::Checkpoint& a, const v1::Checkpoint& b) {
+  return a.batch() == b.batch() && a.branch() == b.branch() && !a.state_sha256().empty() &&
+         a.state_sha256() == b.state_sha256();
 }
 
 }  // namespace
@@ -154,20 +157,42 @@ absl::StatusOr<std::vector<v1::Checkpoint>> ListCheckpoints(const RunPlace& plac
 std::optional<int64_t> NewestGoodCheckpoint(const RunPlace& place, const v1::Run& run) {
   // As far as its size tells.
   const auto as_written = [](v1::CheckpointCondition found) { return found == v1::CHECKPOINT_CONDITION_PRESENT; };
-  const std::optional<SavedParameters> newest = NewestRecorded(place, run, as_written);
-  return newest.has_value() ? std::optional(newest->batch) : std::nullopt;
+  const absl::StatusOr<std::vector<v1::Checkpoint>> known = ListCheckpoints(place, run);
+  const v1::Checkpoint* newest = known.ok() ? NewestOf(*known, as_written) : nullptr;
+  return newest == nullptr ? std::nullopt : std::optional(newest->batch());
 }
 
-std::optional<SavedParameters> NewestCheckpoint(const RunPlace& place, const v1::Run& run) {
+std::vector<SavedParameters> TwinsOf(const RunPlace& place, const std::vector<v1::Checkpoint>& known,
+                                     const v1::Checkpoint& one) {
+  std::vector<const v1::Checkpoint*> twins = {&one};
+  for (const v1::Checkpoint& other : known) {
+    const bool there = other.condition() != v1::CHECKPOINT_CONDITION_GONE;
+    if (there && other.file() != one.file() && AreTwins(one, other)) twins.push_back(&other);
+  }
+  std::stable_partition(twins.begin(), twins.end(), [](const v1::Checkpoint* twin) {
+    return twin->condition() == v1::CHECKPOINT_CONDITION_PRESENT;
+  });
+  if (twins.size() > kMaxTwins) twins.resize(kMaxTwins);
+  std::vector<SavedParameters> files;
+  for (const v1::Checkpoint* twin : twins) {
+    files.push_back({absl::StrCat(place.directory, "/", twin->file()), twin->batch(), twin->sha256()});
+  }
+  return files;
+}
+
+std::vector<SavedParameters> NewestCheckpoint(const RunPlace& place, const v1::Run& run) {
   const auto there = [](v1::CheckpointCondition found) { return found != v1::CHECKPOINT_CONDITION_GONE; };
-  const std::optional<SavedParameters> newest = NewestRecorded(place, run, there);
+  const absl::StatusOr<std::vector<v1::Checkpoint>> known = ListCheckpoints(place, run);
+  const v1::Checkpoint* newest = known.ok() ? NewestOf(*known, there) : nullptr;
   // Of runs of older versions nothing is recorded.
-  if (!newest.has_value()) return NewestFile(place, kMaxTarget);
+  if (newest == nullptr) return NewestFile(place, kMaxTarget);
   // What a run saved last need not have been recorded.
   const bool saved_at_end = run.status() == v1::RUN_STATUS_STOPPED || run.status() == v1::RUN_STATUS_COMPLETED;
-  if (!saved_at_end || newest->batch >= run.batch()) return newest;
-  const std::optional<SavedParameters> last = NewestFile(place, run.batch());
-  return last.has_value() && last->batch == run.batch() ? last : newest;
+  if (saved_at_end && newest->batch() < run.batch()) {
+    std::vector<SavedParameters> last = NewestFile(place, run.batch());
+    if (!last.empty() && last.front().batch == run.batch()) return last;
+  }
+  return TwinsOf(place, *known, *newest);
 }
 
 absl::StatusOr<std::optional<v1::Event>> FindCheckpoint(const RunPlace& place, const v1::Receipt& receipt) {

@@ -41,9 +41,16 @@ struct SavedParameters {
   // Of the file's content; empty where the journal does not know it.
   std::string sha256;
 };
-// The newest checkpoint on the present line of a run that has ended, whether or not it is as it was written; nullopt if
-// there is none.
-std::optional<SavedParameters> NewestCheckpoint(const RunPlace& place, const v1::Run& run);
+// Files that hold the same parameters are tried at most; of more, the first.
+inline constexpr size_t kMaxTwins = 8;
+// The files that hold the parameters of `one`, which is among `known`, those of ListCheckpoints: its own, and those of
+// checkpoints of the same batch and branch with the same state. Those first that are as large as they were written, and
+// among equals `one`. Not empty, and at most kMaxTwins. Pure.
+std::vector<SavedParameters> TwinsOf(const RunPlace& place, const std::vector<v1::Checkpoint>& known,
+                                     const v1::Checkpoint& one);
+// The newest checkpoint on the present line of a run that has ended, whether or not it is as it was written, and those
+// that hold the same, as TwinsOf; empty if there is none.
+std::vector<SavedParameters> NewestCheckpoint(const RunPlace& place, const v1::Run& run);
 
 // What became of the checkpoint that the control with this receipt asked for: nullopt if that is not journaled yet.
 // JOURNAL_FAILED.

@@ -120,28 +120,56 @@ TEST_F(CheckpointEvents, WhatIsDamagedOrGoneIsNotGoneOnFrom) {
   RecordSized(20, 900, false);
   RecordSized(30, 900, true);
   EXPECT_EQ(NewestGoodCheckpoint(place_, run_), 10);
-  EXPECT_EQ(NewestCheckpoint(place_, run_)->batch, 20) << "whoever asks for the last is told that it is damaged";
+  EXPECT_EQ(NewestCheckpoint(place_, run_).front().batch, 20) << "whoever asks for the last is told that it is damaged";
 }
 
 TEST_F(CheckpointEvents, ParametersAreThoseOfTheNewestOnThePresentLine) {
-  EXPECT_FALSE(NewestCheckpoint(place_, run_).has_value());
+  EXPECT_TRUE(NewestCheckpoint(place_, run_).empty());
   Keep(ReportOf(10));
   Keep(ReportOf(30));
   TakeBack("first", 15, 30);
   run_.set_status(v1::RUN_STATUS_FAILED);
   run_.set_batch(17);
   const auto newest = NewestCheckpoint(place_, run_);
-  ASSERT_TRUE(newest.has_value());
-  EXPECT_EQ(newest->batch, 10);
-  EXPECT_EQ(newest->path, directory_.File(FileOf(10)));
+  ASSERT_EQ(newest.size(), 1U);
+  EXPECT_EQ(newest.front().batch, 10);
+  EXPECT_EQ(newest.front().path, directory_.File(FileOf(10)));
+}
+
+TEST_F(CheckpointEvents, TwinsHoldTheSameAndWholeOnesComeFirst) {
+  const auto keep = [&](const std::string& name, int64_t batch, const std::string& state, int64_t bytes) {
+    v1::CheckpointReport report = ReportOf(batch);
+    report.set_file(absl::StrCat("checkpoints/", name));
+    report.set_state_sha256(state);
+    report.set_sha256(name);
+    report.set_bytes(bytes);
+    Keep(report);
+  };
+  const auto newest = [&] {
+    Names names;
+    for (const SavedParameters& file : NewestCheckpoint(place_, run_)) names.push_back(file.sha256);
+    return names;
+  };
+  keep("earlier", 10, "state", 1);
+  keep("loaded over", 20, "another state", 1);
+  keep("periodic", 20, "state", 1);
+  keep("cut", 20, "state", 900);
+  keep("asked for", 20, "state", 1);
+  EXPECT_EQ(newest(), (Names{"asked for", "periodic", "cut"}));
+  keep("at the stop", 20, "state", 900);
+  EXPECT_EQ(newest(), (Names{"asked for", "periodic", "at the stop", "cut"}));
+  keep("of an older version", 20, "", 900);
+  EXPECT_EQ(newest(), (Names{"of an older version"})) << "of which nobody knows the state";
+  for (size_t i = 0; i < 2 * kMaxTwins; ++i) keep(absl::StrCat(i), 30, "state", 1);
+  EXPECT_EQ(newest().size(), kMaxTwins);
 }
 
 TEST_F(CheckpointEvents, ParametersOfAnOldRunAreFoundByName) {
   Touch(FileOf(10));
   Touch(FileOf(40));
   const auto newest = NewestCheckpoint(place_, run_);
-  ASSERT_TRUE(newest.has_value());
-  EXPECT_EQ(newest->batch, 40);
+  ASSERT_EQ(newest.size(), 1U);
+  EXPECT_EQ(newest.front().batch, 40);
 }
 
 TEST_F(CheckpointEvents, WhatAStoppedRunSavedLastCountsThoughItWasNotRecorded) {
@@ -150,9 +178,9 @@ TEST_F(CheckpointEvents, WhatAStoppedRunSavedLastCountsThoughItWasNotRecorded) {
   Touch(FileOf(99));
   run_.set_batch(17);
   run_.set_status(v1::RUN_STATUS_FAILED);
-  EXPECT_EQ(NewestCheckpoint(place_, run_)->batch, 10);
+  EXPECT_EQ(NewestCheckpoint(place_, run_).front().batch, 10);
   run_.set_status(v1::RUN_STATUS_STOPPED);
-  EXPECT_EQ(NewestCheckpoint(place_, run_)->batch, 17);
+  EXPECT_EQ(NewestCheckpoint(place_, run_).front().batch, 17);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -33,6 +32,18 @@ bool IsFile(const std::string& path) {
   return fs::is_regular_file(path, ignored);
 }
 
+// Of checkpoints that hold the same.
+std::vector<ChosenModel> OfCheckpoints(const RunPlace& place, v1::Model model,
+                                       const std::vector<SavedParameters>& files) {
+  std::vector<ChosenModel> models;
+  for (const SavedParameters& file : files) {
+    models.push_back(InDirectory(place, model, fs::path(file.path).lexically_relative(place.directory)));
+    models.back().used.set_batch(file.batch);
+    models.back().sha256 = file.sha256;
+  }
+  return models;
+}
+
 std::string SavedNames(const RunPlace& place) {
   std::vector<std::string> names;
   std::error_code error;
@@ -45,9 +56,9 @@ std::string SavedNames(const RunPlace& place) {
   return absl::StrJoin(names, ", ");
 }
 
-absl::StatusOr<ChosenModel> FindSaved(const RunPlace& place, const std::string& name) {
+absl::StatusOr<std::vector<ChosenModel>> FindSaved(const RunPlace& place, const std::string& name) {
   const ChosenModel chosen = InDirectory(place, v1::MODEL_UNSPECIFIED, absl::StrCat(kSavedFolder, "/", name));
-  if (IsFile(chosen.path)) return chosen;
+  if (IsFile(chosen.path)) return std::vector{chosen};
   const std::string known = SavedNames(place);
   return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "model.saved_file",
                    absl::StrCat("The run has saved no file \"", name, "\"; ",
@@ -56,22 +67,20 @@ absl::StatusOr<ChosenModel> FindSaved(const RunPlace& place, const std::string& 
                    {{"file", name}, {"known", known}});
 }
 
-absl::StatusOr<ChosenModel> FindLast(const RunPlace& place, const v1::Run& run) {
-  const std::optional<SavedParameters> newest = NewestCheckpoint(place, run);
-  if (!newest.has_value()) {
+absl::StatusOr<std::vector<ChosenModel>> FindLast(const RunPlace& place, const v1::Run& run) {
+  const std::vector<SavedParameters> newest = NewestCheckpoint(place, run);
+  if (newest.empty()) {
     return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "run_id",
                      "The run ended without a checkpoint, so its parameters are lost. Stop a run to keep them.");
   }
-  ChosenModel chosen = InDirectory(place, v1::MODEL_LAST, fs::path(newest->path).lexically_relative(place.directory));
-  chosen.used.set_batch(newest->batch);
-  chosen.sha256 = newest->sha256;
-  return chosen;
+  return OfCheckpoints(place, v1::MODEL_LAST, newest);
 }
 
-// The checkpoint of the present line with the lowest validation loss; of equals, the first.
-std::optional<ChosenModel> BestCheckpoint(const RunPlace& place, const v1::Run& run) {
+// The checkpoint of the present line with the lowest validation loss, and those that hold the same; of equals, the
+// first. Empty: there is none.
+std::vector<ChosenModel> BestCheckpoint(const RunPlace& place, const v1::Run& run) {
   const absl::StatusOr<std::vector<v1::Checkpoint>> known = ListCheckpoints(place, run);
-  if (!known.ok()) return std::nullopt;
+  if (!known.ok()) return {};
   const v1::Checkpoint* best = nullptr;
   for (const v1::Checkpoint& checkpoint : *known) {
     const bool usable = checkpoint.branch().empty() && checkpoint.has_validation_loss() &&
@@ -80,17 +89,14 @@ std::optional<ChosenModel> BestCheckpoint(const RunPlace& place, const v1::Run& 
     // They come newest first.
     if (usable && (best == nullptr || checkpoint.validation_loss() <= best->validation_loss())) best = &checkpoint;
   }
-  if (best == nullptr) return std::nullopt;
-  ChosenModel chosen = InDirectory(place, v1::MODEL_BEST, best->file());
-  chosen.used.set_batch(best->batch());
-  chosen.sha256 = best->sha256();
-  return chosen;
+  if (best == nullptr) return {};
+  return OfCheckpoints(place, v1::MODEL_BEST, TwinsOf(place, *known, *best));
 }
 
-absl::StatusOr<ChosenModel> FindBest(const RunPlace& place, const v1::Run& run) {
+absl::StatusOr<std::vector<ChosenModel>> FindBest(const RunPlace& place, const v1::Run& run) {
   ChosenModel saved = InDirectory(place, v1::MODEL_BEST, absl::StrCat(kSavedFolder, "/", kBestFile));
-  if (IsFile(saved.path)) return saved;
-  if (std::optional<ChosenModel> checkpoint = BestCheckpoint(place, run); checkpoint.has_value()) return *checkpoint;
+  if (IsFile(saved.path)) return std::vector{saved};
+  if (std::vector<ChosenModel> checkpoints = BestCheckpoint(place, run); !checkpoints.empty()) return checkpoints;
   return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "model",
                    "The run has kept no best parameters so far: let the plugins validate and save-best run, or name "
                    "a file that its plugins have saved.");
@@ -102,7 +108,8 @@ bool IsSavedModel(const v1::ModelChoice& choice) {
   return !choice.saved_file().empty() || choice.model() == v1::MODEL_BEST;
 }
 
-absl::StatusOr<ChosenModel> FindModel(const RunPlace& place, const v1::Run& run, const v1::ModelChoice& choice) {
+absl::StatusOr<std::vector<ChosenModel>> FindModel(const RunPlace& place, const v1::Run& run,
+                                                   const v1::ModelChoice& choice) {
   if (!choice.saved_file().empty()) return FindSaved(place, choice.saved_file());
   return choice.model() == v1::MODEL_BEST ? FindBest(place, run) : FindLast(place, run);
 }

@@ -3,6 +3,7 @@
 #define PILOTHOUSE_SERVICE_RUNS_CHOSEN_MODEL_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "pilothouse/v1/model.pb.h"
@@ -27,10 +28,12 @@ struct ChosenModel {
   std::string sha256;
 };
 
-// The file, as model.proto says which; of the last parameters those that `run`, which has ended, left. NO_PARAMETERS,
-// with a sentence that says what to do, if there is none; its content is not looked at, so that it may be damaged:
+// The file, as model.proto says which; of the last parameters those that `run`, which has ended, left. Several, of
+// which any will do, if they hold the same: then they are to be tried in turn. NO_PARAMETERS, with a sentence that says
+// what to do, if there is none, so there is at least one; what they hold is not looked at, so that they may be damaged:
 // nobody who asks for the last or the best is to be given others instead, unasked. REQUIRES: `choice` is valid.
-absl::StatusOr<ChosenModel> FindModel(const RunPlace& place, const v1::Run& run, const v1::ModelChoice& choice);
+absl::StatusOr<std::vector<ChosenModel>> FindModel(const RunPlace& place, const v1::Run& run,
+                                                   const v1::ModelChoice& choice);
 
 }  // namespace pilothouse::service
 

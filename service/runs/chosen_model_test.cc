@@ -8,6 +8,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
@@ -29,11 +30,18 @@ class ChosenModelTest : public CheckpointFixture {
     std::filesystem::create_directory(directory_.File(kSavedFolder));
     Touch(absl::StrCat(kSavedFolder, "/", name));
   }
-  absl::StatusOr<ChosenModel> Find(v1::Model model, const std::string& file = "") const {
+  absl::StatusOr<std::vector<ChosenModel>> FindAll(v1::Model model, const std::string& file = "") const {
     v1::ModelChoice choice;
     choice.set_model(model);
     choice.set_saved_file(file);
     return FindModel(place_, run_, choice);
+  }
+  // Where one file is all there is.
+  absl::StatusOr<ChosenModel> Find(v1::Model model, const std::string& file = "") const {
+    const absl::StatusOr<std::vector<ChosenModel>> found = FindAll(model, file);
+    if (!found.ok()) return found.status();
+    EXPECT_EQ(found->size(), 1U);
+    return found->front();
   }
 };
 
@@ -87,6 +95,24 @@ TEST_F(ChosenModelTest, ACheckpointComesWithTheHashOfWhatWasWrittenAndADamagedOn
   EXPECT_EQ(Find(v1::MODEL_LAST)->sha256, "hash of 30");
   Save(kBestFile);
   EXPECT_EQ(Find(v1::MODEL_BEST)->sha256, "") << "of what plugins save the journal knows no hash";
+}
+
+TEST_F(ChosenModelTest, OfACheckpointItsTwinWillDoAsWell) {
+  for (const std::string name : {"first", "second"}) {
+    v1::CheckpointReport report = ReportOf(20);
+    report.set_file(absl::StrCat("checkpoints/", name));
+    report.set_state_sha256("state");
+    report.set_validation_loss(0.5);
+    CheckpointFixture::Keep(report);
+  }
+  const auto files = [&](v1::Model model) {
+    std::vector<std::string> names;
+    const std::vector<ChosenModel> found = FindAll(model).value();
+    for (const ChosenModel& one : found) names.push_back(one.used.file());
+    return names;
+  };
+  EXPECT_EQ(files(v1::MODEL_LAST), (std::vector<std::string>{"checkpoints/second", "checkpoints/first"}));
+  EXPECT_EQ(files(v1::MODEL_BEST), (std::vector<std::string>{"checkpoints/first", "checkpoints/second"}));
 }
 
 TEST_F(ChosenModelTest, ASavedFileIsFoundByItsNameAndOthersAreNamedWhereItIsNot) {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/support/error.h"
@@ -64,6 +64,8 @@ absl::StatusOr<v1::SavedQuery> QuestionAbout(const RunPlace& place, const v1::Ru
   return saved;
 }
 
+bool IsDamaged(const absl::Status& answer) { return ReasonOf(answer) == v1::ERROR_REASON_CHECKPOINT_DAMAGED; }
+
 // What the trainer says of a file that is not there.
 bool IsGone(const absl::Status& answer) { return ReasonOf(answer) == v1::ERROR_REASON_NO_PARAMETERS; }
 
@@ -118,27 +120,35 @@ int64_t BatchOf(const v1::Answer& answer) {
 absl::StatusOr<v1::Answer> AnswerSavedQuery(const RunPlace& place, const v1::Run& run,
                                             const std::string& trainer_program, const v1::Query& query,
                                             const v1::ModelChoice& choice, const std::function<bool()>& given_up) {
-  absl::StatusOr<ChosenModel> chosen = FindModel(place, run, choice);
-  if (!chosen.ok()) return chosen.status();
+  absl::StatusOr<std::vector<ChosenModel>> found = FindModel(place, run, choice);
+  if (!found.ok()) return found.status();
   absl::StatusOr<v1::SavedQuery> question = QuestionAbout(place, run, query);
   if (!question.ok()) return question.status();
+  // Which of them was asked about last.
+  const ChosenModel* chosen = nullptr;
   const auto ask = [&] {
-    question->set_checkpoint_path(chosen->path);
-    question->set_checkpoint_sha256(chosen->sha256);
-    return AskTrainerProgram(trainer_program, *question, place.log_path(), given_up);
+    absl::StatusOr<v1::Answer> answer;
+    for (const ChosenModel& one : *found) {
+      chosen = &one;
+      question->set_checkpoint_path(one.path);
+      question->set_checkpoint_sha256(one.sha256);
+      answer = AskTrainerProgram(trainer_program, *question, place.log_path(), given_up);
+      if (!IsDamaged(answer.status()) && !IsGone(answer.status())) break;
+    }
+    return answer;
   };
   absl::StatusOr<v1::Answer> answer = ask();
   if (IsGone(answer.status())) {
     // Removed since it was found: a newer one has taken its place.
     const std::string gone = chosen->used.file();
-    chosen = FindModel(place, run, choice);
-    if (!chosen.ok()) return Gone(gone);
+    found = FindModel(place, run, choice);
+    if (!found.ok()) return Gone(gone);
     answer = ask();
     if (IsGone(answer.status())) return Gone(chosen->used.file());
   }
-  if (ReasonOf(answer.status()) == v1::ERROR_REASON_CHECKPOINT_DAMAGED) return Damaged(*chosen, answer.status());
+  if (IsDamaged(answer.status())) return Damaged(*chosen, answer.status());
   if (!answer.ok()) return answer;
-  *answer->mutable_model() = std::move(chosen->used);
+  *answer->mutable_model() = chosen->used;
   answer->mutable_model()->set_batch(BatchOf(*answer));
   if (answer->has_state()) Complete(run, *answer->mutable_state());
   return answer;

@@ -31,11 +31,12 @@ absl::StatusOr<ControlOutcome> AnswerEndedControl(const RunPlace& place, const v
 int64_t BatchOf(const v1::Answer& answer);
 
 // Asks a trainer process that lives only for this question, about the parameters that FindModel finds; the answer says
-// which. A file that was removed after it was found is looked for once more; if that is in vain, NO_PARAMETERS names
-// it. Its errors, those of the trainer, and of where the data are, if they are scored; CHECKPOINT_DAMAGED if it is a
-// checkpoint and not what the journal says was written. Blocks on the process. The answer to a state query says of the
-// run what `run`, its newest state, says. Given up, with CANCELLED, once `given_up` is true. REQUIRES: the run has ended,
-// or IsSavedModel(choice).
+// which; where several files hold them, about the first that is whole. A file that was removed after it was found is
+// looked for once more; if that is in vain, NO_PARAMETERS names it. Its errors, those of the trainer, and of where the
+// data are, if they are scored; CHECKPOINT_DAMAGED if it is a checkpoint and not what the journal says was written.
+// Blocks on the process. The answer to a state query says of the
+// run what `run`, its newest state, says. Given up, with CANCELLED, once `given_up` is true. REQUIRES: the run has
+// ended, or IsSavedModel(choice).
 absl::StatusOr<v1::Answer> AnswerSavedQuery(const RunPlace& place, const v1::Run& run,
                                             const std::string& trainer_program, const v1::Query& query,
                                             const v1::ModelChoice& choice, const std::function<bool()>& given_up);

@@ -26,6 +26,17 @@ class SavedRunTest : public CheckpointFixture {
     report.set_sha256(kHash);
     CheckpointFixture::Keep(report);
   }
+  // Two files of the same batch and state, of which the second is named so.
+  static std::string TwinFile(int64_t batch) { return absl::StrCat("checkpoints/twin-", batch, ".safetensors"); }
+  void KeepTwins(int64_t batch) {
+    v1::CheckpointReport report = ReportOf(batch);
+    report.set_state_sha256("state");
+    report.set_sha256(kHash);
+    CheckpointFixture::Keep(report);
+    report.set_file(TwinFile(batch));
+    report.set_sha256("bb");
+    CheckpointFixture::Keep(report);
+  }
   // What the program says when it is asked for the n-th time, counted from 1, and what it does before.
   void OnCall(int n, const v1::Answer& answer, const std::string& commands = ":") {
     WriteFile(directory_.File(absl::StrCat("answer-", n)), answer.SerializeAsString());
@@ -80,6 +91,28 @@ TEST_F(SavedRunTest, OfADamagedCheckpointItIsSaidWhichItIsAndWhatToDo) {
   EXPECT_EQ(ToError(refused).metadata().at("file"), FileOf(20));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("it is odd. Put it back"));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("fork the run at batch 20"));
+}
+
+TEST_F(SavedRunTest, InPlaceOfADamagedCheckpointItsTwinAnswers) {
+  KeepTwins(20);
+  OnCall(1, Refusal(v1::ERROR_REASON_CHECKPOINT_DAMAGED), "cp query first");
+  OnCall(2, Prediction(20));
+  const absl::StatusOr<v1::Answer> answer = Ask();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->model().file(), FileOf(20));
+  EXPECT_EQ(Asked().checkpoint_sha256(), kHash);
+  v1::SavedQuery first;
+  ASSERT_TRUE(first.ParseFromString(ReadFile(directory_.File("first"))));
+  EXPECT_EQ(first.checkpoint_path(), directory_.File(TwinFile(20)));
+  EXPECT_EQ(first.checkpoint_sha256(), "bb");
+}
+
+TEST_F(SavedRunTest, WhereAllTwinsAreDamagedThatIsSaid) {
+  Keep(10);
+  KeepTwins(20);
+  for (const int call : {1, 2}) OnCall(call, Refusal(v1::ERROR_REASON_CHECKPOINT_DAMAGED));
+  EXPECT_EQ(ReasonOf(Ask().status()), v1::ERROR_REASON_CHECKPOINT_DAMAGED);
+  EXPECT_EQ(ReadFile(directory_.File("calls")), "--saved-query\n--saved-query\n");
 }
 
 TEST_F(SavedRunTest, AFileThatWasRemovedBeforeItWasReadIsLookedForOnceMore) {
