@@ -93,7 +93,10 @@ std::vector<SavedParameters> NewestFile(const RunPlace& place, int64_t up_to) {
 v1::CheckpointCondition ConditionOf(const RunPlace& place, const v1::Checkpoint& checkpoint) {
   const fs::path path = absl::StrCat(place.directory, "/", checkpoint.file());
   std::error_code error;
-  if (!fs::exists(path, error)) return v1::CHECKPOINT_CONDITION_GONE;
+  const fs::file_type found = fs::status(path, error).type();
+  if (found == fs::file_type::not_found) return v1::CHECKPOINT_CONDITION_GONE;
+  // The folder may not be searched, say: it may be there.
+  if (found == fs::file_type::none) return v1::CHECKPOINT_CONDITION_UNSPECIFIED;
   const uintmax_t bytes = fs::file_size(path, error);
   const bool as_written = !error && (checkpoint.bytes() == 0 || bytes == static_cast<uintmax_t>(checkpoint.bytes()));
   return as_written ? v1::CHECKPOINT_CONDITION_PRESENT : v1::CHECKPOINT_CONDITION_DAMAGED;

@@ -113,6 +113,14 @@ TEST_F(CheckpointEvents, TellWhatALookAtTheFileShows) {
       << "40 was to be kept, and of 30 no size is recorded";
 }
 
+TEST_F(CheckpointEvents, WhatNobodyMayLookAtIsNotSaidToBeGoneOrDamaged) {
+  std::filesystem::create_symlink(directory_.File(FileOf(10)), directory_.File(FileOf(10)));
+  RecordSized(10, 1, false);
+  EXPECT_EQ(Conditions(), std::vector{v1::CHECKPOINT_CONDITION_UNSPECIFIED});
+  EXPECT_EQ(NewestCheckpoint(place_, run_).size(), 1U);
+  EXPECT_FALSE(NewestGoodCheckpoint(place_, run_).has_value());
+}
+
 TEST_F(CheckpointEvents, WhatIsDamagedOrGoneIsNotGoneOnFrom) {
   EXPECT_FALSE(NewestGoodCheckpoint(place_, run_).has_value());
   for (const int64_t batch : {10, 20}) Touch(FileOf(batch));

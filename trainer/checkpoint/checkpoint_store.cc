@@ -153,7 +153,8 @@ absl::StatusOr<SavedState> ReadCheckpoint(const std::string& path, const std::st
                      {{"file", path}, {"cause", std::string(cause)}});
   };
   const absl::StatusOr<FileContent> content = ReadFileContent(path);
-  if (!content.ok()) return refuse(content.status().message());
+  // It may be as it was written, for all that is known.
+  if (!content.ok()) return content.status();
   if (!sha256.empty()) {
     Sha256 hash;
     hash.Add(content->bytes);

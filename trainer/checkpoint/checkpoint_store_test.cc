@@ -362,7 +362,16 @@ TEST_F(CheckpointStoreTest, ADamagedOneIsToldWithItsFileAndCause) {
   }
   EXPECT_FALSE(read_as(good.substr(0, good.size() / 2), "").ok()) << "also where the hash is not known";
   fs::remove(path);
-  EXPECT_THAT(std::string(ReadCheckpoint(path, outcome.sha256).status().message()), HasSubstr("cannot be opened"));
+}
+
+TEST_F(CheckpointStoreTest, OneThatCannotBeReadIsNotSaidToBeDamaged) {
+  Begin();
+  const CheckpointOutcome outcome = Write(At(50));
+  const std::string path = PathOf(outcome);
+  fs::remove(path);
+  const absl::Status refused = ReadCheckpoint(path, outcome.sha256).status();
+  EXPECT_EQ(ReasonOf(refused), v1::ERROR_REASON_FILE_NOT_FOUND);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("cannot be opened"));
 }
 
 }  // namespace

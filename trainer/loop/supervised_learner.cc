@@ -300,8 +300,10 @@ absl::StatusOr<std::unique_ptr<Learner>> Build(const LearnerSpec& spec, std::sha
 
 absl::StatusOr<SavedState> ReadParameters(const std::string& path, const std::string& sha256) {
   absl::StatusOr<SavedState> state = sha256.empty() ? ReadSafetensors(path) : ReadCheckpoint(path, sha256);
-  std::error_code ignored;
-  if (state.ok() || std::filesystem::exists(path, ignored)) return state;
+  if (state.ok()) return state;
+  std::error_code error;
+  // Where nobody may look, it may be there.
+  if (std::filesystem::status(path, error).type() != std::filesystem::file_type::not_found) return state;
   return MakeError(v1::ERROR_REASON_NO_PARAMETERS, "",
                    absl::StrCat("The file ", path, " is not there, so its parameters cannot be used."),
                    {{"file", path}});

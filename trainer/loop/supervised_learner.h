@@ -85,7 +85,8 @@ struct SavedModel {
 
 // Reads what Model::Save() wrote in a run of this spec, or a checkpoint of it. Errors: those of a bad network,
 // NO_PARAMETERS if there is no such file, CHECKPOINT_DAMAGED if its content has not the SHA-256 that is given,
-// DATA_MALFORMED if it is damaged or belongs to a network of another shape or precision.
+// DATA_MALFORMED if it is damaged or belongs to a network of another shape or precision, those of ReadFileContent if it
+// cannot be read.
 absl::StatusOr<SavedModel> LoadModel(const LearnerSpec& spec, const std::string& path, const std::string& sha256 = "");
 
 }  // namespace pilothouse::trainer

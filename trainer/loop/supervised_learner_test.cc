@@ -274,6 +274,11 @@ TEST_F(SavedModelTest, NamesItsTensorsByLayer) {
 TEST_F(SavedModelTest, RefusesWhatIsMissingOrBelongsToAnotherRun) {
   LearnerSpec spec = BarsSpec();
   EXPECT_EQ(ReasonOf(LoadModel(spec, path_).status()), v1::ERROR_REASON_NO_PARAMETERS);
+  // As behind a folder that may not be searched, nobody can tell whether it is there.
+  std::filesystem::create_symlink(path_, path_);
+  EXPECT_EQ(ReasonOf(LoadModel(spec, path_).status()), v1::ERROR_REASON_FILE_NOT_FOUND);
+  EXPECT_EQ(ReasonOf(LoadModel(spec, path_, "aa").status()), v1::ERROR_REASON_FILE_NOT_FOUND);
+  std::filesystem::remove(path_);
   ASSERT_TRUE(Make(spec, Bars(100))->Snapshot()->Save(path_, 3).ok());
   LearnerSpec other_precision = spec;
   other_precision.precision = Precision::kFloat64;

@@ -30,7 +30,7 @@ struct ReplayOptions {
 // no plugin and no clock. Writes nothing. Branches are gone through as well, where the run went through them. Stops at
 // the first difference.
 //
-// Errors: JOURNAL_FAILED, DATA_CHANGED, CHECKPOINT_DAMAGED (of a fork's first), and those of BuildLearner.
+// Errors: JOURNAL_FAILED, DATA_CHANGED, those of ReadCheckpoint (of a fork's first), and those of BuildLearner.
 absl::StatusOr<ReplayResult> Replay(const ReplayOptions& options);
 
 }  // namespace pilothouse::trainer
