@@ -23,10 +23,17 @@ class CheckpointFixture : public testing::Test {
  protected:
   void SetUp() override {
     place_.directory = directory_.path();
+    Begin(v1::RunSpec());
+  }
+
+  // The run anew, without checkpoints.
+  void Begin(const v1::RunSpec& spec) {
+    journal_ = nullptr;
+    std::filesystem::remove_all(directory_.File("checkpoints"));
     std::filesystem::create_directory(directory_.File("checkpoints"));
-    auto journal =
-        Journal::Create(place_.journal_path(),
-                        {.run_id = "r", .start_request_id = "", .create_time = absl::Now(), .spec = v1::RunSpec()});
+    for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(place_.journal_path() + end);
+    auto journal = Journal::Create(place_.journal_path(),
+                                   {.run_id = "r", .start_request_id = "", .create_time = absl::Now(), .spec = spec});
     ASSERT_TRUE(journal.ok()) << journal.status();
     journal_ = *std::move(journal);
     run_ = *journal_->LoadRun();

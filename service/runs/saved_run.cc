@@ -1,5 +1,6 @@
 #include "service/runs/saved_run.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -77,15 +78,41 @@ absl::Status Gone(const std::string& file) {
                    {{"file", file}});
 }
 
-absl::Status Damaged(const ChosenModel& chosen, const absl::Status& found) {
+// What can be done about checkpoints that are damaged, all of which hold the same parameters. `spec` is the run's.
+std::string RemediesFor(const RunPlace& place, const v1::Run& run, const v1::RunSpec& spec,
+                        const std::vector<ChosenModel>& damaged) {
+  const v1::ModelUsed& lost = damaged.front().used;
+  // As far as sizes tell.
+  bool whole_before = false;
+  bool whole_next = false;
+  const absl::StatusOr<std::vector<v1::Checkpoint>> known = ListCheckpoints(place, run);
+  for (const v1::Checkpoint& other : known.ok() ? *known : std::vector<v1::Checkpoint>()) {
+    const bool whole = other.branch().empty() && other.condition() == v1::CHECKPOINT_CONDITION_PRESENT &&
+                       std::none_of(damaged.begin(), damaged.end(),
+                                    [&](const ChosenModel& one) { return one.used.file() == other.file(); });
+    whole_before = whole_before || (whole && other.batch() <= lost.batch());
+    whole_next = whole_next || (whole && (lost.model() != v1::MODEL_BEST || other.has_validation_loss()));
+  }
+  std::string remedies = "Put it back from a copy";
+  if (whole_before || !spec.has_parent()) {
+    absl::StrAppend(&remedies, "; or fork the run at batch ", lost.batch(), ", which trains these parameters again");
+  } else {
+    // A fork knows no beginning but its first checkpoint.
+    absl::StrAppend(&remedies, "; or fork ", spec.parent().run_id(), " anew at batch ", spec.parent().batch(),
+                    ", where this run began");
+  }
+  if (whole_next) absl::StrAppend(&remedies, "; or remove the file, and the next of the run's checkpoints is used");
+  return remedies + ".";
+}
+
+// `found` is what the trainer said of `chosen`, and `remedies` what can be done.
+absl::Status Damaged(const ChosenModel& chosen, const absl::Status& found, const std::string& remedies) {
   v1::Error error = ToError(found);
   const std::string& cause = (*error.mutable_metadata())["cause"];
-  return MakeError(v1::ERROR_REASON_CHECKPOINT_DAMAGED, "model",
-                   absl::StrCat("The file ", chosen.used.file(), " in the run's folder is damaged: ", cause,
-                                " Put it back from a copy; or fork the run at batch ", chosen.used.batch(),
-                                ", which trains these parameters again; or remove the file, "
-                                "and the next of the run's checkpoints is used."),
-                   {{"file", chosen.used.file()}, {"cause", cause}, {"batch", absl::StrCat(chosen.used.batch())}});
+  return MakeError(
+      v1::ERROR_REASON_CHECKPOINT_DAMAGED, "model",
+      absl::StrCat("The file ", chosen.used.file(), " in the run's folder is damaged: ", cause, " ", remedies),
+      {{"file", chosen.used.file()}, {"cause", cause}, {"batch", absl::StrCat(chosen.used.batch())}});
 }
 
 }  // namespace
@@ -146,7 +173,9 @@ absl::StatusOr<v1::Answer> AnswerSavedQuery(const RunPlace& place, const v1::Run
     answer = ask();
     if (IsGone(answer.status())) return Gone(chosen->used.file());
   }
-  if (IsDamaged(answer.status())) return Damaged(*chosen, answer.status());
+  if (IsDamaged(answer.status())) {
+    return Damaged(*chosen, answer.status(), RemediesFor(place, run, question->spec(), *found));
+  }
   if (!answer.ok()) return answer;
   *answer->mutable_model() = chosen->used;
   answer->mutable_model()->set_batch(BatchOf(*answer));

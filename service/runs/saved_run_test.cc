@@ -15,7 +15,9 @@
 namespace pilothouse::service {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr char kHash[] = "aa";
 
@@ -91,6 +93,31 @@ TEST_F(SavedRunTest, OfADamagedCheckpointItIsSaidWhichItIsAndWhatToDo) {
   EXPECT_EQ(ToError(refused).metadata().at("file"), FileOf(20));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("it is odd. Put it back"));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("fork the run at batch 20"));
+}
+
+TEST_F(SavedRunTest, WhatIsOfferedForADamagedCheckpointCanBeDone) {
+  OnCall(1, Refusal(v1::ERROR_REASON_CHECKPOINT_DAMAGED));
+  const auto refused = [&] {
+    std::filesystem::remove(directory_.File("calls"));
+    return std::string(Ask().status().message());
+  };
+  constexpr char kAgain[] = "fork the run at batch 20";
+  constexpr char kNext[] = "remove the file";
+  Keep(20);
+  EXPECT_THAT(refused(), AllOf(HasSubstr(kAgain), Not(HasSubstr(kNext)))) << "it begins at batch 0, by itself";
+  v1::RunSpec fork;
+  fork.mutable_parent()->set_run_id("parent");
+  fork.mutable_parent()->set_batch(15);
+  Begin(fork);
+  Keep(20);
+  EXPECT_THAT(refused(),
+              AllOf(HasSubstr("fork parent anew at batch 15"), Not(HasSubstr(kAgain)), Not(HasSubstr(kNext))));
+  v1::CheckpointReport cut = ReportOf(15);
+  cut.set_bytes(900);
+  CheckpointFixture::Keep(cut);
+  EXPECT_THAT(refused(), Not(HasSubstr(kAgain))) << "of another size than it was";
+  Keep(17);
+  EXPECT_THAT(refused(), AllOf(HasSubstr(kAgain), HasSubstr(kNext), Not(HasSubstr("anew"))));
 }
 
 TEST_F(SavedRunTest, InPlaceOfADamagedCheckpointItsTwinAnswers) {
