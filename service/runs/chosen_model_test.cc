@@ -97,6 +97,16 @@ TEST_F(ChosenModelTest, ACheckpointComesWithTheHashOfWhatWasWrittenAndADamagedOn
   EXPECT_EQ(Find(v1::MODEL_BEST)->sha256, "") << "of what plugins save the journal knows no hash";
 }
 
+TEST_F(ChosenModelTest, ACheckpointThatIsGoneIsPassedOverAndItIsSaidWhoseParametersTheOthersAre) {
+  Keep(10, 0.5);
+  Keep(20, 0.25);
+  std::filesystem::remove(directory_.File(FileOf(20)));
+  for (const v1::Model model : {v1::MODEL_LAST, v1::MODEL_BEST}) {
+    EXPECT_EQ(Find(model)->used.file(), FileOf(10));
+    EXPECT_EQ(Find(model)->used.batch(), 10);
+  }
+}
+
 TEST_F(ChosenModelTest, OfACheckpointItsTwinWillDoAsWell) {
   for (const std::string name : {"first", "second"}) {
     v1::CheckpointReport report = ReportOf(20);
