@@ -112,6 +112,8 @@ TEST(StartArguments, NameEveryLossAndInitializerOfTheProtocol) {
 
 TEST(StartArguments, NeedExactlyOneSourceOfData) {
   EXPECT_TRUE(absl::StrContains(Refusal("start --net 2x1 --loss mse"), "one source"));
+  EXPECT_EQ(Refusal("start --net 2x1 --net 3x1 --loss mse --dataset a"),
+            "--net is given more than once; give it once. See pilot start --help.");
   EXPECT_TRUE(absl::StrContains(Refusal("start --net 2x1 --loss mse --dataset a --server-file b"), "one source"));
   EXPECT_TRUE(absl::StrContains(Refusal("start --net 2x1 --loss mse --inputs /dev/null"), "--inputs"));
 }

@@ -139,6 +139,10 @@ std::variant<Arguments, ParseExit> ParseCommandLine(const std::vector<std::strin
     return ParseExit{kExitSuccess, chosen.empty() ? grammar.app().help() : chosen.front()->help()};
   } catch (const CLI::Error& error) {
     std::string sentence = error.what();
+    // The library's words for an option that takes one value.
+    if (const size_t at = sentence.find(": At Most 1 required"); at != std::string::npos) {
+      sentence = absl::StrCat(sentence.substr(0, at), " is given more than once; give it once");
+    }
     if (!absl::EndsWith(sentence, ".")) sentence += '.';
     return ParseExit{kExitUsage, absl::StrCat(sentence, " See ", HelpCommand(grammar.app()), ".")};
   }

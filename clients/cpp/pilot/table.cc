@@ -23,7 +23,7 @@
 namespace pilothouse::client {
 namespace {
 
-constexpr size_t kShownNames = 8;
+constexpr size_t kShownNames = 16;
 
 absl::Status Malformed(int64_t line, int64_t column, absl::string_view what) {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",

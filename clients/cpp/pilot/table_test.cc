@@ -74,8 +74,8 @@ TEST(TableInputs, AreToldByTheirNames) {
   EXPECT_EQ(told({}, 2, "b,a\n1,2\n"), "the inputs, in this order: b, a");
   EXPECT_EQ(told({}, 2, "id,a,b\n1,2,3\n"), "the inputs, in this order: id, a; left out: b");
   EXPECT_EQ(told({{"y", "z"}, "w"}, 1, "y,w,x,z\n1,9,2,3\n"), "the inputs, in this order: x; left out: y, w, z");
-  EXPECT_EQ(told({}, 10, "a,b,c,d,e,f,g,h,i,j\n1,2,3,4,5,6,7,8,9,0\n"),
-            "the inputs, in this order: a, b, c, d, e, f, g, h, …, j");
+  EXPECT_EQ(told({}, 18, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r\n1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8\n"),
+            "the inputs, in this order: a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, …, r");
 }
 
 TEST(TableInputs, AreLeftOfATableAsItWasTrainedOn) {
