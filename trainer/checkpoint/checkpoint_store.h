@@ -110,8 +110,8 @@ class CheckpointStore {
   const std::unique_ptr<Writer> writer_;
 };
 
-// Reads a checkpoint. CHECKPOINT_DAMAGED, naming the file and the cause, if it is no checkpoint or not of this content; an
-// empty `sha256` is not compared. Errors of ReadFileContent, if it is missing or cannot be read. Thread-safe.
+// Reads a checkpoint. CHECKPOINT_DAMAGED, naming the file and the cause, if it is no checkpoint or not of this content;
+// an empty `sha256` is not compared. Errors of ReadFileContent, if it is missing or cannot be read. Thread-safe.
 absl::StatusOr<SavedState> ReadCheckpoint(const std::string& path, const std::string& sha256);
 
 }  // namespace pilothouse::trainer
