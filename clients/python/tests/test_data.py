@@ -10,23 +10,11 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from data_testing import W, X, Y, start, started
 from fake_service import Refusal, unavailable
 
 import pilothouse
-from pilothouse.v1 import dataset_pb2, run_pb2
-
-X = np.arange(8, dtype=np.float64).reshape(4, 2)
-Y = np.array([0, 1, 0, 1])
-W = np.array([1.0, 0.0, 2.0, 0.5])
-
-
-def start(house: pilothouse.House, **arguments) -> pilothouse.Run:
-    return house.start(**{"net": "2x2tx1t", "data": "xor.csv", "loss": "half_mse"} | arguments)
-
-
-def started(service) -> run_pb2.RunSpec:
-    return service.requests["StartRun"][-1].spec
-
+from pilothouse.v1 import dataset_pb2
 
 # Arrays
 
