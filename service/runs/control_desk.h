@@ -33,6 +33,8 @@ class ControlDesk {
     pending_.ResolveQuery(query_id, std::move(answer));
   }
 
+  void FailQueries(const absl::Status& error) { pending_.FailQueries(error); }
+
   // The event is journaled: whoever waits for it is answered.
   void OnEvent(const v1::Event& event);
   void OnRefused(const std::string& request_id, const absl::Status& error) { pending_.Resolve(request_id, error); }

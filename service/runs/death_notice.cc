@@ -41,6 +41,10 @@ std::string OnItsWayNotice(int64_t batch, int64_t run_batch, const std::string& 
   return absl::StrCat("Its trainer is on its way to where the run was: at batch ", batch, " of ", run_batch, ". ", why);
 }
 
+std::string GoingBackNotice(int64_t batch, int64_t run_batch) {
+  return absl::StrCat("It is on its way to batch ", run_batch, ", to which it was taken back: at batch ", batch, ".");
+}
+
 std::string FailedNotice(const Death& death) {
   const std::string tried =
       death.restarts == 0 ? ""

@@ -1,4 +1,4 @@
-// What is told of a trainer that died: sentences for people. Pure.
+// What is told of a trainer that died, or is on its way to where its run was: sentences for people. Pure.
 #ifndef PILOTHOUSE_SERVICE_RUNS_DEATH_NOTICE_H_
 #define PILOTHOUSE_SERVICE_RUNS_DEATH_NOTICE_H_
 
@@ -28,6 +28,8 @@ struct Death {
 std::string StartedAgainNotice(const Death& death);
 // How far a trainer has come on its way to where the run was, before what is told of why it has to.
 std::string OnItsWayNotice(int64_t batch, int64_t run_batch, const std::string& why);
+// How far a run has come on its way to the batch it was taken back to.
+std::string GoingBackNotice(int64_t batch, int64_t run_batch);
 // That it is not, after it was for `restarts` times.
 std::string FailedNotice(const Death& death);
 

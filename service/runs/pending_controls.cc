@@ -85,14 +85,18 @@ void PendingControls::ResolveQuery(uint64_t query_id, absl::StatusOr<v1::Answer>
   callback(std::move(answer));
 }
 
+void PendingControls::FailQueries(const absl::Status& error) {
+  const auto queries = std::exchange(queries_, {});
+  for (const auto& [id, callback] : queries) callback(error);
+}
+
 void PendingControls::FailAll(const absl::Status& error) {
   const auto controls = std::exchange(controls_, {});
   scheduled_ = 0;
-  const auto queries = std::exchange(queries_, {});
   for (const auto& [id, waiting] : controls) {
     for (const ControlCallback& callback : waiting.callbacks) callback(error);
   }
-  for (const auto& [id, callback] : queries) callback(error);
+  FailQueries(error);
 }
 
 }  // namespace pilothouse::service

@@ -65,6 +65,8 @@ class PendingControls {
   absl::StatusOr<uint64_t> AddQuery(QueryCallback callback);
   void ResolveQuery(uint64_t query_id, absl::StatusOr<v1::Answer> answer);
 
+  // Answers all queries with `error`.
+  void FailQueries(const absl::Status& error);
   // Answers everything with `error`.
   void FailAll(const absl::Status& error);
 

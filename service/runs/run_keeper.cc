@@ -221,6 +221,10 @@ void RunKeeper::AfterCommit(const RunRecord::Events& events) {
 
 void RunKeeper::OnCommitted(const v1::Event& event) {
   desk_.OnEvent(event);
+  if (event.control().change().has_rewind() || event.has_status()) {
+    goes_back_ = !event.has_status();
+    gone_back_to_.reset();
+  }
   if (event.control().change().has_rewind()) {
     restarts_.OnTakenBack(static_cast<int64_t>(event.control().value()));
   } else if (!event.has_checkpoint()) {
@@ -245,6 +249,13 @@ void RunKeeper::OnHeartbeat(const v1::TrainerHeartbeat& heartbeat) {
     // Where the run was stays what is known of it.
     const std::string notice = OnItsWayNotice(heartbeat.batch(), run().batch(), declared_);
     record_.mutable_run().set_status_message(WithLosses(notice));
+  } else if (goes_back_) {
+    // One that was on its way already says where the run was before.
+    if (!is_back) {
+      gone_back_to_ = heartbeat.batch();
+      record_.mutable_run().set_status_message(WithLosses(GoingBackNotice(*gone_back_to_, run().batch())));
+      desk_.FailQueries(GoingBack());
+    }
   } else if (run().status() != v1::RUN_STATUS_LOST && is_back) {
     record_.mutable_run().set_batch(heartbeat.batch());
     record_.mutable_run().set_loss(heartbeat.loss());
@@ -271,6 +282,13 @@ absl::Status RunKeeper::Reachable() const {
                    {{"run_id", run().run_id()}, {"status", status}});
 }
 
+absl::Status RunKeeper::GoingBack() const {
+  const std::string notice = GoingBackNotice(gone_back_to_.value_or(0), run().batch());
+  return MakeError(v1::ERROR_REASON_TRAINER_UNAVAILABLE, "run_id",
+                   absl::StrCat("The run ", run().run_id(), " cannot answer just now. ", notice),
+                   {{"run_id", run().run_id()}, {"status", StatusName(run().status())}});
+}
+
 void RunKeeper::OnControl(const v1::Control& control, const ControlCallback& callback) {
   // Nobody knows whether it will ever have a trainer again.
   if (waits_for_data() && control.change().has_stop() && !control.has_at_batch()) {
@@ -286,6 +304,7 @@ void RunKeeper::OnControl(const v1::Control& control, const ControlCallback& cal
 
 void RunKeeper::OnQuery(const v1::Query& query, const QueryCallback& callback) {
   if (absl::Status reachable = Reachable(); !reachable.ok()) return callback(reachable);
+  if (gone_back_to_.has_value()) return callback(GoingBack());
   const absl::StatusOr<uint64_t> id = desk_.AddQuery(callback);
   if (!id.ok()) return callback(id.status());
   v1::AttachResponse message;

@@ -131,6 +131,8 @@ class RunKeeper {
   void CloseIfEnded();
   // Why the trainer cannot be asked just now; OK if it can.
   absl::Status Reachable() const;
+  // Of a run that has been on its way to where it was taken back for a while: its trainer answers when it is there.
+  absl::Status GoingBack() const;
   void WatchOverLostTrainer(Time now);
   // Journals what a trainer that is gone had to report when no service was there. False if it has to be tried again.
   bool TakeLeftReports();
@@ -175,6 +177,10 @@ class RunKeeper {
   // Since when there has been no connection (or, after the end, since when the process is expected to go).
   Time waiting_since_;
   bool asks_how_it_is_ = false;
+  // The run was taken back, and is not yet there.
+  bool goes_back_ = false;
+  // How far it has come, if that takes so long that its trainer says so.
+  std::optional<int64_t> gone_back_to_;
 
   RestartPolicy restarts_;
   DataWait data_;

@@ -1,8 +1,10 @@
 // Checkpoints that somebody asks for, and runs that are taken back.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "proto/support/error.h"
 #include "service/runs/run_keeper.h"
@@ -192,6 +194,42 @@ TEST_F(RunKeeperPast, WhileARunGoesBackNoHeartbeatMovesIt) {
   message.mutable_heartbeat()->set_batch(12);
   Deliver(*link, message);
   EXPECT_EQ(keeper_->run().batch(), 20);
+}
+
+TEST_F(RunKeeperPast, ARunThatGoesBackForLongSaysHowFarItIsAndAnswersNothing) {
+  auto link = Begin();
+  ReportLoss(*link, 2, 50, 0.5);
+  Ask(Rewind("r", 20));
+  ReportRewind(*link, 3, Sent(*link), 50);
+  v1::Query query;
+  query.mutable_state();
+  std::vector<absl::Status> answers;
+  const auto ask = [&] {
+    keeper_->OnQuery(query, [&](const absl::StatusOr<v1::Answer>& answer) { answers.push_back(answer.status()); });
+  };
+  ask();
+  EXPECT_TRUE(answers.empty()) << "most are there in no time";
+  for (const int64_t batch : {50, 12}) {
+    v1::AttachRequest message;
+    message.mutable_heartbeat()->set_batch(batch);
+    Deliver(*link, message);
+  }
+  const std::string notice = "It is on its way to batch 20, to which it was taken back: at batch 12.";
+  EXPECT_EQ(keeper_->run().status_message(), notice);
+  ask();
+  ASSERT_EQ(answers.size(), 2U);
+  for (const absl::Status& answer : answers) {
+    EXPECT_EQ(ReasonOf(answer), v1::ERROR_REASON_TRAINER_UNAVAILABLE);
+    EXPECT_THAT(std::string(answer.message()), testing::HasSubstr(notice));
+  }
+  ReportStatus(*link, 4, v1::RUN_STATUS_IDLE, 20);
+  EXPECT_EQ(keeper_->run().status_message(), "");
+  ask();
+  EXPECT_EQ(answers.size(), 2U) << "its trainer is asked";
+  ASSERT_EQ(outcomes_.size(), 1U);
+  EXPECT_TRUE(outcomes_[0].ok());
+  keeper_->Abandon();
+  EXPECT_EQ(answers.size(), 3U);
 }
 
 TEST_F(RunKeeperPast, ACheckpointThatIsToldOfLateMovesNothing) {

@@ -322,6 +322,7 @@ v1::Prepared ToMessage(const LearnerFacts& facts, const Knobs& knobs) {
   run.set_batches_per_epoch(facts.batches_per_epoch);
   run.set_validation_examples(facts.validation_examples);
   run.set_test_examples(facts.test_examples);
+  run.mutable_input_names()->Assign(facts.input_names.begin(), facts.input_names.end());
   for (const LayerFacts& layer : facts.layers) {
     v1::LayerSummary& summary = *run.add_layers();
     summary.set_description(layer.description);

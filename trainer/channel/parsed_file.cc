@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "proto/support/error.h"
 #include "proto/support/log.h"
 #include "trainer/checkpoint/file_hash.h"
@@ -23,6 +25,8 @@ namespace fs = std::filesystem;
 constexpr int kParsedVersion = 1;
 constexpr char kParsedFolder[] = "parsed";
 constexpr char kRunsFolder[] = "runs";
+// Of a hash that is part of a file's name.
+constexpr size_t kShownHashDigits = 16;
 // Longest file of facts that is read.
 constexpr int64_t kMostFactsBytes = 4096;
 
@@ -30,10 +34,18 @@ constexpr int64_t kMostFactsBytes = 4096;
 constexpr char kVersion[] = "version";
 constexpr char kText[] = "text_sha256";
 constexpr char kReadAs[] = "read_as";
+constexpr char kPassedOver[] = "passed_over_sha256";
 constexpr char kBytes[] = "bytes";
 constexpr char kSha256[] = "sha256";
 
 const char* NameOfDelimiter(CsvDelimiter delimiter) { return delimiter == CsvDelimiter::kTab ? "tsv" : "csv"; }
+
+// There may be too many to be written down.
+std::string HashOfColumns(const std::vector<int64_t>& columns) {
+  Sha256 hash;
+  hash.Add(absl::StrJoin(columns, ","));
+  return hash.Finish();
+}
 
 absl::Status Damaged(absl::string_view why) {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", absl::StrCat(why, "."));
@@ -73,13 +85,14 @@ absl::StatusOr<nlohmann::json> ReadFacts(const std::string& path) {
   return facts;
 }
 
-nlohmann::json FactsOf(const std::string& text_sha256, CsvDelimiter delimiter, int64_t bytes,
-                       const std::string& sha256) {
-  return {{kVersion, kParsedVersion},
-          {kText, text_sha256},
-          {kReadAs, NameOfDelimiter(delimiter)},
-          {kBytes, bytes},
-          {kSha256, sha256}};
+nlohmann::json FactsOf(const std::string& text_sha256, const CsvForm& form, int64_t bytes, const std::string& sha256) {
+  nlohmann::json facts = {{kVersion, kParsedVersion},
+                          {kText, text_sha256},
+                          {kReadAs, NameOfDelimiter(form.delimiter)},
+                          {kBytes, bytes},
+                          {kSha256, sha256}};
+  if (!form.passed_over.empty()) facts[kPassedOver] = HashOfColumns(form.passed_over);
+  return facts;
 }
 
 }  // namespace
@@ -92,36 +105,38 @@ ParsedFile::ParsedFile(std::string folder, std::string text, std::string text_sh
       least_bytes_(least_bytes),
       bounds_(bounds) {}
 
-std::string ParsedFile::NameOf(CsvDelimiter delimiter) const {
-  return absl::StrCat(text_sha256_, "-", NameOfDelimiter(delimiter), "-", kParsedVersion);
+std::string ParsedFile::NameOf(const CsvForm& form) const {
+  const std::string name = absl::StrCat(text_sha256_, "-", NameOfDelimiter(form.delimiter), "-", kParsedVersion);
+  if (form.passed_over.empty()) return name;
+  return absl::StrCat(name, "-without-", HashOfColumns(form.passed_over).substr(0, kShownHashDigits));
 }
 
-std::string ParsedFile::PathOf(CsvDelimiter delimiter, absl::string_view ending) const {
-  return absl::StrCat(folder_, "/", NameOf(delimiter), ending);
+std::string ParsedFile::PathOf(const CsvForm& form, absl::string_view ending) const {
+  return absl::StrCat(folder_, "/", NameOf(form), ending);
 }
 
-absl::StatusOr<NumberTable> ParsedFile::Map(CsvDelimiter delimiter, int64_t columns) const {
-  const absl::StatusOr<nlohmann::json> facts = ReadFacts(PathOf(delimiter, kParsedFacts));
+absl::StatusOr<NumberTable> ParsedFile::Map(const CsvForm& form) const {
+  const absl::StatusOr<nlohmann::json> facts = ReadFacts(PathOf(form, kParsedFacts));
   if (!facts.ok()) return facts.status();
-  absl::StatusOr<InputFile> file = InputFile::Open(PathOf(delimiter, kParsedNumbers));
+  absl::StatusOr<InputFile> file = InputFile::Open(PathOf(form, kParsedNumbers));
   if (!file.ok()) return file.status();
   HashingReader reader(*file);
   absl::StatusOr<NumberTable> numbers = ReadNpyArray(reader, "parsed rows", /*least_dimensions=*/2, least_bytes_);
   if (!numbers.ok()) return numbers.status();
   // What ReadNpyArray() has read is the whole file, and what was mapped is the file that it has read.
-  const nlohmann::json found = FactsOf(text_sha256_, delimiter, reader.size_bytes(), reader.Finish());
+  const nlohmann::json found = FactsOf(text_sha256_, form, reader.size_bytes(), reader.Finish());
   if (found != *facts) return Damaged("it is not what is written about it, or the copy of another table");
-  if (numbers->columns != columns || numbers->stored->type != ElementType::kFloat64) {
-    return Damaged(absl::StrCat("it is not one of ", columns, " columns of float64"));
+  if (numbers->columns != form.columns || numbers->stored->type != ElementType::kFloat64) {
+    return Damaged(absl::StrCat("it is not one of ", form.columns, " columns of float64"));
   }
   return numbers;
 }
 
-std::optional<NumberTable> ParsedFile::Find(CsvDelimiter delimiter, int64_t columns) {
-  const std::string path = PathOf(delimiter, kParsedNumbers);
-  absl::StatusOr<NumberTable> numbers = Map(delimiter, columns);
+std::optional<NumberTable> ParsedFile::Find(const CsvForm& form) {
+  const std::string path = PathOf(form, kParsedNumbers);
+  absl::StatusOr<NumberTable> numbers = Map(form);
   if (numbers.ok()) {
-    NoteUse(folder_, NameOf(delimiter));
+    NoteUse(folder_, NameOf(form));
     Log(absl::StrCat("the table's numbers are shared with other runs, as ", path));
     return *std::move(numbers);
   }
@@ -131,31 +146,31 @@ std::optional<NumberTable> ParsedFile::Find(CsvDelimiter delimiter, int64_t colu
   return std::nullopt;
 }
 
-absl::Status ParsedFile::Write(CsvDelimiter delimiter, const NumberTable& parsed) const {
+absl::Status ParsedFile::Write(const CsvForm& form, const NumberTable& parsed) const {
   const std::string header = NpyHeaderOfFloat64(parsed.rows, parsed.columns);
   const auto number_bytes = static_cast<size_t>(parsed.rows * parsed.stored->row_bytes);
   const auto bytes = static_cast<int64_t>(header.size() + number_bytes);
   if (absl::Status made = MakeParsedFolder(folder_); !made.ok()) return made;
-  if (absl::Status room = MakeRoom(folder_, NameOf(delimiter), bytes, bounds_); !room.ok()) return room;
+  if (absl::Status room = MakeRoom(folder_, NameOf(form), bytes, bounds_); !room.ok()) return room;
   // The text may have been replaced since it was hashed; then others would be given numbers that are not theirs.
   const absl::StatusOr<std::string> now = FileHash(text_);
   if (!now.ok()) return now.status();
   if (*now != text_sha256_) return Damaged("the table changed while it was read");
   const absl::string_view elements(parsed.stored->elements, number_bytes);
-  const absl::StatusOr<std::string> sha256 = WriteParsed(PathOf(delimiter, kParsedNumbers), {header, elements});
+  const absl::StatusOr<std::string> sha256 = WriteParsed(PathOf(form, kParsedNumbers), {header, elements});
   if (!sha256.ok()) return sha256.status();
-  const std::string facts = absl::StrCat(FactsOf(text_sha256_, delimiter, bytes, *sha256).dump(2), "\n");
-  return WriteParsed(PathOf(delimiter, kParsedFacts), {facts}).status();
+  const std::string facts = absl::StrCat(FactsOf(text_sha256_, form, bytes, *sha256).dump(2), "\n");
+  return WriteParsed(PathOf(form, kParsedFacts), {facts}).status();
 }
 
-NumberTable ParsedFile::Keep(CsvDelimiter delimiter, NumberTable parsed) {
+NumberTable ParsedFile::Keep(const CsvForm& form, NumberTable parsed) {
   if (parsed.rows * parsed.stored->row_bytes < least_bytes_) return parsed;
-  if (const absl::Status written = Write(delimiter, parsed); !written.ok()) {
+  if (const absl::Status written = Write(form, parsed); !written.ok()) {
     Log(absl::StrCat("the table's numbers are this run's own, and not kept in ", folder_,
                      " for others: ", written.message()));
     return parsed;
   }
-  std::optional<NumberTable> kept = Find(delimiter, parsed.columns);
+  std::optional<NumberTable> kept = Find(form);
   return kept.has_value() ? *std::move(kept) : std::move(parsed);
 }
 

@@ -2,7 +2,8 @@
 // are mapped by all trainers that need them.
 //
 // They lie in `parsed` beside the service's runs, under the SHA-256 of the text: HASH-csv-1.npy, or -tsv- where the
-// table's name says that tabs separate its fields; 1 is the version of this form. That is an NPY file of float64 and of
+// table's name says that tabs separate its fields; 1 is the version of this form. Where columns that a run ignores hold
+// text, -without- and a hash of which these are follow: their text is 0 there. That is an NPY file of float64 and of
 // shape [rows, columns]; HASH-csv-1.json says whose copy it is, and its size and SHA-256. Column names are not in it:
 // whoever reads a table reads its first line from the text. Both files can be made again at any time, so that any of
 // them may be missing, damaged or removed; nor are they synced, so a crash of the machine may do that.
@@ -19,7 +20,6 @@
 #include "absl/strings/string_view.h"
 #include "trainer/channel/parsed_folder.h"
 #include "trainer/channel/run_data.h"
-#include "trainer/data/csv.h"
 #include "trainer/data/npy.h"
 #include "trainer/data/parsed_copy.h"
 
@@ -35,17 +35,17 @@ class ParsedFile final : public ParsedCopy {
              const ParsedBounds& bounds = {});
 
   // The copy is mapped after all of it was read once, compared with its hash, and looked at as any NPY file is.
-  std::optional<NumberTable> Find(CsvDelimiter delimiter, int64_t columns) override;
+  std::optional<NumberTable> Find(const CsvForm& form) override;
 
   // Writes the copy: from the numbers as they lie in memory, without another copy there. Then maps it; memory is given
   // back with `parsed`. Returns `parsed` where that cannot be done.
-  NumberTable Keep(CsvDelimiter delimiter, NumberTable parsed) override;
+  NumberTable Keep(const CsvForm& form, NumberTable parsed) override;
 
  private:
-  std::string NameOf(CsvDelimiter delimiter) const;
-  std::string PathOf(CsvDelimiter delimiter, absl::string_view ending) const;
-  absl::StatusOr<NumberTable> Map(CsvDelimiter delimiter, int64_t columns) const;
-  absl::Status Write(CsvDelimiter delimiter, const NumberTable& parsed) const;
+  std::string NameOf(const CsvForm& form) const;
+  std::string PathOf(const CsvForm& form, absl::string_view ending) const;
+  absl::StatusOr<NumberTable> Map(const CsvForm& form) const;
+  absl::Status Write(const CsvForm& form, const NumberTable& parsed) const;
 
   const std::string folder_;
   const std::string text_;

@@ -88,7 +88,7 @@ class ParsedFileTest : public testing::Test {
   absl::StatusOr<Dataset> Read(const std::string& text, const std::vector<std::string>& targets = {},
                                const std::optional<std::string>& weight = std::nullopt) const {
     ParsedFile copy = CopyOf(text);
-    return ReadTable(text, targets, weight, &copy);
+    return ReadTable(text, {targets, weight}, &copy);
   }
 
   std::vector<std::string> Files() const {
@@ -136,12 +136,45 @@ TEST_F(ParsedFileTest, GivesWhatParsingGives) {
     for (const std::vector<std::string>& wanted : targets) {
       for (const std::optional<std::string>& weight : {std::optional<std::string>(), {"c"}, {"4"}, {"none"}}) {
         const auto found = Read(text, wanted, weight);
-        ExpectSame(found, ReadTable(text, wanted, weight));
+        ExpectSame(found, ReadTable(text, {wanted, weight}));
         EXPECT_TRUE(!found.ok() || found->inputs.stored->mapped);
       }
     }
   }
   EXPECT_THAT(Files(), SizeIs(2 * std::size(texts)));
+}
+
+TEST_F(ParsedFileTest, TextInColumnsThatAreIgnoredHasACopyForThoseWhoIgnoreTheSame) {
+  const std::string text = Write("text.csv", "id,a,b,c,y\nr1,1,2,x,3\nr2,4,5,6,7\n");
+  const ColumnChoice both = {.ignored = {"id", "c"}};
+  const auto parsed = ReadTable(text, both);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  for (int i = 0; i < 2; ++i) {
+    ParsedFile copy = CopyOf(text);
+    const auto found = ReadTable(text, both, &copy);
+    ExpectSame(found, parsed);
+    EXPECT_TRUE(found->inputs.stored->mapped);
+    EXPECT_THAT(Files(), SizeIs(2));
+  }
+  ParsedFile copy = CopyOf(text);
+  const ColumnChoice more = {.ignored = {"id", "a", "c"}};
+  ExpectSame(ReadTable(text, more, &copy), ReadTable(text, more));
+  EXPECT_THAT(Files(), SizeIs(4));
+  for (const ColumnChoice& fewer : {ColumnChoice{.ignored = {"id"}}, ColumnChoice{.ignored = {"c"}}, ColumnChoice{}}) {
+    ParsedFile asked = CopyOf(text);
+    const auto refused = ReadTable(text, fewer, &asked);
+    EXPECT_EQ(ReasonOf(refused.status()), v1::ERROR_REASON_DATA_MALFORMED) << "a copy's 0 in place of text";
+  }
+}
+
+TEST_F(ParsedFileTest, NumbersInColumnsThatAreIgnoredHaveTheCopyOfAll) {
+  const std::string text = Write("a.csv", kTable);
+  for (const char* ignored : {"a", "b", "-2"}) {
+    ParsedFile copy = CopyOf(text);
+    const ColumnChoice choice = {.ignored = {ignored}};
+    ExpectSame(ReadTable(text, choice, &copy), ReadTable(text, choice));
+  }
+  EXPECT_THAT(Files(), SizeIs(2));
 }
 
 TEST_F(ParsedFileTest, TextIsNotParsedAgain) {
@@ -150,7 +183,7 @@ TEST_F(ParsedFileTest, TextIsNotParsedAgain) {
   // The header stays, and so does what the copy is looked for by.
   ParsedFile copy = CopyOf(text);
   Write("a.csv", "a,b,c,7\nno numbers at all\n");
-  const auto found = ReadTable(text, {}, std::nullopt, &copy);
+  const auto found = ReadTable(text, {}, &copy);
   ASSERT_TRUE(found.ok()) << found.status();
   ExpectSame(found, ReadTable(Write("b.csv", kTable), {}));
 }
@@ -162,7 +195,7 @@ TEST_F(ParsedFileTest, TextThatIsRefusedGetsNoCopy) {
     EXPECT_FALSE(fs::exists(folder_)) << text;
   }
   const std::string good = Write("good.csv", kTable);
-  ExpectSame(Read(good, {"none"}), ReadTable(good, {"none"}));
+  ExpectSame(Read(good, {"none"}), ReadTable(good, {{"none"}}));
   EXPECT_FALSE(fs::exists(folder_));
 }
 
@@ -218,13 +251,13 @@ TEST_F(ParsedFileTest, ACopyThatIsNotWholeIsMadeAnew) {
   };
   for (size_t i = 0; i < damages.size(); ++i) {
     damages[i]();
-    EXPECT_FALSE(CopyOf(text).Find(CsvDelimiter::kDetected, 4).has_value()) << i;
+    EXPECT_FALSE(CopyOf(text).Find({CsvDelimiter::kDetected, 4}).has_value()) << i;
     ExpectSame(Read(text), ReadTable(text, {}));
-    EXPECT_TRUE(CopyOf(text).Find(CsvDelimiter::kDetected, 4).has_value()) << i;
+    EXPECT_TRUE(CopyOf(text).Find({CsvDelimiter::kDetected, 4}).has_value()) << i;
     EXPECT_EQ(Contents(numbers), good_numbers) << i;
     set(facts, good_facts);
   }
-  EXPECT_FALSE(CopyOf(text).Find(CsvDelimiter::kDetected, 5).has_value()) << "more columns than there are";
+  EXPECT_FALSE(CopyOf(text).Find({CsvDelimiter::kDetected, 5}).has_value()) << "more columns than there are";
 }
 
 TEST_F(ParsedFileTest, ANumberInACopyMustBeFiniteWhateverItsHash) {
@@ -238,14 +271,14 @@ TEST_F(ParsedFileTest, ANumberInACopyMustBeFiniteWhateverItsHash) {
   std::string facts = Contents(PathOf(text, ".json"));
   facts.replace(facts.find(old_hash), old_hash.size(), *FileHash(PathOf(text, ".npy")));
   std::ofstream(PathOf(text, ".json")) << facts;
-  EXPECT_FALSE(CopyOf(text).Find(CsvDelimiter::kDetected, 4).has_value());
+  EXPECT_FALSE(CopyOf(text).Find({CsvDelimiter::kDetected, 4}).has_value());
 }
 
 TEST_F(ParsedFileTest, TextThatChangedAfterItWasHashedGetsNoCopy) {
   const std::string text = Write("a.csv", kTable);
   ParsedFile copy = CopyOf(text);
   Write("a.csv", "a,b,c,7\n1,2,3,4\n");
-  const auto read = ReadTable(text, {}, std::nullopt, &copy);
+  const auto read = ReadTable(text, {}, &copy);
   ExpectSame(read, ReadTable(text, {}));
   EXPECT_THAT(Files(), IsEmpty());
 }
@@ -255,7 +288,7 @@ TEST_F(ParsedFileTest, SmallTablesAreNotKept) {
   constexpr int64_t kBytes = 3 * 4 * sizeof(double);
   for (const int64_t least_bytes : {kBytes + 1, kBytes}) {
     ParsedFile copy = CopyOf(text, least_bytes);
-    EXPECT_TRUE(ReadTable(text, {}, std::nullopt, &copy).ok());
+    EXPECT_TRUE(ReadTable(text, {}, &copy).ok());
     EXPECT_EQ(fs::exists(folder_), least_bytes == kBytes);
   }
 }
@@ -264,7 +297,7 @@ TEST_F(ParsedFileTest, WhereNothingCanBeWrittenTheTableStaysInMemoryAndOneLineSa
   const std::string text = Write("a.csv", kTable);
   const auto expect_unkept = [&](ParsedFile copy) {
     testing::internal::CaptureStderr();
-    const auto read = ReadTable(text, {}, std::nullopt, &copy);
+    const auto read = ReadTable(text, {}, &copy);
     const std::string log = testing::internal::GetCapturedStderr();
     ExpectSame(read, ReadTable(text, {}));
     EXPECT_THAT(Files(), IsEmpty());
@@ -283,7 +316,7 @@ TEST_F(ParsedFileTest, WhereNothingCanBeWrittenTheTableStaysInMemoryAndOneLineSa
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
   const auto old_handler = signal(SIGXFSZ, SIG_IGN);
   ParsedFile copy = CopyOf(text);
-  const auto read = ReadTable(text, {}, std::nullopt, &copy);
+  const auto read = ReadTable(text, {}, &copy);
   signal(SIGXFSZ, old_handler);
   setrlimit(RLIMIT_FSIZE, &before);
   ExpectSame(read, ReadTable(text, {}));

@@ -240,6 +240,14 @@ absl::StatusOr<std::vector<PluginSpec>> PlanPlugins(const v1::RunSpec& spec) {
   return plugins;
 }
 
+ColumnChoice PlanColumns(const v1::DataSpec& data) {
+  ColumnChoice columns;
+  columns.targets.assign(data.target_columns().begin(), data.target_columns().end());
+  if (!data.weight_column().empty()) columns.weight = data.weight_column();
+  columns.ignored.assign(data.ignored_columns().begin(), data.ignored_columns().end());
+  return columns;
+}
+
 absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
   absl::StatusOr<LearnerSpec> learner = PlanLearner(spec);
   if (!learner.ok()) return learner.status();
@@ -255,11 +263,8 @@ absl::StatusOr<RunPlan> Plan(const v1::RunSpec& spec) {
   const absl::StatusOr<CheckpointRetention> retention = PlanRetention(spec);
   if (!retention.ok()) return retention.status();
   learner->optimizer = knobs->optimizer;
-  std::optional<std::string> weight_column;
-  if (!spec.data().weight_column().empty()) weight_column = spec.data().weight_column();
   return RunPlan{.learner = *std::move(learner),
-                 .target_columns = {spec.data().target_columns().begin(), spec.data().target_columns().end()},
-                 .weight_column = std::move(weight_column),
+                 .columns = PlanColumns(spec.data()),
                  .knobs = *std::move(knobs),
                  .eta_schedule = *std::move(eta_schedule),
                  .plugins = *std::move(plugins),
@@ -275,14 +280,17 @@ absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec) {
 }
 
 absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files, ParsedCopy* copy) {
-  if (files.table.empty() && plan.weight_column.has_value()) {
+  if (files.table.empty() && !plan.columns.ignored.empty()) {
+    return Invalid("data.ignored_columns",
+                   "Arrays have no columns that could be ignored: upload those inputs that are to be learnt from.");
+  }
+  if (files.table.empty() && plan.columns.weight.has_value()) {
     return Invalid("data.weight_column",
                    "Arrays have no columns with names: upload the weights as a third array, and name no column.");
   }
-  absl::StatusOr<Dataset> data = files.table.empty()
-                                     ? ReadArrays(files.inputs, files.targets, files.weights)
-                                     : ReadTable(files.table, plan.target_columns, plan.weight_column, copy,
-                                                 plan.learner.is_new ? RunAge::kNew : RunAge::kOld);
+  absl::StatusOr<Dataset> data = files.table.empty() ? ReadArrays(files.inputs, files.targets, files.weights)
+                                                     : ReadTable(files.table, plan.columns, copy,
+                                                                 plan.learner.is_new ? RunAge::kNew : RunAge::kOld);
   if (!data.ok()) return data.status();
   Log(absl::StrCat("data read: ", data->inputs.rows, " examples of ", data->inputs.columns, " inputs and ",
                    data->targets.columns, " targets"));

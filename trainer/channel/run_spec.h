@@ -12,6 +12,7 @@
 #include "pilothouse/v1/trainer_channel.pb.h"
 #include "trainer/channel/run_data.h"
 #include "trainer/channel/run_host.h"
+#include "trainer/data/dataset.h"
 #include "trainer/data/parsed_copy.h"
 #include "trainer/loop/knobs.h"
 #include "trainer/loop/supervised_learner.h"
@@ -24,8 +25,7 @@ namespace pilothouse::trainer {
 // What a RunSpec says, defaults filled in where the engine does not do it.
 struct RunPlan {
   LearnerSpec learner;
-  std::vector<std::string> target_columns;
-  std::optional<std::string> weight_column;
+  ColumnChoice columns;
   // Eta is the one that the schedule begins with.
   Knobs knobs;
   EtaSchedule eta_schedule;
@@ -42,7 +42,7 @@ inline constexpr int kMaxKeepLast = 1000;
 absl::StatusOr<RunPlan> PlanRun(const v1::RunSpec& spec);
 
 // Reads the data, with `copy` as in ReadTable(), and builds the network. Errors as of ReadTable, ReadArrays and
-// MakeLearner; SPEC_INVALID for a column of weights where the data are arrays.
+// MakeLearner; SPEC_INVALID for a column of weights, or one that is ignored, where the data are arrays.
 absl::StatusOr<std::unique_ptr<Learner>> BuildLearner(const RunPlan& plan, const DataFiles& files,
                                                       ParsedCopy* copy = nullptr);
 

@@ -70,7 +70,7 @@ TEST(PlanRun, TakesOverWhatIsSaid) {
   EXPECT_EQ(std::get<MapLayer>(plan->learner.network.layers[2]).activation, Activation::kSigmoid);
   EXPECT_EQ(plan->learner.network.initializer, Initializer::kNormal);
   EXPECT_EQ(plan->learner.network.initial_state->shape, std::vector<int64_t>({8}));
-  EXPECT_EQ(plan->target_columns, std::vector<std::string>({"a", "-1"}));
+  EXPECT_EQ(plan->columns.targets, std::vector<std::string>({"a", "-1"}));
   EXPECT_TRUE(plan->learner.standardize);
   EXPECT_EQ(plan->learner.loss, LossFunction::kBinaryCrossEntropy);
   EXPECT_EQ(plan->knobs.update.eta, 0.5);
@@ -263,20 +263,22 @@ TEST(PlanRun, NeedsANetworkDataAndALoss) {
 
 TEST(PlanRun, TakesOverHowTheExamplesAreSplitAndWeighed) {
   const absl::StatusOr<RunPlan> plan = PlanRun(Merged(R"(
-      data { validation_size: "20%" test_size: "0.1" split: SPLIT_METHOD_STRATIFIED split_seed: 7 weight_column: "w" }
+      data { validation_size: "20%" test_size: "0.1" split: SPLIT_METHOD_STRATIFIED split_seed: 7 weight_column: "w"
+             ignored_columns: "id" ignored_columns: "3" }
       threads: 4)"));
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(plan->learner.validation_size, "20%");
   EXPECT_EQ(plan->learner.test_size, "0.1");
   EXPECT_EQ(plan->learner.split_method, SplitMethod::kStratified);
   EXPECT_EQ(plan->learner.split_seed, 7u);
-  EXPECT_EQ(plan->weight_column, "w");
+  EXPECT_EQ(plan->columns.weight, "w");
+  EXPECT_EQ(plan->columns.ignored, std::vector<std::string>({"id", "3"}));
   EXPECT_EQ(plan->learner.threads, 4);
   EXPECT_TRUE(plan->retention.keep_best) << "something is held out";
   const absl::StatusOr<RunPlan> plain = PlanRun(GoodSpec());
   EXPECT_EQ(plain->learner.threads, 1) << "where nothing is said";
   EXPECT_FALSE(plain->learner.split_method.has_value());
-  EXPECT_FALSE(plain->weight_column.has_value());
+  EXPECT_FALSE(plain->columns.weight.has_value());
   v1::RunSpec unknown = GoodSpec();
   unknown.mutable_data()->set_split(static_cast<v1::SplitMethod>(99));
   EXPECT_EQ(ToError(PlanRun(unknown).status()).field(), "spec.data.split");
@@ -324,6 +326,7 @@ TEST_F(BuildRunTest, SplitsAndWeighsTheExamples) {
   EXPECT_EQ(run->learner->facts().validation_examples, 5);
   EXPECT_EQ(run->learner->facts().test_examples, 2);
   EXPECT_EQ(run->learner->facts().inputs, 2);
+  EXPECT_EQ(run->learner->facts().input_names, std::vector<std::string>({"a", "b"}));
 }
 
 TEST_F(BuildRunTest, ArraysHaveNoColumnOfWeights) {
@@ -332,6 +335,8 @@ TEST_F(BuildRunTest, ArraysHaveNoColumnOfWeights) {
   welcome_.set_targets_path(directory_ + "/xor.csv");
   welcome_.mutable_spec()->mutable_data()->set_weight_column("w");
   EXPECT_EQ(ToError(BuildRun(welcome_, nullptr).status()).field(), "spec.data.weight_column");
+  welcome_.mutable_spec()->mutable_data()->add_ignored_columns("1");
+  EXPECT_EQ(ToError(BuildRun(welcome_, nullptr).status()).field(), "spec.data.ignored_columns");
 }
 
 TEST_F(BuildRunTest, HoldsTheRunsLock) {

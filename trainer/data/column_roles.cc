@@ -1,18 +1,30 @@
 #include "trainer/data/column_roles.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "proto/support/error.h"
+#include "proto/support/text.h"
 #include "trainer/data/printable.h"
 
 namespace pilothouse::trainer {
 namespace {
 
-constexpr char kTargets[] = "data.target_columns";
-constexpr char kWeight[] = "data.weight_column";
+enum class Role { kInput, kTarget, kWeight, kIgnored };
+
+const char* FieldOf(Role role) {
+  if (role == Role::kWeight) return "data.weight_column";
+  return role == Role::kIgnored ? "data.ignored_columns" : "data.target_columns";
+}
+
+const char* TextOf(Role role) {
+  if (role == Role::kWeight) return "the weight";
+  return role == Role::kIgnored ? "ignored" : "a target";
+}
 
 absl::Status RefuseColumn(const std::vector<std::string>& names, int64_t columns, const std::string& wanted,
                           absl::string_view field, absl::string_view why) {
@@ -29,41 +41,89 @@ absl::Status RefuseRole(const std::string& wanted, absl::string_view field, absl
                    {{"column", Printable(wanted)}});
 }
 
-// Index from 0 of the column that `wanted` names. Names go before numbers, since a header may hold numbers.
-absl::StatusOr<int64_t> FindColumn(const std::vector<std::string>& names, int64_t columns, const std::string& wanted,
-                                   absl::string_view field) {
-  const auto found = std::find(names.begin(), names.end(), wanted);
-  if (found != names.end()) {
-    if (std::find(found + 1, names.end(), wanted) != names.end()) {
-      return RefuseColumn(names, columns, wanted, field, "is there more than once; say its number instead");
-    }
-    return found - names.begin();
-  }
-  int64_t number = 0;
-  if (!absl::SimpleAtoi(wanted, &number)) {
-    return RefuseColumn(names, columns, wanted, field, "is not in the table's header");
-  }
-  if (number == 0 || number > columns || number < -columns) {
-    return RefuseColumn(names, columns, wanted, field, "does not exist");
-  }
+// Index from 0 of the column that a number from 1, or from the end, means; −1 where there is none.
+int64_t ColumnOfNumber(int64_t number, int64_t columns) {
+  if (number == 0 || number > columns || number < -columns) return -1;
   return number > 0 ? number - 1 : columns + number;
 }
 
-// REQUIRES: target_columns is not empty.
-absl::StatusOr<std::vector<int64_t>> FindTargets(const std::vector<std::string>& names, int64_t columns,
-                                                 const std::vector<std::string>& target_columns,
-                                                 std::optional<int64_t> weight) {
-  std::vector<int64_t> targets;
-  for (const std::string& wanted : target_columns) {
-    const absl::StatusOr<int64_t> column = FindColumn(names, columns, wanted, kTargets);
-    if (!column.ok()) return column.status();
-    if (std::find(targets.begin(), targets.end(), *column) != targets.end()) {
-      return RefuseRole(wanted, kTargets, "is named as a target twice.");
+// A table's columns: what they are called, and what they are.
+class Columns {
+ public:
+  Columns(const std::vector<std::string>& names, int64_t columns)
+      : names_(names), roles_(static_cast<size_t>(columns), Role::kInput) {
+    for (size_t column = 0; column < names.size(); ++column) {
+      const auto [found, added] = known_.try_emplace(names[column], static_cast<int64_t>(column));
+      if (!added) found->second = -1;
     }
-    if (*column == weight) return RefuseRole(wanted, kWeight, "is named as a target and as the weight; choose one.");
-    targets.push_back(*column);
   }
-  return targets;
+
+  // Gives the column that `wanted` names this role, and returns which it is. SPEC_INVALID where it has one.
+  absl::StatusOr<int64_t> Give(Role role, const std::string& wanted) {
+    absl::StatusOr<int64_t> column = Find(wanted, FieldOf(role));
+    if (!column.ok()) return column;
+    Role& had = roles_[static_cast<size_t>(*column)];
+    if (had == role) return RefuseRole(wanted, FieldOf(role), absl::StrCat("is named as ", TextOf(role), " twice."));
+    if (had != Role::kInput) {
+      return RefuseRole(wanted, FieldOf(had),
+                        absl::StrCat("is named as ", TextOf(role), " and as ", TextOf(had), "; choose one."));
+    }
+    had = role;
+    return column;
+  }
+
+  // From 0, ascending.
+  std::vector<int64_t> With(Role role) const {
+    std::vector<int64_t> columns;
+    for (size_t column = 0; column < roles_.size(); ++column) {
+      if (roles_[column] == role) columns.push_back(static_cast<int64_t>(column));
+    }
+    return columns;
+  }
+
+  // Names that tell each of these columns from every other, or none.
+  std::vector<std::string> NamesOf(const std::vector<int64_t>& columns) const {
+    if (known_.size() < roles_.size()) return {};
+    std::vector<std::string> names;
+    size_t bytes = 0;
+    for (const int64_t column : columns) {
+      const std::string& name = names_[static_cast<size_t>(column)];
+      bytes += name.size();
+      if (name.empty() || bytes > size_t{kMaxInputNamesBytes} || ValidUtf8(name) != name) return {};
+      names.push_back(name);
+    }
+    return names;
+  }
+
+ private:
+  // Names go before numbers, since a header may hold numbers.
+  absl::StatusOr<int64_t> Find(const std::string& wanted, absl::string_view field) const {
+    const auto columns = static_cast<int64_t>(roles_.size());
+    if (const auto found = known_.find(wanted); found != known_.end()) {
+      if (found->second >= 0) return found->second;
+      return RefuseColumn(names_, columns, wanted, field, "is there more than once; say its number instead");
+    }
+    int64_t number = 0;
+    if (!absl::SimpleAtoi(wanted, &number)) {
+      return RefuseColumn(names_, columns, wanted, field, "is not in the table's header");
+    }
+    const int64_t column = ColumnOfNumber(number, columns);
+    if (column < 0) return RefuseColumn(names_, columns, wanted, field, "does not exist");
+    return column;
+  }
+
+  const std::vector<std::string>& names_;
+  // −1: a name that is there more than once.
+  std::map<absl::string_view, int64_t> known_;
+  std::vector<Role> roles_;
+};
+
+absl::Status RefuseNoInput(const ColumnChoice& choice) {
+  std::string others = choice.weight.has_value() ? "targets or the weight" : "named as targets";
+  if (!choice.ignored.empty())
+    others = choice.weight.has_value() ? "targets, the weight or ignored" : "targets or ignored";
+  return MakeError(v1::ERROR_REASON_SPEC_INVALID, FieldOf(choice.ignored.empty() ? Role::kTarget : Role::kIgnored),
+                   absl::StrCat("All columns are ", others, ", so that none is left as an input."));
 }
 
 // The columns in this order, in as few runs as can be.
@@ -86,12 +146,8 @@ NumberTable TableOf(int64_t rows, const std::vector<int64_t>& columns, StoredNum
 
 }  // namespace
 
-ColumnRoles::ColumnRoles(int64_t columns, std::vector<int64_t> targets, std::optional<int64_t> weight)
-    : columns_(columns), targets_(std::move(targets)), weight_(weight) {}
-
 absl::StatusOr<ColumnRoles> ColumnRoles::Select(const std::vector<std::string>& names, int64_t columns,
-                                                const std::vector<std::string>& target_columns,
-                                                const std::optional<std::string>& weight_column) {
+                                                const ColumnChoice& choice) {
   if (columns < 2 || columns > kMaxTableColumns) {
     return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data",
                      absl::StrCat("A table needs at least one column of inputs and one of targets, and may have ",
@@ -99,35 +155,36 @@ absl::StatusOr<ColumnRoles> ColumnRoles::Select(const std::vector<std::string>& 
                                   columns == 1 ? ". In text, commas or tabs separate them." : "."),
                      {{"columns", absl::StrCat(columns)}});
   }
-  std::optional<int64_t> weight;
-  if (weight_column.has_value()) {
-    const absl::StatusOr<int64_t> found = FindColumn(names, columns, *weight_column, kWeight);
-    if (!found.ok()) return found.status();
-    weight = *found;
+  Columns table(names, columns);
+  ColumnRoles selected(columns);
+  if (choice.weight.has_value()) {
+    const absl::StatusOr<int64_t> column = table.Give(Role::kWeight, *choice.weight);
+    if (!column.ok()) return column.status();
+    selected.weight_ = *column;
   }
-  std::vector<int64_t> targets = {weight == columns - 1 ? columns - 2 : columns - 1};
-  if (!target_columns.empty()) {
-    absl::StatusOr<std::vector<int64_t>> found = FindTargets(names, columns, target_columns, weight);
-    if (!found.ok()) return found.status();
-    targets = *std::move(found);
+  for (const std::string& wanted : choice.ignored) {
+    const absl::StatusOr<int64_t> column = table.Give(Role::kIgnored, wanted);
+    if (!column.ok()) return column.status();
   }
-  if (static_cast<int64_t>(targets.size()) + (weight.has_value() ? 1 : 0) < columns) {
-    return ColumnRoles(columns, std::move(targets), weight);
+  for (const std::string& wanted : choice.targets) {
+    const absl::StatusOr<int64_t> column = table.Give(Role::kTarget, wanted);
+    if (!column.ok()) return column.status();
+    selected.targets_.push_back(*column);
   }
-  return MakeError(v1::ERROR_REASON_SPEC_INVALID, kTargets,
-                   weight.has_value() ? "All columns are targets or the weight, so that none is left as an input."
-                                      : "All columns are named as targets, so that none is left as an input.");
+  selected.inputs_ = table.With(Role::kInput);
+  if (choice.targets.empty() && !selected.inputs_.empty()) {
+    selected.targets_ = {selected.inputs_.back()};
+    selected.inputs_.pop_back();
+  }
+  if (selected.inputs_.empty()) return RefuseNoInput(choice);
+  selected.ignored_ = table.With(Role::kIgnored);
+  selected.input_names_ = table.NamesOf(selected.inputs_);
+  return selected;
 }
 
 Dataset ColumnRoles::Cut(int64_t rows, const StoredNumbers& elements) const {
-  std::vector<bool> is_input(static_cast<size_t>(columns_), true);
-  for (const int64_t column : targets_) is_input[static_cast<size_t>(column)] = false;
-  if (weight_.has_value()) is_input[static_cast<size_t>(*weight_)] = false;
-  std::vector<int64_t> inputs;
-  for (int64_t column = 0; column < columns_; ++column) {
-    if (is_input[static_cast<size_t>(column)]) inputs.push_back(column);
-  }
-  Dataset data{TableOf(rows, inputs, elements), TableOf(rows, targets_, elements)};
+  Dataset data{TableOf(rows, inputs_, elements), TableOf(rows, targets_, elements)};
+  data.input_names = input_names_;
   if (!weight_.has_value()) return data;
   NumberTable weights = TableOf(rows, {*weight_}, elements);
   TakeIntoValues(weights);

@@ -1,4 +1,4 @@
-// Which columns of a table are inputs, which are targets, and which is the weight.
+// Which columns of a table are inputs, which are targets, which is the weight, and which are nothing.
 #ifndef PILOTHOUSE_TRAINER_DATA_COLUMN_ROLES_H_
 #define PILOTHOUSE_TRAINER_DATA_COLUMN_ROLES_H_
 
@@ -14,30 +14,37 @@ namespace pilothouse::trainer {
 
 // Most columns a table may have: the widest network's inputs and outputs.
 inline constexpr int64_t kMaxTableColumns = 2 * 65536;
+// Most bytes that the names of a run's inputs have together, to be kept: they go wherever the run's description goes.
+inline constexpr int64_t kMaxInputNamesBytes = 8 << 10;
 
 // Immutable and thread-safe.
 class ColumnRoles {
  public:
-  // `names` are those of the table's header; empty where it has none. `target_columns` and `weight_column` as in
-  // ReadTable(). Errors: COLUMN_NOT_FOUND, SPEC_INVALID, DATA_MALFORMED (fewer than two columns, or more than
+  // `names` are those of the table's header; empty where it has none. Errors: COLUMN_NOT_FOUND, SPEC_INVALID (a column
+  // named twice, no column left as target or as input), DATA_MALFORMED (fewer than two columns, or more than
   // kMaxTableColumns).
   static absl::StatusOr<ColumnRoles> Select(const std::vector<std::string>& names, int64_t columns,
-                                            const std::vector<std::string>& target_columns,
-                                            const std::optional<std::string>& weight_column = std::nullopt);
+                                            const ColumnChoice& choice);
 
   int64_t columns() const { return columns_; }
 
-  // Cuts a table of `rows` rows into inputs and targets, which share its elements, and weights. REQUIRES: a row of
-  // `elements` has columns() of them.
+  // From 0, ascending.
+  const std::vector<int64_t>& ignored() const { return ignored_; }
+
+  // Cuts a table of `rows` rows into inputs and targets, which share its elements, weights, and names. REQUIRES: a row
+  // of `elements` has columns() of them.
   Dataset Cut(int64_t rows, const StoredNumbers& elements) const;
 
  private:
-  ColumnRoles(int64_t columns, std::vector<int64_t> targets, std::optional<int64_t> weight);
+  explicit ColumnRoles(int64_t columns) : columns_(columns) {}
 
   int64_t columns_;
   // In the order in which they were named.
   std::vector<int64_t> targets_;
   std::optional<int64_t> weight_;
+  std::vector<int64_t> ignored_;
+  std::vector<int64_t> inputs_;
+  std::vector<std::string> input_names_;
 };
 
 }  // namespace pilothouse::trainer

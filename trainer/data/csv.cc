@@ -26,6 +26,29 @@ struct Outline {
   // Empty: there is no header.
   std::vector<std::string> names;
   int64_t columns = 0;
+  // Columns whose names are not numbers.
+  std::vector<int64_t> texts;
+};
+
+// What became of columns that are ignored.
+class PassedOver {
+ public:
+  PassedOver(const std::vector<int64_t>& ignored, int64_t columns) : ignored_(static_cast<size_t>(columns)) {
+    for (const int64_t column : ignored) ignored_[static_cast<size_t>(column)] = true;
+  }
+
+  // Whether a field of this column that is no number may be passed over; it was, then.
+  bool Allow(int64_t column) {
+    const bool ignored = ignored_[static_cast<size_t>(column)];
+    any_ = any_ || ignored;
+    return ignored;
+  }
+
+  bool any() const { return any_; }
+
+ private:
+  std::vector<bool> ignored_;
+  bool any_ = false;
 };
 
 char FindDelimiter(absl::string_view record) {
@@ -42,15 +65,13 @@ char FindDelimiter(absl::string_view record) {
 Outline OutlineOf(absl::string_view record, CsvDelimiter delimiter) {
   Outline outline;
   outline.delimiter = delimiter == CsvDelimiter::kTab ? '\t' : FindDelimiter(record);
-  bool is_header = false;
   CsvFields fields(record, outline.delimiter);
-  for (absl::string_view field; fields.Next(field);) {
+  for (absl::string_view field; fields.Next(field); ++outline.columns) {
     double value = 0;
-    is_header = is_header || ParseNumber(field, value) == NumberKind::kText;
+    if (ParseNumber(field, value) == NumberKind::kText) outline.texts.push_back(outline.columns);
     outline.names.push_back(absl::StrReplaceAll(absl::StripAsciiWhitespace(field), {{"\"\"", "\""}}));
   }
-  outline.columns = static_cast<int64_t>(outline.names.size());
-  if (!is_header) outline.names.clear();
+  if (outline.texts.empty()) outline.names.clear();
   return outline;
 }
 
@@ -95,6 +116,18 @@ class RowBuffer {
   std::shared_ptr<PageBuffer> buffer_;
 };
 
+// A line that has text in ignored columns only may be the first example as well as a header.
+absl::Status CheckHeader(const Outline& outline, const std::vector<int64_t>& ignored) {
+  if (outline.texts.empty() ||
+      !std::includes(ignored.begin(), ignored.end(), outline.texts.begin(), outline.texts.end())) {
+    return absl::OkStatus();
+  }
+  return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data",
+                   "In the first line only columns that are ignored have text, so it may be names or an example. Put a "
+                   "line of names before all others, of which one at least that is not ignored is no number.",
+                   {{"line", "1"}});
+}
+
 absl::Status RefuseEmpty() {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "data", "The table has no rows.", {{"rows", "0"}});
 }
@@ -123,14 +156,17 @@ absl::Status RefuseRagged(int64_t line, int64_t column, int64_t expected) {
 }
 
 // Reads a record that begins on `line` into `row`.
-absl::Status ReadRow(absl::string_view record, int64_t line, const Outline& outline, double* row) {
+absl::Status ReadRow(absl::string_view record, int64_t line, const Outline& outline, PassedOver& passed_over,
+                     double* row) {
   CsvFields fields(record, outline.delimiter);
   int64_t column = 0;
   for (absl::string_view field; fields.Next(field); ++column) {
     if (column == outline.columns) return RefuseRagged(line, column + 1, outline.columns);
     if (fields.malformed()) return RefuseAt(line, column + 1, "text follows the closing quote.");
     const NumberKind kind = ParseNumber(field, row[column]);
-    if (kind != NumberKind::kFinite) return RefuseField(line, column + 1, field, kind);
+    if (kind == NumberKind::kFinite) continue;
+    if (!passed_over.Allow(column)) return RefuseField(line, column + 1, field, kind);
+    row[column] = 0;
   }
   if (column < outline.columns) return RefuseRagged(line, column + 1, outline.columns);
   return absl::OkStatus();
@@ -156,7 +192,7 @@ bool ReadPlainRows(CsvRecordReader& reader, const Outline& outline, RowBuffer& r
 }
 
 // Reads what follows the first record.
-absl::Status ReadRows(CsvRecordReader& reader, const Outline& outline, RowBuffer& rows) {
+absl::Status ReadRows(CsvRecordReader& reader, const Outline& outline, PassedOver& passed_over, RowBuffer& rows) {
   while (true) {
     if (!ReadPlainRows(reader, outline, rows)) return RefuseMemory(rows);
     // Then comes another row, or one of which only the beginning is in the buffer.
@@ -164,15 +200,21 @@ absl::Status ReadRows(CsvRecordReader& reader, const Outline& outline, RowBuffer
     const absl::StatusOr<bool> found = reader.Next(outline.delimiter, record);
     if (!found.ok()) return found.status();
     if (!*found) return absl::OkStatus();
-    if (absl::Status status = ReadRow(record, reader.line(), outline, rows.next()); !status.ok()) return status;
+    absl::Status status = ReadRow(record, reader.line(), outline, passed_over, rows.next());
+    if (!status.ok()) return status;
     if (!rows.Append()) return RefuseMemory(rows);
   }
 }
 
+std::optional<NumberTable> FindCopy(ParsedCopy& copy, const CsvForm& plain, const CsvForm& passed_over) {
+  std::optional<NumberTable> found = copy.Find(plain);
+  return found.has_value() || passed_over == plain ? found : copy.Find(passed_over);
+}
+
 }  // namespace
 
-absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const std::vector<std::string>& target_columns,
-                                const std::optional<std::string>& weight_column, ParsedCopy* copy) {
+absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const ColumnChoice& columns,
+                                ParsedCopy* copy) {
   file.Rewind();
   CsvRecordReader reader(file);
   absl::string_view record;
@@ -180,22 +222,27 @@ absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const s
   if (!found.ok()) return found.status();
   if (!*found) return RefuseEmpty();
   const Outline outline = OutlineOf(record, delimiter);
-  const absl::StatusOr<ColumnRoles> roles =
-      ColumnRoles::Select(outline.names, outline.columns, target_columns, weight_column);
+  const absl::StatusOr<ColumnRoles> roles = ColumnRoles::Select(outline.names, outline.columns, columns);
   if (!roles.ok()) return roles.status();
+  if (absl::Status status = CheckHeader(outline, roles->ignored()); !status.ok()) return status;
+  // A text whose ignored columns are numbers, too, has one copy for all who read it, whatever they ignore.
+  const CsvForm all_numbers = {delimiter, outline.columns};
+  const CsvForm some_text = {delimiter, outline.columns, roles->ignored()};
   if (copy != nullptr) {
-    const std::optional<NumberTable> kept = copy->Find(delimiter, outline.columns);
+    const std::optional<NumberTable> kept = FindCopy(*copy, all_numbers, some_text);
     if (kept.has_value()) return roles->Cut(kept->rows, *kept->stored);
   }
   RowBuffer rows(outline.columns, file.size_bytes());
+  PassedOver passed_over(roles->ignored(), outline.columns);
   if (outline.names.empty()) {
-    if (absl::Status status = ReadRow(record, reader.line(), outline, rows.next()); !status.ok()) return status;
+    absl::Status status = ReadRow(record, reader.line(), outline, passed_over, rows.next());
+    if (!status.ok()) return status;
     if (!rows.Append()) return RefuseMemory(rows);
   }
-  if (absl::Status status = ReadRows(reader, outline, rows); !status.ok()) return status;
+  if (absl::Status status = ReadRows(reader, outline, passed_over, rows); !status.ok()) return status;
   if (rows.rows() == 0) return RefuseEmpty();
   NumberTable parsed{rows.rows(), outline.columns, {}, rows.Finish()};
-  if (copy != nullptr) parsed = copy->Keep(delimiter, std::move(parsed));
+  if (copy != nullptr) parsed = copy->Keep(passed_over.any() ? some_text : all_numbers, std::move(parsed));
   return roles->Cut(parsed.rows, *parsed.stored);
 }
 

@@ -19,12 +19,11 @@ class ParsedCopy;
 enum class CsvDelimiter { kDetected, kTab };
 
 // Reads `file` from its beginning, once, beside the result with a buffer of constant size. The first record is a header
-// if one of its fields is not a number. Numbers are the nearest of float64; inputs and targets share them. With a
-// `copy` that finds the numbers, only the first record is read, and without a difference otherwise. Everything else as
-// in ReadTable(), and DATASET_TOO_LARGE if the numbers do not fit into the memory that this process can have.
-// Thread-safe for different files and copies.
-absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const std::vector<std::string>& target_columns,
-                                const std::optional<std::string>& weight_column = std::nullopt,
+// if one of its fields is not a number; DATA_MALFORMED where only ignored columns have such fields. Numbers are the
+// nearest of float64; inputs and targets share them. With a `copy` that finds the numbers, only the first record is
+// read, and without a difference otherwise. Everything else as in ReadTable(), and DATASET_TOO_LARGE if the numbers do
+// not fit into the memory that this process can have. Thread-safe for different files and copies.
+absl::StatusOr<Dataset> ReadCsv(InputFile& file, CsvDelimiter delimiter, const ColumnChoice& columns,
                                 ParsedCopy* copy = nullptr);
 
 }  // namespace pilothouse::trainer

@@ -23,12 +23,13 @@ namespace pilothouse::trainer {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 absl::StatusOr<Dataset> Read(const std::string& text, const std::vector<std::string>& targets = {}) {
   const TemporaryFile file(text);
-  return ReadTable(file.path(), targets);
+  return ReadTable(file.path(), {targets});
 }
 
 TEST(Csv, ReadsNumbersWithTheLastColumnAsTarget) {
@@ -92,7 +93,7 @@ TEST(Csv, ALineOfTabsIsALineOfNothingInTsv) {
 
 TEST(Csv, ANameThatEndsInTsvDecides) {
   const TemporaryFile file("size, cm\tage\n1\t2\n", ".tsv");
-  const auto data = ReadTable(file.path(), {"size, cm"});
+  const auto data = ReadTable(file.path(), {{"size, cm"}});
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_THAT(Values(data->targets), ElementsAre(1));
   const TemporaryFile other("size, cm\tage\n1\t2\n", ".csv");
@@ -118,46 +119,98 @@ TEST(Csv, ReadsPlainAndOtherRowsInTurn) {
 
 class FakeCopy final : public ParsedCopy {
  public:
-  std::optional<NumberTable> Find(CsvDelimiter delimiter, int64_t columns) override {
-    asked.push_back({delimiter, columns});
-    return kept;
+  std::optional<NumberTable> Find(const CsvForm& form) override {
+    asked.push_back(form);
+    return form == kept_as ? kept : std::nullopt;
   }
-  NumberTable Keep(CsvDelimiter delimiter, NumberTable parsed) override {
-    EXPECT_EQ(delimiter, asked.back().first);
+  NumberTable Keep(const CsvForm& form, NumberTable parsed) override {
+    EXPECT_THAT(asked, Contains(form));
+    kept_as = form;
     kept = std::move(parsed);
     return *kept;
   }
 
-  std::vector<std::pair<CsvDelimiter, int64_t>> asked;
+  std::vector<CsvForm> asked;
+  CsvForm kept_as;
   std::optional<NumberTable> kept;
 };
 
 TEST(Csv, ACopyIsAskedForTheNumbersAndOfferedThem) {
   FakeCopy copy;
   const TemporaryFile file("a,b,c\n1,2,3\n4,5,6\n", ".csv");
-  ASSERT_TRUE(ReadTable(file.path(), {"b"}, std::nullopt, &copy).ok());
+  ASSERT_TRUE(ReadTable(file.path(), {{"b"}}, &copy).ok());
   ASSERT_TRUE(copy.kept.has_value());
   EXPECT_THAT(Values(*copy.kept), ElementsAre(1, 2, 3, 4, 5, 6));
   // Those of the copy count, and names and roles are the text's.
-  copy.kept = NumberTable{1, 3, {}, copy.kept->stored};
-  const auto data = ReadTable(file.path(), {"b"}, "c", &copy);
+  copy.kept->rows = 1;
+  const auto data = ReadTable(file.path(), {{"b"}, "c"}, &copy);
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_THAT(Values(data->inputs), ElementsAre(1));
   EXPECT_THAT(Values(data->targets), ElementsAre(2));
   EXPECT_THAT(data->weights, ElementsAre(3));
-  EXPECT_EQ(ReasonOf(ReadTable(file.path(), {"d"}, std::nullopt, &copy).status()), v1::ERROR_REASON_COLUMN_NOT_FOUND);
+  EXPECT_EQ(ReasonOf(ReadTable(file.path(), {{"d"}}, &copy).status()), v1::ERROR_REASON_COLUMN_NOT_FOUND);
   const TemporaryFile tabs("1\t2\t3\n", ".tsv");
-  ASSERT_TRUE(ReadTable(tabs.path(), {}, std::nullopt, &copy).ok());
-  EXPECT_THAT(copy.asked,
-              ElementsAre(std::pair(CsvDelimiter::kDetected, int64_t{3}),
-                          std::pair(CsvDelimiter::kDetected, int64_t{3}), std::pair(CsvDelimiter::kTab, int64_t{3})));
+  ASSERT_TRUE(ReadTable(tabs.path(), {}, &copy).ok());
+  EXPECT_THAT(copy.asked, ElementsAre(CsvForm{CsvDelimiter::kDetected, 3}, CsvForm{CsvDelimiter::kDetected, 3},
+                                      CsvForm{CsvDelimiter::kTab, 3}));
+}
+
+TEST(Csv, ACopyIsForAllWhoIgnoreOtherColumnsUnlessThereIsText) {
+  FakeCopy copy;
+  const TemporaryFile numbers("a,b,c\n1,2,3\n");
+  ASSERT_TRUE(ReadTable(numbers.path(), {.ignored = {"a"}}, &copy).ok());
+  EXPECT_EQ(copy.kept_as, (CsvForm{CsvDelimiter::kDetected, 3}));
+  EXPECT_THAT(copy.asked, ElementsAre(copy.kept_as, CsvForm{CsvDelimiter::kDetected, 3, {0}}));
+  copy.asked.clear();
+  ASSERT_TRUE(ReadTable(numbers.path(), {.ignored = {"b"}}, &copy).ok());
+  EXPECT_THAT(copy.asked, ElementsAre(copy.kept_as)) << "found at once";
+
+  FakeCopy other;
+  const TemporaryFile text("a,b,c,d\n1,x,3,4\n");
+  ASSERT_TRUE(ReadTable(text.path(), {.ignored = {"b", "a"}}, &other).ok());
+  EXPECT_EQ(other.kept_as, (CsvForm{CsvDelimiter::kDetected, 4, {0, 1}}));
+  EXPECT_THAT(Values(*other.kept), ElementsAre(1, 0, 3, 4));
+  EXPECT_EQ(ToError(ReadTable(text.path(), {}, &other).status()).metadata().at("column"), "2")
+      << "who does not ignore the text is not given numbers in its place";
+}
+
+TEST(Csv, ColumnsThatAreIgnoredMayHoldAnything) {
+  const TemporaryFile names("a,name,b,y\n1,x y,2,0\n3,\"a,\"\"b\"\"\n\",4,1\n5,,6,0\n");
+  for (const char* ignored : {"name", "2"}) {
+    const auto data = ReadTable(names.path(), {.ignored = {ignored}});
+    ASSERT_TRUE(data.ok()) << data.status();
+    EXPECT_THAT(Values(data->inputs), ElementsAre(1, 2, 3, 4, 5, 6));
+    EXPECT_THAT(Values(data->targets), ElementsAre(0, 1, 0));
+    EXPECT_THAT(data->input_names, ElementsAre("a", "b"));
+  }
+  for (const char* field : {"nan", "inf", "-", "1e999", " "}) {
+    const TemporaryFile file(absl::StrCat("1,2,3\n4,5,", field, "\n"));
+    EXPECT_FALSE(ReadTable(file.path(), {}).ok()) << field;
+    EXPECT_THAT(Values(ReadTable(file.path(), {.ignored = {"-1"}})->targets), ElementsAre(2, 5)) << field;
+  }
+  const TemporaryFile ragged("1,2,3\n4,5\n");
+  EXPECT_EQ(ReasonOf(ReadTable(ragged.path(), {.ignored = {"3"}}).status()), v1::ERROR_REASON_DATA_MALFORMED);
+  const TemporaryFile quotes("1,2,3\n1,2,\"x\"y\n");
+  EXPECT_EQ(ReasonOf(ReadTable(quotes.path(), {.ignored = {"3"}}).status()), v1::ERROR_REASON_DATA_MALFORMED);
+}
+
+// Or an example would be taken as names, or numbers that are names learnt from.
+TEST(Csv, AFirstLineThatMayBeNamesOrAnExampleIsRefused) {
+  for (const char* text : {"r1,1,2\nr2,3,4\n", ",0,1\n0,0.5,1\n", "year,2019,2020\n1,2,3\n"}) {
+    const TemporaryFile file(text);
+    const absl::Status status = ReadTable(file.path(), {.ignored = {"-3"}}).status();
+    EXPECT_EQ(ReasonOf(status), v1::ERROR_REASON_DATA_MALFORMED) << text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("Put a line of names before all others")) << text;
+  }
+  const TemporaryFile named("id,x,2\nr1,1,2\n");
+  EXPECT_EQ(ReadTable(named.path(), {.ignored = {"1"}})->inputs.rows, 1);
 }
 
 TEST(Csv, WhatIsRefusedIsNotOfferedToACopy) {
   for (const char* text : {"1,2\n3\n", "1,2\n3,x\n", "1,2\n3,inf\n", "a,b\n", ""}) {
     FakeCopy copy;
     const TemporaryFile file(text);
-    EXPECT_FALSE(ReadTable(file.path(), {}, std::nullopt, &copy).ok());
+    EXPECT_FALSE(ReadTable(file.path(), {}, &copy).ok());
     EXPECT_FALSE(copy.kept.has_value()) << text;
   }
 }

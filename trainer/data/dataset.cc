@@ -46,22 +46,21 @@ absl::Status RefuseWeights(int64_t rows, const NumberTable& weights) {
 
 }  // namespace
 
-absl::StatusOr<Dataset> ReadTable(const std::string& path, const std::vector<std::string>& target_columns,
-                                  const std::optional<std::string>& weight_column, ParsedCopy* copy, RunAge age) {
+absl::StatusOr<Dataset> ReadTable(const std::string& path, const ColumnChoice& columns, ParsedCopy* copy, RunAge age) {
   absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok()) return file.status();
   const absl::StatusOr<Format> format = FormatOf(*file);
   if (!format.ok()) return format.status();
   switch (*format) {
     case Format::kNpy:
-      return ReadNpyTable(*file, target_columns, weight_column);
+      return ReadNpyTable(*file, columns);
     case Format::kNpz:
-      return ReadNpz(*file, target_columns, weight_column, age);
+      return ReadNpz(*file, columns, age);
     case Format::kText:
       break;
   }
   const CsvDelimiter delimiter = IsNamedAsTsv(path) ? CsvDelimiter::kTab : CsvDelimiter::kDetected;
-  return ReadCsv(*file, delimiter, target_columns, weight_column, copy);
+  return ReadCsv(*file, delimiter, columns, copy);
 }
 
 absl::StatusOr<Dataset> PairRows(NumberTable inputs, NumberTable targets, std::optional<NumberTable> weights) {

@@ -195,11 +195,10 @@ absl::StatusOr<NumberTable> ReadNpyArray(ByteReader& reader, const std::string& 
   return NumberTable{array->rows, array->columns, {}, *std::move(elements)};
 }
 
-absl::StatusOr<Dataset> ReadNpyTable(ByteReader& reader, const std::vector<std::string>& target_columns,
-                                     const std::optional<std::string>& weight_column, int64_t least_mapped_bytes) {
+absl::StatusOr<Dataset> ReadNpyTable(ByteReader& reader, const ColumnChoice& columns, int64_t least_mapped_bytes) {
   const absl::StatusOr<NpyArray> array = ReadHeader(reader, "rows of the table", 2);
   if (!array.ok()) return array.status();
-  const absl::StatusOr<ColumnRoles> roles = ColumnRoles::Select({}, array->columns, target_columns, weight_column);
+  const absl::StatusOr<ColumnRoles> roles = ColumnRoles::Select({}, array->columns, columns);
   if (!roles.ok()) return roles.status();
   const absl::StatusOr<StoredNumbers> elements = ReadElements(reader, *array, least_mapped_bytes);
   if (!elements.ok()) return elements.status();

@@ -28,8 +28,7 @@ absl::StatusOr<NumberTable> ReadNpyArray(ByteReader& reader, const std::string& 
                                          int64_t least_mapped_bytes = kLeastMappedBytes);
 
 // A table of shape [rows, columns], as in ReadTable(). Inputs and targets share its elements.
-absl::StatusOr<Dataset> ReadNpyTable(ByteReader& reader, const std::vector<std::string>& target_columns,
-                                     const std::optional<std::string>& weight_column = std::nullopt,
+absl::StatusOr<Dataset> ReadNpyTable(ByteReader& reader, const ColumnChoice& columns,
                                      int64_t least_mapped_bytes = kLeastMappedBytes);
 
 }  // namespace pilothouse::trainer

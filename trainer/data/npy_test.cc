@@ -147,11 +147,11 @@ TEST(Npy, AFileThatChangesWhileItIsReadIsRefused) {
 
 TEST(Npy, ATableIsSplitByColumnNumber) {
   const TemporaryFile file(Npy("<f4", "(2, 3)", Bytes<float>({1, 2, 3, 4, 5, 6})));
-  const auto data = ReadTable(file.path(), {"1"});
+  const auto data = ReadTable(file.path(), {{"1"}});
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_THAT(Values(data->inputs), ElementsAre(2, 3, 5, 6));
   EXPECT_THAT(Values(data->targets), ElementsAre(1, 4));
-  EXPECT_EQ(ReasonOf(ReadTable(file.path(), {"4"}).status()), v1::ERROR_REASON_COLUMN_NOT_FOUND);
+  EXPECT_EQ(ReasonOf(ReadTable(file.path(), {{"4"}}).status()), v1::ERROR_REASON_COLUMN_NOT_FOUND);
 }
 
 TEST(Npy, TakesHeadersAsOtherProgramsWriteThem) {

@@ -136,22 +136,27 @@ absl::StatusOr<Dataset> ReadAll(InputFile& file, const Arrays& arrays, RunAge ag
   return PairRows(*std::move(inputs), *std::move(targets), *std::move(weights));
 }
 
+// The first field of DataSpec that chooses columns, or nothing.
+absl::string_view ChosenField(const ColumnChoice& columns) {
+  if (!columns.targets.empty()) return "target_columns";
+  if (columns.weight.has_value()) return "weight_column";
+  return columns.ignored.empty() ? "" : "ignored_columns";
+}
+
 }  // namespace
 
-absl::StatusOr<Dataset> ReadNpz(InputFile& file, const std::vector<std::string>& target_columns,
-                                const std::optional<std::string>& weight_column, RunAge age) {
+absl::StatusOr<Dataset> ReadNpz(InputFile& file, const ColumnChoice& columns, RunAge age) {
   absl::StatusOr<std::vector<ZipMember>> members = ReadZipDirectory(file);
   if (!members.ok()) return members.status();
   const std::vector<ZipMember> arrays = ArraysIn(*std::move(members));
   if (arrays.size() == 1) {
     const absl::StatusOr<std::unique_ptr<ByteReader>> reader = OpenZipMember(file, arrays[0]);
     if (!reader.ok()) return reader.status();
-    return ReadNpyTable(**reader, target_columns, weight_column);
+    return ReadNpyTable(**reader, columns);
   }
   const absl::StatusOr<Arrays> found = FindArrays(arrays, age);
   if (!found.ok()) return found.status();
-  if (!target_columns.empty() || weight_column.has_value()) {
-    const absl::string_view field = target_columns.empty() ? "weight_column" : "target_columns";
+  if (const absl::string_view field = ChosenField(columns); !field.empty()) {
     return MakeError(v1::ERROR_REASON_SPEC_INVALID, absl::StrCat("data.", field),
                      absl::StrCat("The targets of this NPZ file are its array ", found->targets.name, ", and its ",
                                   "weights the array weights, if there is one; leave ", field, " away."));

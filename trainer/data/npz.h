@@ -21,11 +21,9 @@ namespace pilothouse::trainer {
 // is unpacked into memory. Errors: those of ReadNpyArray and ReadNpyTable, DATA_MALFORMED also for a damaged archive,
 // for one whose arrays are not those above, and for two arrays that could both be the inputs, or the targets;
 // DATASET_TOO_LARGE before anything is unpacked if all that would be is more than kMaxInflatedBytes (zip_archive.h),
-// or for an old run, before an array that alone would be; SPEC_INVALID for `target_columns` or `weight_column` where
-// the targets are an array of their own.
-absl::StatusOr<Dataset> ReadNpz(InputFile& file, const std::vector<std::string>& target_columns,
-                                const std::optional<std::string>& weight_column = std::nullopt,
-                                RunAge age = RunAge::kNew);
+// or for an old run, before an array that alone would be; SPEC_INVALID where columns are chosen though the
+// targets are an array of their own.
+absl::StatusOr<Dataset> ReadNpz(InputFile& file, const ColumnChoice& columns, RunAge age = RunAge::kNew);
 
 }  // namespace pilothouse::trainer
 

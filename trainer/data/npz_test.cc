@@ -97,7 +97,7 @@ std::string Zip(const std::vector<Member>& members, const std::string& comment =
 absl::StatusOr<Dataset> Read(const std::string& bytes, const std::vector<std::string>& targets = {},
                              RunAge age = RunAge::kNew) {
   const TemporaryFile file(bytes);
-  return ReadTable(file.path(), targets, std::nullopt, nullptr, age);
+  return ReadTable(file.path(), {targets}, nullptr, age);
 }
 
 const std::string& Inputs() {
@@ -137,7 +137,7 @@ TEST(Npz, MayHaveWeights) {
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_THAT(data->weights, ElementsAre(0.5, 0, 2));
   const TemporaryFile file(Zip({x, y, weights}));
-  const auto refused = ReadTable(file.path(), {}, "1");
+  const auto refused = ReadTable(file.path(), {{}, "1"});
   EXPECT_EQ(ReasonOf(refused.status()), v1::ERROR_REASON_SPEC_INVALID);
   EXPECT_EQ(ToError(refused.status()).field(), "data.weight_column");
   const Member fewer{.name = "weights.npy", .contents = Npy("(2,)", {1, 1})};

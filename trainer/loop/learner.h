@@ -38,6 +38,11 @@ struct LearnerFacts {
   std::vector<LayerFacts> layers;
   // How the state vector and the gradient are made up.
   std::vector<ParameterBlock> blocks;
+  // What its validations have beside the loss, as in ScoresOfValidations() (validation.h), as far as loss and outputs
+  // tell. Empty: that is not known.
+  std::vector<std::string> scores = {};
+  // As in Dataset.
+  std::vector<std::string> input_names = {};
 };
 
 // Examples that a run does not learn from: see Learner::Validate and Learner::Test.

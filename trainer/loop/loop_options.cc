@@ -1,6 +1,7 @@
 #include "trainer/loop/loop_options.h"
 
 #include <chrono>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -40,7 +41,11 @@ Knobs FirstKnobsOf(const LoopOptions& options, const LearnerFacts& facts) {
 
 absl::Status CheckPlugins(const LoopOptions& options, const LearnerFacts& facts) {
   const RunTimelines beginning({facts.examples, facts.batch_size}, {});
-  PluginHost host(KindsOf(options), SurroundingsOf(options, facts), beginning,
+  PluginSurroundings surroundings = SurroundingsOf(options, facts);
+  // Only here: whatever a run's journal says was attached has to be attached again when it is gone through, though it
+  // may look at what is never there.
+  surroundings.scores = facts.scores;
+  PluginHost host(KindsOf(options), std::move(surroundings), beginning,
                   [] { return std::chrono::steady_clock::time_point(); });
   for (size_t i = 0; i < options.plugins.size(); ++i) {
     const absl::StatusOr<std::string> attached = host.Attach(options.plugins[i]);

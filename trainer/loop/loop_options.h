@@ -55,7 +55,7 @@ PluginSurroundings SurroundingsOf(const LoopOptions& options, const LearnerFacts
 ScheduledEta ScheduledEtaOf(const LoopOptions& options, const LearnerFacts& facts);
 Knobs FirstKnobsOf(const LoopOptions& options, const LearnerFacts& facts);
 
-// Whether the plugins of `options` can be attached to a run of this learner; their errors are those of
+// Whether the plugins of `options` can be attached to a new run of this learner; their errors are those of
 // PluginHost::Attach, and blame "plugins[i]…".
 absl::Status CheckPlugins(const LoopOptions& options, const LearnerFacts& facts);
 

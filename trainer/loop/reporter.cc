@@ -13,9 +13,10 @@ namespace {
 bool ChangesKnobs(const ControlReport& report) { return std::holds_alternative<KnobChange>(report.control.change); }
 
 std::string DivergenceMessage(int64_t batch, double loss) {
-  return absl::StrCat("The loss became ", loss, " at batch ", batch,
-                      ", so that batch's update was not made. A lower eta ",
-                      "may help; a resume or a new target continues.");
+  return absl::StrCat(
+      "The loss became ", loss, " at batch ", batch, ", so that batch's update was not made. A lower eta ",
+      "may help; a resume or a new target continues. If it diverges again at once, updates before it have ",
+      "spoilt the parameters: rewind to a batch before these, or to the best.");
 }
 
 }  // namespace

@@ -20,6 +20,14 @@ double WeightOf(absl::Span<const double> weights, int64_t row) {
 
 }  // namespace
 
+std::vector<std::string> ScoreNames(LossFunction loss, int64_t outputs) {
+  const int64_t classes = ClassesOf(loss, outputs);
+  if (classes == 2) return {"accuracy", "balanced_accuracy", "roc_auc"};
+  if (classes > 0) return {"accuracy", "balanced_accuracy"};
+  if (loss == LossFunction::kBinaryCrossEntropy) return {"accuracy"};
+  return {"r2", "mae"};
+}
+
 template <typename T>
 Scorer<T>::Scorer(LossFunction loss, int64_t outputs)
     : loss_(loss),

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -27,6 +28,10 @@
 #include "trainer/plugin/validation.h"
 
 namespace pilothouse::trainer {
+
+// What a Scorer of such a network finds beside the loss, as in ScoresOfValidations(), if the examples have it. Pure and
+// thread-safe.
+std::vector<std::string> ScoreNames(LossFunction loss, int64_t outputs);
 
 // Adds up in the order in which examples come, in double. T is float or double. Not thread-safe.
 template <typename T>

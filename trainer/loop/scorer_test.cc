@@ -148,5 +148,27 @@ TEST(Scorer, OfManyClassesNothingIsCountedForEachPair) {
   EXPECT_THAT(scored.confusion, IsEmpty());
 }
 
+TEST(ScoreNames, AreOfWhatAScorerFinds) {
+  const auto found = [](LossFunction loss, int64_t outputs, const std::vector<double>& targets) {
+    const auto rows = static_cast<int64_t>(targets.size()) / (loss == LossFunction::kCrossEntropy ? 1 : outputs);
+    std::vector<double> answers;
+    for (int64_t i = 0; i < rows * outputs; ++i) answers.push_back(0.25 * static_cast<double>(i));
+    const Validation scored = Score(loss, outputs, answers, targets);
+    std::vector<std::string> names;
+    for (const ScoreFacts& score : ScoresOfValidations()) {
+      if ((scored.*score.value).has_value()) names.emplace_back(score.name);
+    }
+    return names;
+  };
+  EXPECT_EQ(found(LossFunction::kCrossEntropy, 2, {0, 1, 1}), ScoreNames(LossFunction::kCrossEntropy, 2));
+  EXPECT_EQ(found(LossFunction::kCrossEntropy, 3, {0, 1, 2}), ScoreNames(LossFunction::kCrossEntropy, 3));
+  const LossFunction binary = LossFunction::kBinaryCrossEntropy;
+  EXPECT_EQ(found(binary, 1, {0, 1, 1}), ScoreNames(binary, 1));
+  EXPECT_EQ(found(binary, 2, {0, 1, 1, 0}), ScoreNames(binary, 2));
+  for (const LossFunction loss : {LossFunction::kMse, LossFunction::kHalfMse, LossFunction::kHuber}) {
+    EXPECT_EQ(found(loss, 2, {0, 1, 1, 0}), ScoreNames(loss, 2));
+  }
+}
+
 }  // namespace
 }  // namespace pilothouse::trainer

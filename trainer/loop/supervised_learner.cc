@@ -249,6 +249,8 @@ LearnerFacts MakeFacts(const LearnerSpec& spec, const NetworkPlan& plan, const P
     facts.layers.push_back({Describe(layer), width, ParameterCount(layer)});
   }
   facts.blocks = ParameterBlocks(plan);
+  facts.scores = ScoreNames(spec.loss, plan.outputs);
+  facts.input_names = data.data->input_names;
   return facts;
 }
 

@@ -7,11 +7,14 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "proto/support/error.h"
 #include "proto/support/limits.h"
 
 namespace pilothouse::trainer {
 namespace {
+
+constexpr absl::string_view kOfValidation = "validation_";
 
 std::string SettingNames(const PluginKind& kind) {
   return absl::StrJoin(kind.settings, ", ",
@@ -38,6 +41,19 @@ absl::Status CheckGiven(const PluginKind& kind, const std::map<std::string, std:
   return absl::OkStatus();
 }
 
+absl::Status CheckScore(absl::string_view view, absl::string_view setting, const std::vector<std::string>& possible) {
+  absl::string_view name = view;
+  const bool has = !absl::ConsumePrefix(&name, kOfValidation) || name == "loss" || possible.empty() ||
+                   std::find(possible.begin(), possible.end(), std::string(name)) != possible.end();
+  if (has) return absl::OkStatus();
+  const std::string known =
+      absl::StrCat(kOfValidation, "loss, ", kOfValidation, absl::StrJoin(possible, absl::StrCat(", ", kOfValidation)));
+  return MakeError(
+      v1::ERROR_REASON_PLUGIN_SETTING_INVALID, absl::StrCat("settings.", setting),
+      absl::StrCat("With this loss and so many outputs validations have no ", view, "; they have ", known, "."),
+      {{"setting", std::string(setting)}, {"value", std::string(view)}, {"known", known}});
+}
+
 }  // namespace
 
 absl::Status CheckViewName(absl::string_view view, absl::string_view setting, const PluginSurroundings& surroundings) {
@@ -51,11 +67,11 @@ absl::Status CheckViewName(absl::string_view view, absl::string_view setting, co
                      absl::StrCat("A run has no \"", view, "\" to look at. It has: ", known, "."),
                      {{"setting", std::string(setting)}, {"value", std::string(view)}, {"known", known}});
   }
-  if (absl::StartsWith(view, "validation_") && surroundings.validation_examples == 0) {
+  if (absl::StartsWith(view, kOfValidation) && surroundings.validation_examples == 0) {
     return MakeError(v1::ERROR_REASON_NO_VALIDATION_DATA, absl::StrCat("settings.", setting),
                      absl::StrCat("There is no ", view, " to look at: the run holds no examples out. ", kHowToHoldOut));
   }
-  return absl::OkStatus();
+  return CheckScore(view, setting, surroundings.scores);
 }
 
 void PluginKinds::Register(PluginKind kind) {

@@ -61,6 +61,8 @@ struct PluginSurroundings {
   std::string runs_directory;
   int64_t parameters = 0;
   int64_t validation_examples = 0;
+  // What validations have beside the loss, as in ScoresOfValidations(). Empty: that is not known.
+  std::vector<std::string> scores = {};
   // As Name(OptimizerKind) says.
   std::string optimizer = "gradient_descent";
   // The names of the run's knobs.
@@ -72,7 +74,8 @@ struct PluginSurroundings {
 };
 
 // OK if a plugin of this run can look at a view of this name; PLUGIN_SETTING_INVALID, blaming `setting` and listing the
-// names, otherwise; NO_VALIDATION_DATA for a validation's value where nothing is held out.
+// names, otherwise, also for a score that validations of this run cannot have; NO_VALIDATION_DATA for a validation's
+// value where nothing is held out.
 absl::Status CheckViewName(absl::string_view view, absl::string_view setting, const PluginSurroundings& surroundings);
 
 // When a plugin runs.

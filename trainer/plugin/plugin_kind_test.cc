@@ -95,5 +95,20 @@ TEST(CheckViewName, NeedsExamplesHeldOutForWhatAValidationFinds) {
   EXPECT_TRUE(absl::StrContains(status.message(), "--validation")) << status.message();
 }
 
+TEST(CheckViewName, KnowsWhichScoresThereCanBe) {
+  PluginSurroundings surroundings = Surroundings(10);
+  EXPECT_TRUE(CheckViewName("validation_accuracy", "metric", surroundings).ok()) << "nothing is known of them";
+  surroundings.scores = {"r2", "mae"};
+  for (const char* name : {"validation_loss", "validation_r2", "validation_mae", "loss", "eta"}) {
+    EXPECT_TRUE(CheckViewName(name, "metric", surroundings).ok()) << name;
+  }
+  const v1::Error error = ToError(CheckViewName("validation_accuracy", "metric", surroundings));
+  EXPECT_EQ(error.reason(), v1::ERROR_REASON_PLUGIN_SETTING_INVALID);
+  EXPECT_EQ(error.field(), "settings.metric");
+  EXPECT_EQ(error.message(),
+            "With this loss and so many outputs validations have no validation_accuracy; they have validation_loss, "
+            "validation_r2, validation_mae.");
+}
+
 }  // namespace
 }  // namespace pilothouse::trainer

@@ -7,11 +7,12 @@ namespace pilothouse::client {
 
 inline constexpr char kPredictText[] =
     R"(Ask the network for its answers
-Inputs are given as for training, before any standardisation. A table may hold the columns of targets and weights, too;
-they are left out. For cross-entropy each row's class and probability are shown, otherwise the outputs. Works on ended
-runs as well. A line on standard error says whose answers these are: those of the last parameters, or of what --model
-names. best are the best that were kept: what a plugin of kind save-best saved, or else those of the checkpoint with the
-lowest validation loss.)";
+Inputs are given as for training, before any standardisation. Where both tables have a first line of names, inputs are
+found by these, wherever they are, and all else is left out; otherwise they are taken in their order, and a table may
+hold the columns of targets, weights and what was ignored as the one that was learnt from. For cross-entropy each
+row's class and probability are shown, otherwise the outputs. Works on ended runs as well. A line on standard error
+says whose answers these are: those of the last parameters, or of what --model names. best are the best that were
+kept: what a plugin of kind save-best saved, or else those of the checkpoint with the lowest validation loss.)";
 
 inline constexpr char kPredictFooter[] = R"(Examples:
   pilot predict digits --data new-digits.csv

@@ -118,6 +118,8 @@ v1::Run RunWithParts() {
   facts.set_parameters(9);
   facts.set_validation_examples(359);
   facts.set_test_examples(180);
+  facts.add_input_names("age");
+  facts.add_input_names("size");
   v1::RunSpec& spec = *run.mutable_spec();
   spec.set_threads(2);
   spec.mutable_data()->set_dataset_id("d1");
@@ -126,6 +128,7 @@ v1::Run RunWithParts() {
   spec.mutable_data()->set_split(v1::SPLIT_METHOD_STRATIFIED);
   spec.mutable_data()->set_split_seed(3);
   spec.mutable_data()->set_weight_column("sales");
+  spec.mutable_data()->add_ignored_columns("id");
   return run;
 }
 
@@ -139,20 +142,25 @@ TEST(DataText, SaysHowManyExamplesEachPartHas) {
 }
 
 TEST(DataText, SaysWhatIsNotAsUsual) {
-  v1::RunSpec spec = RunWithParts().spec();
-  EXPECT_EQ(UnusualRows(spec), (Rows{{"split", "stratified, seed 3"}, {"weights", "column sales"}, {"threads", "2"}}));
-  spec.mutable_data()->clear_split();
-  EXPECT_EQ(UnusualRows(spec)[0][1], "random, seed 3");
-  spec.set_keep_order(true);
-  EXPECT_EQ(UnusualRows(spec)[0][1], "tail, seed 3");
-  EXPECT_TRUE(UnusualRows(v1::RunSpec()).empty());
+  v1::Run run = RunWithParts();
+  EXPECT_EQ(UnusualRows(run), (Rows{{"inputs", "age, size"},
+                                    {"split", "stratified, seed 3"},
+                                    {"weights", "column sales"},
+                                    {"ignored", "column id"},
+                                    {"threads", "2"}}));
+  run.mutable_facts()->clear_input_names();
+  run.mutable_spec()->mutable_data()->clear_split();
+  EXPECT_EQ(UnusualRows(run)[0][1], "random, seed 3");
+  run.mutable_spec()->set_keep_order(true);
+  EXPECT_EQ(UnusualRows(run)[0][1], "tail, seed 3");
+  EXPECT_TRUE(UnusualRows(v1::Run()).empty());
 }
 
 TEST(RunPage, ShowsPartsSplitWeightsAndThreads) {
   const std::string page = RunPage(RunWithParts(), absl::Now());
   for (const std::string part :
        {"1,258 examples, 359 held out and 180 kept for the end, 0 inputs", "\nsplit      stratified, seed 3\n",
-        "\nweights    column sales\n", "\nthreads    2\n"}) {
+        "\nweights    column sales\n", "\nignored    column id\n", "\ninputs     age, size\n", "\nthreads    2\n"}) {
     EXPECT_TRUE(absl::StrContains(page, part)) << part << page;
   }
   EXPECT_FALSE(absl::StrContains(RunPage(v1::Run(), absl::Now()), "threads"));
@@ -161,10 +169,11 @@ TEST(RunPage, ShowsPartsSplitWeightsAndThreads) {
 TEST(RunJson, HasTheSpecOfTheData) {
   const Json json = Json::parse(RunJson(RunWithParts()));
   EXPECT_EQ(json["facts"]["test_examples"], 180);
+  EXPECT_EQ(json["facts"]["input_names"], Json::parse(R"(["age", "size"])"));
   EXPECT_EQ(json["threads"], 2);
   EXPECT_EQ(json["data"],
             Json::parse(R"({"dataset_id": "d1", "file": null, "target_columns": [], "weight_column": "sales",
-                            "standardize": false, "validation": "20%", "test": "180", "split": "stratified",
+                            "ignored_columns": ["id"], "standardize": false, "validation": "20%", "test": "180", "split": "stratified",
                             "split_seed": 3})"));
   v1::Run old;
   old.mutable_spec()->mutable_data()->set_validation_fraction(0.29);

@@ -73,6 +73,7 @@ struct StartArguments {
   std::string server_file;
   std::vector<std::string> target_columns;
   std::string weight_column;
+  std::vector<std::string> ignored_columns;
   // Sizes as in DataSpec. Empty: none.
   std::string validation;
   std::string test;

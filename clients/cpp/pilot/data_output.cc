@@ -36,15 +36,23 @@ std::string ValidationText(const v1::DataSpec& data) {
   return Printable(data.validation_size());
 }
 
-std::vector<std::vector<std::string>> UnusualRows(const v1::RunSpec& spec) {
+std::vector<std::vector<std::string>> UnusualRows(const v1::Run& run) {
   std::vector<std::vector<std::string>> rows;
+  const v1::RunSpec& spec = run.spec();
   const v1::DataSpec& data = spec.data();
+  if (!run.facts().input_names().empty()) {
+    rows.push_back({"inputs", NameList({run.facts().input_names().begin(), run.facts().input_names().end()})});
+  }
   if (data.split() != v1::SPLIT_METHOD_UNSPECIFIED || data.split_seed() != 0) {
     const std::string seed = data.split_seed() != 0 ? absl::StrCat(", seed ", data.split_seed()) : "";
     rows.push_back({"split", SplitWord(spec) + seed});
   }
   if (!data.weight_column().empty())
     rows.push_back({"weights", absl::StrCat("column ", Printable(data.weight_column()))});
+  if (!data.ignored_columns().empty()) {
+    rows.push_back({"ignored", absl::StrCat(data.ignored_columns_size() == 1 ? "column " : "columns ",
+                                            NameList({data.ignored_columns().begin(), data.ignored_columns().end()}))});
+  }
   if (spec.threads() > 1) rows.push_back({"threads", absl::StrCat(spec.threads())});
   return rows;
 }

@@ -19,9 +19,9 @@ std::string SplitWord(const v1::RunSpec& spec);
 // What was held out, as people write it: "20%", "0.2", "300". Empty: nothing.
 std::string ValidationText(const v1::DataSpec& data);
 
-// Rows of RunPage for what is not as usual: {"split", "stratified, seed 3"}, {"weights", "column sales"},
-// {"threads", "2"}.
-std::vector<std::vector<std::string>> UnusualRows(const v1::RunSpec& spec);
+// Rows of RunPage for what is not as usual: {"inputs", "age, size"}, {"split", "stratified, seed 3"},
+// {"weights", "column sales"}, {"ignored", "column id"}, {"threads", "2"}.
+std::vector<std::vector<std::string>> UnusualRows(const v1::Run& run);
 
 }  // namespace pilothouse::client
 

@@ -123,5 +123,37 @@ TEST_F(DataProgram, PredictsTablesOfAnyKindWithTargetsAndWeightsInThem) {
   EXPECT_TRUE(absl::StrContains(npz.errors, "is an NPZ file, which predict does not read")) << npz.errors;
 }
 
+TEST_F(DataProgram, TakesTheColumnsByTheirNamesWhereTheRunKnowsThem) {
+  house_.AddRun("digits");
+  house_.SetLoss("digits", v1::LOSS_FUNCTION_MSE, 2, 2);
+  house_.Edit("digits", [](v1::Run& run) {
+    run.mutable_spec()->mutable_data()->add_ignored_columns("id");
+    run.mutable_facts()->add_input_names("a");
+    run.mutable_facts()->add_input_names("b");
+  });
+  const Result result = Run("predict digits --json --data " + folder_.Write("x.csv", "b,id,a\n0.75,r1,0.25\n"));
+  ASSERT_EQ(result.exit_code, kExitSuccess) << result.errors;
+  EXPECT_EQ(Json::parse(result.output)["outputs"], Json::parse("[[0.25, 0.75]]"));
+  const Result shown = Run("predict digits --data " + folder_.Path("x.csv"));
+  EXPECT_TRUE(absl::StrContains(shown.errors, "the inputs, by their names: a, b; left out: id")) << shown.errors;
+  const Result bare = Run("predict digits --json --data " + folder_.Write("bare.csv", "0.25,0.75\n"));
+  EXPECT_EQ(Json::parse(bare.output)["outputs"], Json::parse("[[0.25, 0.75]]"));
+  const Result missing = Run("predict digits --data " + folder_.Write("other.csv", "a,c\n1,2\n"));
+  EXPECT_EQ(missing.exit_code, kExitRefused);
+  EXPECT_TRUE(absl::StrContains(missing.errors, "a column b, which this table does not have; it has a, c"))
+      << missing.errors;
+  const Result text = Run("predict digits --data " + folder_.Write("text.csv", "b,id,a\nhigh,r1,0.25\n"));
+  EXPECT_TRUE(absl::StrContains(text.errors, "line 2, column 1: \"high\" is not a finite number")) << text.errors;
+}
+
+TEST_F(DataProgram, SaysWhichColumnsAreIgnored) {
+  const Result result = Run(start_ + "--dataset d --name xor --ignore-column id --ignore-column -2");
+  ASSERT_EQ(result.exit_code, kExitSuccess) << result.errors;
+  EXPECT_TRUE(absl::StrContains(result.output, "\n  ignored  columns id, -2\n")) << result.output;
+  const v1::DataSpec data = house_.starts().at(0).spec().data();
+  EXPECT_EQ(std::vector<std::string>(data.ignored_columns().begin(), data.ignored_columns().end()),
+            (std::vector<std::string>{"id", "-2"}));
+}
+
 }  // namespace
 }  // namespace pilothouse::client

@@ -80,7 +80,7 @@ std::string EtaText(const v1::Run& run) {
   const bool constant = IsConstantSchedule(run.spec().eta_schedule());
   return absl::StrCat(FormatNumber(run.eta()), constant                     ? ""
                                                : run.eta_follows_schedule() ? " (schedule)"
-                                                                            : " (by hand)");
+                                                                            : " (overridden)");
 }
 
 std::string IdleReasonText(v1::IdleReason reason) {
@@ -201,7 +201,7 @@ std::string RunPage(const v1::Run& run, absl::Time now) {
     rows.push_back({"data", absl::StrCat(ExamplesText(facts), ", ", FormatCount(facts.inputs()), " inputs, ",
                                          FormatCount(facts.batches_per_epoch()), " batches per epoch")});
   }
-  for (std::vector<std::string>& row : UnusualRows(run.spec())) rows.push_back(std::move(row));
+  for (std::vector<std::string>& row : UnusualRows(run)) rows.push_back(std::move(row));
   if (const std::string plugins = PluginNames(run); !plugins.empty()) rows.push_back({"plugins", plugins});
   for (std::vector<std::string>& row : LineageRows(run, now)) rows.push_back(std::move(row));
   if (!run.directory().empty()) rows.push_back({"directory", Printable(run.directory())});

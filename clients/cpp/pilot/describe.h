@@ -17,7 +17,7 @@ namespace pilothouse::client {
 std::string StatusWord(v1::RunStatus status);
 // "adam", "gradient_descent"; what nothing says is gradient descent.
 std::string OptimizerWord(v1::OptimizerKind kind);
-// "0.01"; of a run that is known to have a schedule: "0.01 (schedule)" or "0.01 (by hand)".
+// "0.01"; of a run that is known to have a schedule: "0.01 (schedule)" or "0.01 (overridden)".
 std::string EtaText(const v1::Run& run);
 // "target reached"; empty for a run that is not idle.
 std::string IdleReasonText(v1::IdleReason reason);

@@ -81,8 +81,8 @@ inline constexpr char kStartFooter[] = R"(Examples:
       --validation 20% --split stratified --plugin 'each(100) validate' --plugin save-best
     pilot evaluate digits --model best
 
-  Let some examples count more than others:
-    pilot start --net 10x32gx1 --data prices.tsv --target-column price --weight-column sales --loss mse)";
+  Let some examples count more than others, and leave out a column that only tells rows apart:
+    pilot start --net 10x32gx1 --data prices.tsv --target-column price --weight-column sales --ignore-column id --loss mse)";
 
 inline constexpr char kRunsText[] =
     R"(List the runs

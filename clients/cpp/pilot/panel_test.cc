@@ -269,7 +269,7 @@ TEST(RunView, KnowsTheEtaThatASchedulesRunReportsWithItsLosses) {
   control.mutable_change()->mutable_knob()->set_name("eta");
   control.set_value(0.5);
   view.Apply(item, kNow);
-  EXPECT_TRUE(absl::StrContains(absl::StrJoin(RenderPanel(view, kNow, {}), "\n"), "eta 0.5 (by hand)"));
+  EXPECT_TRUE(absl::StrContains(absl::StrJoin(RenderPanel(view, kNow, {}), "\n"), "eta 0.5 (overridden)"));
 }
 
 TEST(Panel, SaysThatItIsConnecting) { EXPECT_EQ(absl::StrJoin(RenderPanel(RunView(), kNow, {}), "\n"), "connecting"); }

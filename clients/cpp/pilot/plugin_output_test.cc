@@ -305,7 +305,7 @@ TEST(RunPage, TellsWhetherEtaFollowsItsSchedule) {
   EXPECT_EQ(ParsedJson::parse(RunJson(run))["eta_schedule"], "50,0.01");
   EXPECT_EQ(ParsedJson::parse(RunJson(run))["eta_follows_schedule"], true);
   run.set_eta_follows_schedule(false);
-  EXPECT_TRUE(absl::StrContains(RunPage(run, absl::UnixEpoch()), "eta        0.01 (by hand)\n"));
+  EXPECT_TRUE(absl::StrContains(RunPage(run, absl::UnixEpoch()), "eta        0.01 (overridden)\n"));
   for (const char* constant : {"constant", " constant", "constant unit=batches"}) {
     run.mutable_spec()->set_eta_schedule(constant);
     EXPECT_TRUE(absl::StrContains(RunPage(run, absl::UnixEpoch()), "eta        0.01\n")) << constant;

@@ -49,14 +49,21 @@ absl::StatusOr<v1::Tensor> ReadInputs(const PredictArguments& given, const v1::R
     if (array->shape(1) != inputs) return WrongWidth(inputs, array->shape(1));
     return array;
   }
+  const v1::DataSpec& data = run.spec().data();
+  const TableRoles roles = {.targets = {data.target_columns().begin(), data.target_columns().end()},
+                            .weight = data.weight_column(),
+                            .ignored = {data.ignored_columns().begin(), data.ignored_columns().end()}};
   absl::StatusOr<Table> table = ReadTableFile(given.data);
   if (!table.ok()) return table.status();
   const std::vector<std::string> header = table->header;
-  const v1::DataSpec& data = run.spec().data();
-  const TableRoles roles = {{data.target_columns().begin(), data.target_columns().end()}, data.weight_column()};
-  if (const absl::Status kept = KeepInputs(roles, inputs, *table); !kept.ok()) return kept;
+  const bool by_name = !header.empty() && run.facts().input_names_size() == inputs;
+  const absl::Status kept =
+      by_name ? KeepNamed({run.facts().input_names().begin(), run.facts().input_names().end()}, *table)
+              : KeepInputs(roles, inputs, *table);
+  if (!kept.ok()) return kept;
   if (table->columns != inputs) return WrongWidth(inputs, table->columns);
-  columns = InputsText(header, *table);
+  if (absl::Status numbers = CheckNumbers(*table); !numbers.ok()) return numbers;
+  columns = InputsText(header, *table, by_name);
   return MakeTensor(table->values, {table->rows, table->columns});
 }
 

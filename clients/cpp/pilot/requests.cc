@@ -24,6 +24,7 @@ void FillData(const StartArguments& arguments, const std::string& dataset_id, v1
   for (const std::string& column : arguments.target_columns) data.add_target_columns(column);
   data.set_standardize(arguments.standardize);
   data.set_weight_column(arguments.weight_column);
+  data.mutable_ignored_columns()->Assign(arguments.ignored_columns.begin(), arguments.ignored_columns.end());
   if (!arguments.validation.empty()) data.set_validation_size(arguments.validation);
   data.set_test_size(arguments.test);
   data.set_split(arguments.split);

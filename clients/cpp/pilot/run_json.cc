@@ -31,6 +31,7 @@ Json OfFacts(const v1::RunFacts& facts) {
           {"validation_examples", facts.validation_examples()},
           {"test_examples", facts.test_examples()},
           {"inputs", facts.inputs()},
+          {"input_names", std::vector<std::string>(facts.input_names().begin(), facts.input_names().end())},
           {"outputs", facts.outputs()},
           {"parameters", facts.parameters()},
           {"batches_per_epoch", facts.batches_per_epoch()},
@@ -42,12 +43,11 @@ Json TextOrNull(const std::string& text) { return text.empty() ? Json() : Json(t
 
 Json OfData(const v1::RunSpec& spec) {
   const v1::DataSpec& data = spec.data();
-  Json targets = Json::array();
-  for (const std::string& column : data.target_columns()) targets.push_back(column);
   return {{"dataset_id", TextOrNull(data.dataset_id())},
           {"file", TextOrNull(data.file())},
-          {"target_columns", std::move(targets)},
+          {"target_columns", std::vector<std::string>(data.target_columns().begin(), data.target_columns().end())},
           {"weight_column", TextOrNull(data.weight_column())},
+          {"ignored_columns", std::vector<std::string>(data.ignored_columns().begin(), data.ignored_columns().end())},
           {"standardize", data.standardize()},
           {"validation", TextOrNull(ValidationText(data))},
           {"test", TextOrNull(data.test_size())},

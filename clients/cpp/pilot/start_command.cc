@@ -22,7 +22,7 @@ std::string StartedText(const v1::Run& run, bool watched) {
   std::string text =
       absl::StrCat("run ", id, " started: ", ExamplesText(facts), ", ", FormatCount(facts.batches_per_epoch()),
                    " batches per epoch, ", FormatCount(facts.parameters()), " parameters\n");
-  absl::StrAppend(&text, FormatTable(UnusualRows(run.spec()), {false, false}, "  "), "\n", LayerTable(facts));
+  absl::StrAppend(&text, FormatTable(UnusualRows(run), {false, false}, "  "), "\n", LayerTable(facts));
   if (watched) return text;
   absl::StrAppend(&text, "\nNext:\n");
   std::vector<std::vector<std::string>> next;

@@ -68,13 +68,21 @@ void Grammar::AddStartColumns(CLI::App* start) {
   start
       ->add_option("--target-column", given.target_columns,
                    "A column of the table to be learnt: its name, or its number from 1, negative from the end; may be "
-                   "repeated (default: the last that is not the weight)")
+                   "repeated (default: the last that is neither the weight nor ignored)")
       ->type_name("NAME")
       ->expected(1)
       ->take_all()
       ->group(group);
   AddText(start, "--weight-column", &given.weight_column, "NAME",
           "The column of the table with the examples' weights: one of 2 counts as if the example were there twice")
+      ->group(group);
+  start
+      ->add_option("--ignore-column", given.ignored_columns,
+                   "A column of the table that is not to be learnt from, such as a number or a name of each row, and "
+                   "that may hold text; named likewise; may be repeated")
+      ->type_name("NAME")
+      ->expected(1)
+      ->take_all()
       ->group(group);
   start->add_flag("--standardize", given.standardize, "Scale every input to mean 0 and standard deviation 1")
       ->group(group);

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -23,36 +25,62 @@
 namespace pilothouse::client {
 namespace {
 
-constexpr size_t kShownNames = 16;
-
 absl::Status Malformed(int64_t line, int64_t column, absl::string_view what) {
   return MakeError(v1::ERROR_REASON_DATA_MALFORMED, "",
                    absl::StrCat("line ", line, ", column ", column, ": ", what, "."),
                    {{"line", absl::StrCat(line)}, {"column", absl::StrCat(column)}});
 }
 
-std::string ColumnName(absl::string_view cell) {
-  cell = absl::StripAsciiWhitespace(cell);
-  if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"') cell = cell.substr(1, cell.size() - 2);
-  return std::string(cell);
+// From 0; −1: there is no such column.
+int64_t ColumnOfNumber(const std::string& text, int64_t columns) {
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(text, &number)) return -1;
+  const int64_t index = number > 0 ? number - 1 : columns + number;
+  return number != 0 && index >= 0 && index < columns ? index : -1;
 }
 
-bool IsHeader(const std::vector<absl::string_view>& cells) {
-  double ignored = 0;
-  return !std::all_of(cells.begin(), cells.end(), [&ignored](absl::string_view cell) {
-    return absl::SimpleAtod(absl::StripAsciiWhitespace(cell), &ignored);
-  });
+bool IsHeader(const std::vector<std::string>& cells) {
+  double number = 0;
+  return !std::all_of(cells.begin(), cells.end(),
+                      [&number](const std::string& cell) { return absl::SimpleAtod(cell, &number); });
 }
 
-absl::Status AddRow(const std::vector<absl::string_view>& cells, int64_t line, Table& table) {
+// Takes the next field off `text`, without its quotes and the blanks around it, and counts the lines it goes over.
+// True: the record goes on behind it.
+bool TakeField(absl::string_view& text, char delimiter, std::string& field, int64_t& lines) {
+  field.clear();
+  bool quoted = false;
+  size_t i = 0;
+  for (; i < text.size(); ++i) {
+    const char c = text[i];
+    if (!quoted && (c == delimiter || c == '\n')) break;
+    if (c == '\n') ++lines;
+    const bool opens = !quoted && absl::StripAsciiWhitespace(field).empty();
+    if (c != '"' || !(quoted || opens)) {
+      field += c;
+    } else if (quoted && i + 1 < text.size() && text[i + 1] == '"') {
+      field += text[i++];
+    } else {
+      quoted = !quoted;
+    }
+  }
+  absl::StripAsciiWhitespace(&field);
+  const bool more = i < text.size() && text[i] == delimiter;
+  text.remove_prefix(std::min(i + 1, text.size()));
+  return more;
+}
+
+absl::Status AddRow(const std::vector<std::string>& cells, int64_t line, Table& table) {
   if (static_cast<int64_t>(cells.size()) != table.columns) {
     return Malformed(line, static_cast<int64_t>(cells.size()),
                      absl::StrCat("this row has ", cells.size(), " columns, those before have ", table.columns));
   }
   for (size_t i = 0; i < cells.size(); ++i) {
     double value = 0;
-    if (!absl::SimpleAtod(absl::StripAsciiWhitespace(cells[i]), &value) || !std::isfinite(value)) {
-      return Malformed(line, static_cast<int64_t>(i) + 1, absl::StrCat("\"", cells[i], "\" is not a finite number"));
+    if (!absl::SimpleAtod(cells[i], &value) || !std::isfinite(value)) {
+      value = 0;
+      table.bad_cells.resize(cells.size());
+      if (!table.bad_cells[i].has_value()) table.bad_cells[i] = BadCell{line, static_cast<int64_t>(i) + 1, cells[i]};
     }
     table.values.push_back(value);
   }
@@ -64,10 +92,7 @@ absl::Status AddRow(const std::vector<absl::string_view>& cells, int64_t line, T
 int64_t FindColumn(const std::string& name, const Table& table) {
   const auto named = std::find(table.header.begin(), table.header.end(), name);
   if (named != table.header.end()) return named - table.header.begin();
-  int64_t number = 0;
-  if (!absl::SimpleAtoi(name, &number)) return -1;
-  const int64_t index = number > 0 ? number - 1 : table.columns + number;
-  return number != 0 && index >= 0 && index < table.columns ? index : -1;
+  return ColumnOfNumber(name, table.columns);
 }
 
 absl::StatusOr<Table> ReadNpyTable(const std::string& path) {
@@ -100,46 +125,61 @@ absl::Status TargetOrWeight(const std::string& weight, int64_t inputs, const Tab
 
 // All that are no inputs of a table as it was trained on.
 std::vector<std::string> NamesOfOthers(const TableRoles& roles, const Table& table) {
-  std::vector<std::string> names = roles.targets;
+  std::vector<std::string> names = roles.ignored;
   if (!roles.weight.empty()) names.push_back(roles.weight);
-  if (roles.targets.empty()) {
-    const bool last_is_weight = !roles.weight.empty() && FindColumn(roles.weight, table) == table.columns - 1;
-    names.emplace_back(last_is_weight ? "-2" : "-1");
+  if (!roles.targets.empty()) {
+    names.insert(names.end(), roles.targets.begin(), roles.targets.end());
+    return names;
   }
+  std::vector<bool> taken(table.columns, false);
+  for (const std::string& name : names) {
+    if (const int64_t column = FindColumn(name, table); column >= 0) taken[column] = true;
+  }
+  const auto last = std::find(taken.rbegin(), taken.rend(), false) - taken.rbegin();
+  names.push_back(absl::StrCat(-1 - last));
   return names;
 }
 
-// Of many names, the first and the last.
-std::string NameList(const std::vector<std::string>& names) {
-  std::vector<std::string> shown;
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (i < kShownNames || i + 1 == names.size()) shown.push_back(Printable(names[i]));
-    if (i == kShownNames && i + 1 < names.size()) shown.emplace_back("…");
+// Keeps these columns, from 0, in this order.
+void KeepColumns(const std::vector<int64_t>& kept, Table& table) {
+  Table rest;
+  rest.rows = table.rows;
+  rest.columns = static_cast<int64_t>(kept.size());
+  rest.values.reserve(rest.rows * rest.columns);
+  for (const int64_t column : kept) {
+    if (!table.header.empty()) rest.header.push_back(table.header[column]);
+    if (!table.bad_cells.empty()) rest.bad_cells.push_back(table.bad_cells[column]);
   }
-  return absl::StrJoin(shown, ", ");
+  for (int64_t row = 0; row < table.rows; ++row) {
+    for (const int64_t column : kept) rest.values.push_back(table.values[row * table.columns + column]);
+  }
+  table = std::move(rest);
 }
 
 }  // namespace
 
 absl::StatusOr<Table> ParseTable(absl::string_view text, char delimiter) {
   Table table;
-  int64_t line_number = 0;
+  int64_t line = 0;
+  std::vector<std::string> cells;
   absl::ConsumePrefix(&text, "\xEF\xBB\xBF");
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++line_number;
-    line = absl::StripTrailingAsciiWhitespace(line);
-    if (line.empty()) continue;
-    const std::vector<absl::string_view> cells = absl::StrSplit(line, delimiter);
+  for (int64_t next = 1; !text.empty();) {
+    line = next++;
+    cells.clear();
+    do {
+      cells.emplace_back();
+    } while (TakeField(text, delimiter, cells.back(), next));
+    if (cells.size() == 1 && cells[0].empty()) continue;
     if (table.columns == 0) {
       table.columns = static_cast<int64_t>(cells.size());
       if (IsHeader(cells)) {
-        std::transform(cells.begin(), cells.end(), std::back_inserter(table.header), ColumnName);
+        table.header = cells;
         continue;
       }
     }
-    if (const absl::Status status = AddRow(cells, line_number, table); !status.ok()) return status;
+    if (const absl::Status status = AddRow(cells, line, table); !status.ok()) return status;
   }
-  if (table.rows == 0) return Malformed(line_number, 1, "the table has no rows");
+  if (table.rows == 0) return Malformed(line + 1, 1, "the table has no rows");
   return table;
 }
 
@@ -158,6 +198,17 @@ absl::StatusOr<Table> ReadTableFile(const std::string& path) {
   return ParseTable(text, *format == v1::DATASET_FORMAT_TSV ? '\t' : ',');
 }
 
+absl::Status CheckNumbers(const Table& table) {
+  const BadCell* first = nullptr;
+  for (const std::optional<BadCell>& cell : table.bad_cells) {
+    const bool earlier = cell.has_value() && (first == nullptr || std::pair(cell->line, cell->column) <
+                                                                      std::pair(first->line, first->column));
+    if (earlier) first = &*cell;
+  }
+  if (first == nullptr) return absl::OkStatus();
+  return Malformed(first->line, first->column, absl::StrCat("\"", Printable(first->text), "\" is not a finite number"));
+}
+
 absl::Status DropColumns(const std::vector<std::string>& names, Table& table) {
   std::vector<bool> dropped(table.columns, false);
   if (names.empty()) dropped.back() = true;
@@ -169,16 +220,35 @@ absl::Status DropColumns(const std::vector<std::string>& names, Table& table) {
     }
     dropped[column] = true;
   }
-  Table rest;
-  rest.rows = table.rows;
-  rest.columns = std::count(dropped.begin(), dropped.end(), false);
+  std::vector<int64_t> kept;
   for (int64_t i = 0; i < table.columns; ++i) {
-    if (!dropped[i] && !table.header.empty()) rest.header.push_back(table.header[i]);
+    if (!dropped[i]) kept.push_back(i);
   }
-  for (size_t i = 0; i < table.values.size(); ++i) {
-    if (!dropped[i % table.columns]) rest.values.push_back(table.values[i]);
+  KeepColumns(kept, table);
+  return absl::OkStatus();
+}
+
+absl::Status KeepNamed(const std::vector<std::string>& names, Table& table) {
+  // −1: a name that is there more than once.
+  std::map<absl::string_view, int64_t> known;
+  for (int64_t i = 0; i < table.columns; ++i) {
+    const auto [found, added] = known.try_emplace(table.header[i], i);
+    if (!added) found->second = -1;
   }
-  table = std::move(rest);
+  std::vector<int64_t> kept;
+  for (const std::string& name : names) {
+    const auto found = known.find(name);
+    if (found == known.end() || found->second < 0) {
+      return MakeError(
+          v1::ERROR_REASON_COLUMN_NOT_FOUND, "",
+          absl::StrCat("the run learnt from a column ", Printable(name), ", which this table ",
+                       found == known.end() ? "does not have" : "has more than once", "; it has ",
+                       NameList(table.header), ". Without its first line, columns are taken in their order."),
+          {{"column", name}, {"known", absl::StrJoin(table.header, ", ")}});
+    }
+    kept.push_back(found->second);
+  }
+  KeepColumns(kept, table);
   return absl::OkStatus();
 }
 
@@ -194,25 +264,33 @@ absl::Status KeepInputs(const TableRoles& roles, int64_t inputs, Table& table) {
   if (weight_by_number && roles.targets.empty() && table.columns == inputs + 1) {
     return TargetOrWeight(roles.weight, inputs, table);
   }
+  // Which of those that are not there would be the column too many, nothing tells.
+  if (named.empty() && !roles.ignored.empty()) return absl::OkStatus();
   // The header names no target: without the weight, the last column is the only one that can be.
   if (named.empty() && !table.header.empty() && roles.targets.empty()) named.emplace_back("-1");
   if (named.empty() || table.columns != inputs + static_cast<int64_t>(named.size())) return absl::OkStatus();
   return DropColumns(named, table);
 }
 
-std::string InputsText(const std::vector<std::string>& header, const Table& inputs) {
+std::string InputsText(const std::vector<std::string>& header, const Table& inputs, bool by_name) {
   if (header.empty()) return "";
-  // What was kept is in the order it was in.
+  // Those that are left of it, where names may be there twice, and are in the order in which they were.
   std::vector<std::string> others;
-  size_t kept = 0;
-  for (const std::string& name : header) {
-    if (kept < inputs.header.size() && inputs.header[kept] == name) {
-      ++kept;
-    } else {
-      others.push_back(name);
+  if (by_name) {
+    const std::set<absl::string_view> kept(inputs.header.begin(), inputs.header.end());
+    std::copy_if(header.begin(), header.end(), std::back_inserter(others),
+                 [&kept](const std::string& name) { return !kept.contains(name); });
+  } else {
+    size_t kept = 0;
+    for (const std::string& name : header) {
+      if (kept < inputs.header.size() && inputs.header[kept] == name) {
+        ++kept;
+      } else {
+        others.push_back(name);
+      }
     }
   }
-  return absl::StrCat("the inputs, in this order: ", NameList(inputs.header),
+  return absl::StrCat(by_name ? "the inputs, by their names: " : "the inputs, in this order: ", NameList(inputs.header),
                       others.empty() ? "" : absl::StrCat("; left out: ", NameList(others)));
 }
 

@@ -29,13 +29,15 @@ TEST(Table, IsReadWithOrWithoutAHeader) {
 
 TEST(Table, RefusalsNameLineAndColumn) {
   const auto place = [](const std::string& text) {
-    const v1::Error error = ToError(ParseTable(text).status());
+    const absl::StatusOr<Table> table = ParseTable(text);
+    const v1::Error error = ToError(table.ok() ? CheckNumbers(*table) : table.status());
     EXPECT_EQ(error.reason(), v1::ERROR_REASON_DATA_MALFORMED);
     return error.metadata().at("line") + ":" + error.metadata().at("column");
   };
   EXPECT_EQ(place("a,b\n1,2\n3\n"), "3:1");
   EXPECT_EQ(place("1,2\n3,x\n"), "2:2");
   EXPECT_EQ(place("1,2\nnan,4\n"), "2:1");
+  EXPECT_EQ(place("1,2\n3,x\ny,4\n"), "2:2");
   EXPECT_EQ(place("a,b\n"), "2:1");
 }
 
@@ -68,7 +70,7 @@ TEST(TableInputs, AreToldByTheirNames) {
     Table table = *ParseTable(text);
     const std::vector<std::string> header = table.header;
     EXPECT_TRUE(KeepInputs(roles, inputs, table).ok());
-    return InputsText(header, table);
+    return InputsText(header, table, /*by_name=*/false);
   };
   EXPECT_EQ(told({}, 2, "1,2,3\n"), "");
   EXPECT_EQ(told({}, 2, "b,a\n1,2\n"), "the inputs, in this order: b, a");
@@ -76,6 +78,48 @@ TEST(TableInputs, AreToldByTheirNames) {
   EXPECT_EQ(told({{"y", "z"}, "w"}, 1, "y,w,x,z\n1,9,2,3\n"), "the inputs, in this order: x; left out: y, w, z");
   EXPECT_EQ(told({}, 18, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r\n1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8\n"),
             "the inputs, in this order: a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, …, r");
+}
+
+TEST(TableInputs, AreTakenByTheirNames) {
+  Table table = *ParseTable("name,b,y,a\nx,2,nan,1\ny,4,,3\n");
+  const std::vector<std::string> header = table.header;
+  ASSERT_TRUE(KeepNamed({"a", "b"}, table).ok());
+  EXPECT_EQ(table.values, (std::vector<double>{1, 2, 3, 4}));
+  EXPECT_EQ(table.header, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(CheckNumbers(table).ok());
+  EXPECT_EQ(InputsText(header, table, /*by_name=*/true), "the inputs, by their names: a, b; left out: name, y");
+
+  Table other = *ParseTable("a,b,a\n1,x,3\n");
+  EXPECT_EQ(ToError(KeepNamed({"c"}, other)).message(),
+            "the run learnt from a column c, which this table does not have; it has a, b, a. Without its first line, "
+            "columns are taken in their order.");
+  const absl::Status twice = KeepNamed({"b", "a"}, other);
+  EXPECT_EQ(ReasonOf(twice), v1::ERROR_REASON_COLUMN_NOT_FOUND);
+  EXPECT_TRUE(absl::StrContains(twice.message(), "has more than once")) << twice;
+  ASSERT_TRUE(KeepNamed({"b"}, other).ok());
+  EXPECT_EQ(ToError(CheckNumbers(other)).metadata().at("column"), "2") << "as in the file";
+}
+
+TEST(TableInputs, AreWhatIsNotIgnored) {
+  EXPECT_EQ(Inputs({.ignored = {"1"}}, 2, "9,1,2,3\n"), (std::vector<double>{1, 2}));
+  EXPECT_EQ(Inputs({.ignored = {"-1"}}, 2, "1,2,3,9\n"), (std::vector<double>{1, 2}));
+  EXPECT_EQ(Inputs({.weight = "-1", .ignored = {"3"}}, 1, "1,3,9,7\n"), (std::vector<double>{1}));
+  EXPECT_EQ(Inputs({{"y"}, "", {"id"}}, 2, "id,a,b\n9,1,2\n"), (std::vector<double>{1, 2}));
+  EXPECT_EQ(Inputs({.ignored = {"id"}}, 2, "id,a,y,b\n9,1,2,3\n"), (std::vector<double>{1, 2}));
+  EXPECT_EQ(Inputs({.ignored = {"1"}}, 2, "1,2\n"), (std::vector<double>{1, 2}));
+  // The one column too many may be the target or what is ignored.
+  EXPECT_EQ(Inputs({.ignored = {"1"}}, 2, "a,b,c\n1,2,3\n"), (std::vector<double>{1, 2, 3}));
+}
+
+TEST(Table, FieldsMayBeQuoted) {
+  const Table table = *ParseTable("\"a, \"\"b\"\"\",c ,\"d\n e\"\r\n\"1\", \"2\" ,\"x,\n\ny\"\n4,5,6");
+  EXPECT_EQ(table.header, (std::vector<std::string>{"a, \"b\"", "c", "d\n e"}));
+  EXPECT_EQ(table.values, (std::vector<double>{1, 2, 0, 4, 5, 6}));
+  EXPECT_EQ(ToError(CheckNumbers(table)).metadata().at("line"), "3") << "where the record begins";
+  const Table tabs = *ParseTable("a\tb\tc\n1\t2\t\n", '\t');
+  EXPECT_EQ(tabs.columns, 3);
+  EXPECT_TRUE(tabs.bad_cells[2].has_value()) << "a column that is empty is there";
+  EXPECT_EQ(ReasonOf(ParseTable("1,2\n\"3,4\n5,6\n").status()), v1::ERROR_REASON_DATA_MALFORMED);
 }
 
 TEST(TableInputs, AreLeftOfATableAsItWasTrainedOn) {

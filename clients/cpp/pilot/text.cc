@@ -7,10 +7,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
 namespace pilothouse::client {
 namespace {
+
+constexpr size_t kShownNames = 16;
 
 constexpr absl::string_view kEllipsis = "…";
 constexpr char32_t kBroken = 0xFFFFFFFF;
@@ -122,6 +125,15 @@ std::string Printable(absl::string_view text) {
     }
   }
   return safe;
+}
+
+std::string NameList(const std::vector<std::string>& names) {
+  std::vector<std::string> shown;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i < kShownNames || i + 1 == names.size()) shown.push_back(Printable(names[i]));
+    if (i == kShownNames && i + 1 < names.size()) shown.emplace_back("…");
+  }
+  return absl::StrJoin(shown, ", ");
 }
 
 std::string PrintableLines(absl::string_view text, absl::string_view separator) {

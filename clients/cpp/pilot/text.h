@@ -33,6 +33,8 @@ absl::Time ToTime(const google::protobuf::Timestamp& time);
 std::string Printable(absl::string_view text);
 // The same for text of several lines, with `separator` between them.
 std::string PrintableLines(absl::string_view text, absl::string_view separator);
+// Names, each made printable, separated by commas; of more than 17 the first 16, "…" and the last.
+std::string NameList(const std::vector<std::string>& names);
 // How many columns of a terminal valid UTF-8 takes.
 int DisplayWidth(absl::string_view text);
 // The longest beginning that fits into `width` columns; the last is "…" where something was cut.

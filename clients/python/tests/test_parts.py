@@ -76,6 +76,14 @@ def test_tables_name_their_targets_and_the_weight(service, house):
     assert (list(started(service).data.target_columns), started(service).data.weight_column) == (["1"], "-1")
 
 
+@pytest.mark.parametrize(
+    ("given", "named"), [("id", ["id"]), (-1, ["-1"]), (["id", 2], ["id", "2"]), (None, []), ((), [])]
+)
+def test_tables_name_columns_not_to_learn_from(service, house, given, named):
+    start(house, ignored_columns=given)
+    assert list(started(service).data.ignored_columns) == named
+
+
 def test_the_number_of_threads_is_told(service, house):
     start(house, threads=np.int64(64))
     assert started(service).threads == 64

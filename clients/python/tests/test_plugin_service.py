@@ -124,6 +124,15 @@ def test_what_is_wrong_with_a_plugin_is_said(run, arguments, error):
     assert str(caught.value).endswith(".")
 
 
+def test_a_score_that_validations_cannot_have_is_refused_at_the_start(real_house):
+    accuracy = pilothouse.Plugin("save-best", settings={"metric": "validation_accuracy"})
+    with pytest.raises(
+        pilothouse.PluginSettingInvalid, match="validation_loss, validation_r2, validation_mae"
+    ) as caught:
+        start_xor(real_house, validation=1, plugins=["validate", accuracy])
+    assert caught.value.field == "spec.plugins[1].settings.metric"
+
+
 def test_a_run_that_holds_nothing_out_cannot_be_validated(real_house):
     run = start_xor(real_house)
     with pytest.raises(pilothouse.NoValidationData):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from service_testing import PATIENCE, XOR_INPUTS, XOR_TARGETS, start_classes, start_xor
 
@@ -121,6 +122,52 @@ def test_weights_may_be_a_column_or_an_array_of_a_file(real_house, tmp_path):
 def test_a_column_of_weights_that_does_not_exist_is_refused(real_house, tmp_path):
     with pytest.raises(pilothouse.ColumnNotFound):
         start_xor(real_house, data=write_table(tmp_path / "t.csv", ","), weight_column="weight")
+
+
+# Columns that are not learnt from, and names
+
+
+def write_named(path: Path) -> Path:
+    """XOR, with a name for each row, which is no number, and something that is not always there."""
+    rows = enumerate(zip(XOR_INPUTS, XOR_TARGETS, strict=True))
+    lines = [f"row {i},{a},{'' if i else 7},{b},{y}" for i, ((a, b), y) in rows]
+    path.write_text("\n".join(["name,a,extra,b,y", *lines, ""]))
+    return path
+
+
+def test_columns_that_are_ignored_change_no_bit(real_house, tmp_path):
+    options = {"loss_every": 1, "batch_to": 50}
+    expected = learnt(start_xor(real_house, **options))
+    given = {"data": write_named(tmp_path / "t.csv"), "ignored_columns": ["name", 3]}
+    for ours, theirs in zip(learnt(start_xor(real_house, **given, **options)), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(pilothouse.DataMalformed, match='"row 0" is not a number'):
+        start_xor(real_house, data=given["data"])
+    with pytest.raises(pilothouse.SpecInvalid, match="Arrays have no columns that could be ignored") as caught:
+        start_xor(real_house, ignored_columns="a")
+    assert caught.value.field == "spec.data.ignored_columns"
+
+
+def test_a_frame_is_predicted_by_the_names_of_its_columns(real_house, tmp_path):
+    run = start_xor(real_house, data=write_named(tmp_path / "t.csv"), ignored_columns=["name", "extra"], batch_to=50)
+    run.wait()
+    assert run.state().facts.input_names == ("a", "b")
+    a, b = np.array([[0.5, -1], [2, 3]]), np.array([7, 8])
+    expected = run.predict(a)
+    frame = pd.DataFrame({"y": ["?", "!"], "b": a[:, 1], "more": b, "a": a[:, 0]})
+    for again in (run, real_house.run(run.run_id)):
+        np.testing.assert_array_equal(again.predict(frame), expected)
+    with pytest.raises(pilothouse.ColumnNotFound, match="'b', which this DataFrame does not have"):
+        run.predict(frame[["a", "more"]])
+    with pytest.raises(pilothouse.ColumnNotFound, match="'a', which this DataFrame has more than once"):
+        run.predict(frame[["a", "a", "b"]])
+    numbered = tmp_path / "numbered.csv"
+    pd.DataFrame(TABLE, columns=[0, 1, "y"]).to_csv(numbered, index=False)
+    by_number = start_xor(real_house, data=numbered, batch_to=1)
+    np.testing.assert_array_equal(by_number.predict(pd.DataFrame(a)[[1, 0]]), by_number.predict(a))
+    arrays = start_xor(real_house, batch_to=1)
+    assert arrays.state().facts.input_names == ()
+    np.testing.assert_array_equal(arrays.predict(frame[["a", "b"]]), arrays.predict(a))
 
 
 # Parts

@@ -180,6 +180,7 @@ def _to_facts(facts: run_pb2.RunFacts) -> types.Facts:
         facts.validation_examples,
         facts.data_sha256,
         facts.test_examples,
+        tuple(facts.input_names),
     )
 
 

@@ -22,6 +22,7 @@ def data_spec(
     *,
     target_columns: str | int | Iterable[str | int] | None,
     weight_column: str | int | None,
+    ignored_columns: str | int | Iterable[str | int] | None,
     standardize: bool,
     validation: PartSize,
     test: PartSize,
@@ -34,11 +35,10 @@ def data_spec(
         SpecInvalid: a size, the split or its seed is none. It is a ValueError, too.
         TypeError: the split is no text, or its seed no whole number.
     """
-    if isinstance(target_columns, str | int):
-        target_columns = [target_columns]
     spec = run_pb2.DataSpec(
-        target_columns=[str(column) for column in target_columns or ()],
+        target_columns=_names(target_columns),
         weight_column="" if weight_column is None else str(weight_column),
+        ignored_columns=_names(ignored_columns),
         standardize=standardize,
         test_size=part_size(test, "test"),
         split_seed=seed_number(split_seed, "split_seed", field="spec.data.split_seed"),
@@ -47,6 +47,12 @@ def data_spec(
         spec.split = enum_number(run_pb2.SplitMethod, split, field="spec.data.split")
     _set_validation(spec, validation)
     return spec
+
+
+def _names(columns: str | int | Iterable[str | int] | None) -> list[str]:
+    if isinstance(columns, str | int):
+        columns = [columns]
+    return [str(column) for column in columns or ()]
 
 
 def _set_validation(spec: run_pb2.DataSpec, validation: PartSize) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,9 +12,9 @@ from pilothouse._convert import as_floats, from_tensor, to_state, to_tensor
 from pilothouse._handle import RunHandle
 from pilothouse._models import to_choice, to_evaluation, to_model_used
 from pilothouse._names import enum_number
-from pilothouse.errors import ArrayShapeInvalid
+from pilothouse.errors import ArrayShapeInvalid, ColumnNotFound
 from pilothouse.models import DataPart, Evaluation, Model, ModelUsed, Prediction
-from pilothouse.types import FloatArray
+from pilothouse.types import Facts, FloatArray
 from pilothouse.v1 import model_pb2
 from pilothouse.v1 import training_control_pb2 as pb
 
@@ -35,7 +36,8 @@ class RunModels(RunHandle):
         run for an answer from one batch.
 
         Args:
-            inputs: real numbers.
+            inputs: real numbers. Of a pandas DataFrame, if the run learnt from a table whose header names its inputs
+                (State.facts.input_names), the columns of these names, in whatever order and among whatever others.
             model: "last": the parameters as they are now, or as the run left them. "best": the best that were kept, by
                 a plugin of kind save-best, else by a checkpoint. Else the name of a file in the run's folder `saved`.
             timeout: seconds for each piece. Default: the House's.
@@ -43,6 +45,7 @@ class RunModels(RunHandle):
         Raises:
             ArrayShapeInvalid: the inputs do not fit the network.
             ArrayDtypeInvalid: their elements are not real numbers.
+            ColumnNotFound: a DataFrame lacks an input, or has it more than once.
             RunNotFound, TrainerUnavailable.
             NoParameters: the run has not saved the parameters that are asked for.
             CheckpointDamaged: their file is not what was written.
@@ -63,7 +66,8 @@ class RunModels(RunHandle):
         Raises:
             As predict().
         """
-        rows, choice = as_floats(inputs, field="inputs"), to_choice(model)
+        choice = to_choice(model)
+        rows = as_floats(self._in_order(inputs, timeout), field="inputs")
         if rows.ndim not in (1, 2):
             raise ArrayShapeInvalid(
                 f"Inputs are 1-D or 2-D; these have the shape {rows.shape}.",
@@ -123,8 +127,33 @@ class RunModels(RunHandle):
             return ModelUsed(Model.LAST, "", answer.batch), from_tensor(answer.outputs)
         return to_model_used(answer), from_tensor(answer.outputs)
 
-    def _rows_per_prediction(self, row_bytes: int, timeout: float | None) -> int:
+    def _in_order(self, inputs: Any, timeout: float | None) -> ArrayLike:
+        """The columns of a DataFrame that the run knows by name; anything else as it is."""
+        if not (hasattr(inputs, "columns") and hasattr(inputs, "iloc")):
+            return cast(ArrayLike, inputs)
+        facts = self._known_facts(timeout)
+        if facts is None or not facts.input_names:
+            return cast(ArrayLike, inputs)
+        known = [str(label) for label in inputs.columns]
+        places = {label: place for place, label in enumerate(known)}
+        several = {label for label, count in Counter(known).items() if count > 1}
+        for name in facts.input_names:
+            if name not in places or name in several:
+                raise ColumnNotFound(
+                    f"The run learnt from a column {name!r}, which this DataFrame "
+                    f"{'has more than once' if name in several else 'does not have'}. To have its columns taken in "
+                    "their order, whatever they are called, give its to_numpy().",
+                    field="inputs",
+                    metadata={"column": name, "known": ", ".join(known)},
+                )
+        return cast(ArrayLike, inputs.iloc[:, [places[name] for name in facts.input_names]].to_numpy())
+
+    def _known_facts(self, timeout: float | None) -> Facts | None:
         if self._facts is None:
             self._remember(to_state(self._ask("GetState", pb.GetStateRequest(run_id=self._run_id), timeout).run))
-        output_bytes = 8 * self._facts.outputs if self._facts else 0
+        return self._facts
+
+    def _rows_per_prediction(self, row_bytes: int, timeout: float | None) -> int:
+        facts = self._known_facts(timeout)
+        output_bytes = 8 * facts.outputs if facts else 0
         return max(1, _PREDICT_BYTES // max(row_bytes, output_bytes, 1))

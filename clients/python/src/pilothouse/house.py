@@ -125,6 +125,7 @@ class House:
         weights: ArrayLike | None = None,
         target_columns: Iterable[str | int] | None = None,
         weight_column: str | int | None = None,
+        ignored_columns: Iterable[str | int] | None = None,
         standardize: bool = False,
         precision: str = "float32",
         seed: int = 0,
@@ -177,8 +178,10 @@ class House:
             weights: of arrays (X, y): one for each example, finite and 0 or more. An example of weight 2 counts in
                 losses, scores and standardisation as if it were there twice, one of 0 as if it were not there.
             target_columns: of tables: the columns that are targets, by name or by number from 1, negative numbers from
-                the end. Default: the last that is not the weight.
+                the end. Default: the last that is neither the weight nor ignored.
             weight_column: of tables: the column that holds the weights, named likewise; it is no input.
+            ignored_columns: of tables: columns not to learn from, named likewise. In CSV and TSV they may hold
+                text, where there is a first line of names.
             standardize: shift and scale every input to mean 0 and standard deviation 1; predict() does the same.
             precision: "float32" or "float64".
             seed: of all random draws but which examples are held out, 0 to 2^64 − 1.
@@ -240,6 +243,7 @@ class House:
             data=data_spec(
                 target_columns=target_columns,
                 weight_column=weight_column,
+                ignored_columns=ignored_columns,
                 standardize=standardize,
                 validation=validation,
                 test=test,

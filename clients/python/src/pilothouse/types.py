@@ -111,6 +111,9 @@ class Facts:
     data_sha256: str = ""
     #: Kept for the end, besides `examples`.
     test_examples: int = 0
+    #: What the table's header calls the inputs, in the order in which the network takes them. Empty where it has no
+    #: header, or none that tells them apart.
+    input_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
