@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -234,7 +235,10 @@ absl::StatusOr<WalReport> Look(const std::string& wal_path) {
   if (error == std::errc::no_such_file_or_directory) return report;
   if (error) return WalError(wal_path, error.message());
   if (bytes > kMaxCheckedWalBytes) return report;
+  errno = 0;
   WalFile file(wal_path);
+  // Whoever wrote the journal has just folded its log into it, and removed it.
+  if (!file.opened() && errno == ENOENT) return report;
   if (!file.opened()) return WalError(wal_path, "it cannot be opened");
   std::optional<WalHeader> header = ParseWalHeader(file.Header());
   const bool whole = header.has_value();

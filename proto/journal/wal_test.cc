@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -113,6 +115,23 @@ TEST_F(WalTest, ThereNeedBeNoLog) {
   EXPECT_FALSE(Check("").damaged());
   EXPECT_FALSE(Check(std::string(100'000, '\0')).damaged());
   EXPECT_EQ(ReasonOf(CheckWal(directory_ + "/run.db/in-a-file").status()), v1::ERROR_REASON_JOURNAL_FAILED);
+}
+
+// As that of a journal which is being closed: between two looks at it, it is gone.
+TEST_F(WalTest, ALogThatGoesMeanwhileIsNone) {
+  const std::string wal_path = WalPathOf(path_);
+  std::atomic<bool> enough = false;
+  std::thread writer([&] {
+    while (!enough) {
+      std::ofstream(wal_path, std::ios::binary) << "log";
+      std::filesystem::remove(wal_path);
+    }
+  });
+  absl::Status status;
+  for (int look = 0; look < 20'000 && status.ok(); ++look) status = CheckWal(wal_path).status();
+  enough = true;
+  writer.join();
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 TEST_F(WalTest, EveryFlippedBitIsFoundAndMostAreTurnedBack) {
