@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -50,9 +50,12 @@ absl::StatusOr<v1::Receipt> ReceiptOf(v1::TrainingControl::Stub& stub,
   return response->receipt();
 }
 
+// Empty where it cannot be read, as what is told of a process that ends meanwhile; an iterator would throw there.
 std::string ReadAll(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 }  // namespace
