@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,8 +43,20 @@ class RunKeeperPast : public RunKeeperTest {
     if (error.empty()) checkpoint.set_file("checkpoints/batch-" + std::to_string(batch) + ".safetensors");
     Deliver(link, message);
   }
-  // As the trainer reports that it goes from batch `from` to where the control says.
   v1::Control Sent(const FakeLink& link) const { return link.Controls().back(); }
+  // A run that was at batch 50 and is on its way to 20, as request "r" asked.
+  std::shared_ptr<FakeLink> GoBack() {
+    auto link = Begin();
+    ReportLoss(*link, 2, 50, 0.5);
+    Ask(Rewind("r", 20));
+    ReportRewind(*link, 3, Sent(*link), 50);
+    return link;
+  }
+  void Heartbeat(FakeLink& link, int64_t batch) {
+    v1::AttachRequest message;
+    message.mutable_heartbeat()->set_batch(batch);
+    Deliver(link, message);
+  }
   v1::ErrorReason LastReason() const { return ReasonOf(outcomes_.back().status()); }
 };
 
@@ -167,10 +180,7 @@ TEST_F(RunKeeperPast, ABranchHasItsNameAlone) {
 }
 
 TEST_F(RunKeeperPast, ATrainerThatDiesOnTheWayBackLeavesTheReceiptToBeFound) {
-  auto link = Begin();
-  ReportLoss(*link, 2, 50, 0.5);
-  Ask(Rewind("r", 20));
-  ReportRewind(*link, 3, Sent(*link), 50);
+  auto link = GoBack();
   Die(*link);
   EXPECT_EQ(LastReason(), v1::ERROR_REASON_TRAINER_UNAVAILABLE);
   Ask(Rewind("r", 20));
@@ -186,21 +196,13 @@ TEST_F(RunKeeperPast, ATrainerThatDiesOnTheWayBackLeavesTheReceiptToBeFound) {
 }
 
 TEST_F(RunKeeperPast, WhileARunGoesBackNoHeartbeatMovesIt) {
-  auto link = Begin();
-  ReportLoss(*link, 2, 50, 0.5);
-  Ask(Rewind("r", 20));
-  ReportRewind(*link, 3, Sent(*link), 50);
-  v1::AttachRequest message;
-  message.mutable_heartbeat()->set_batch(12);
-  Deliver(*link, message);
+  auto link = GoBack();
+  Heartbeat(*link, 12);
   EXPECT_EQ(keeper_->run().batch(), 20);
 }
 
 TEST_F(RunKeeperPast, ARunThatGoesBackForLongSaysHowFarItIsAndAnswersNothing) {
-  auto link = Begin();
-  ReportLoss(*link, 2, 50, 0.5);
-  Ask(Rewind("r", 20));
-  ReportRewind(*link, 3, Sent(*link), 50);
+  auto link = GoBack();
   v1::Query query;
   query.mutable_state();
   std::vector<absl::Status> answers;
@@ -209,11 +211,8 @@ TEST_F(RunKeeperPast, ARunThatGoesBackForLongSaysHowFarItIsAndAnswersNothing) {
   };
   ask();
   EXPECT_TRUE(answers.empty()) << "most are there in no time";
-  for (const int64_t batch : {50, 12}) {
-    v1::AttachRequest message;
-    message.mutable_heartbeat()->set_batch(batch);
-    Deliver(*link, message);
-  }
+  Heartbeat(*link, 50);
+  Heartbeat(*link, 12);
   const std::string notice = "It is on its way to batch 20, to which it was taken back: at batch 12.";
   EXPECT_EQ(keeper_->run().status_message(), notice);
   ask();
@@ -233,10 +232,7 @@ TEST_F(RunKeeperPast, ARunThatGoesBackForLongSaysHowFarItIsAndAnswersNothing) {
 }
 
 TEST_F(RunKeeperPast, ACheckpointThatIsToldOfLateMovesNothing) {
-  auto link = Begin();
-  ReportLoss(*link, 2, 50, 0.5);
-  Ask(Rewind("r", 20));
-  ReportRewind(*link, 3, Sent(*link), 50);
+  auto link = GoBack();
   ReportWritten(*link, 4, "", 50);
   EXPECT_EQ(keeper_->run().batch(), 20);
 }

@@ -31,23 +31,17 @@ absl::Status Malformed(int64_t line, int64_t column, absl::string_view what) {
                    {{"line", absl::StrCat(line)}, {"column", absl::StrCat(column)}});
 }
 
-// From 0; −1: there is no such column.
-int64_t ColumnOfNumber(const std::string& text, int64_t columns) {
-  int64_t number = 0;
-  if (!absl::SimpleAtoi(text, &number)) return -1;
-  const int64_t index = number > 0 ? number - 1 : columns + number;
-  return number != 0 && index >= 0 && index < columns ? index : -1;
-}
-
 bool IsHeader(const std::vector<std::string>& cells) {
   double number = 0;
   return !std::all_of(cells.begin(), cells.end(),
                       [&number](const std::string& cell) { return absl::SimpleAtod(cell, &number); });
 }
 
+// What a field ends with.
+enum class FieldEnd { kDelimiter, kLine, kWithinQuotes };
+
 // Takes the next field off `text`, without its quotes and the blanks around it, and counts the lines it goes over.
-// True: the record goes on behind it.
-bool TakeField(absl::string_view& text, char delimiter, std::string& field, int64_t& lines) {
+FieldEnd TakeField(absl::string_view& text, char delimiter, std::string& field, int64_t& lines) {
   field.clear();
   bool quoted = false;
   size_t i = 0;
@@ -67,7 +61,8 @@ bool TakeField(absl::string_view& text, char delimiter, std::string& field, int6
   absl::StripAsciiWhitespace(&field);
   const bool more = i < text.size() && text[i] == delimiter;
   text.remove_prefix(std::min(i + 1, text.size()));
-  return more;
+  if (quoted) return FieldEnd::kWithinQuotes;
+  return more ? FieldEnd::kDelimiter : FieldEnd::kLine;
 }
 
 absl::Status AddRow(const std::vector<std::string>& cells, int64_t line, Table& table) {
@@ -92,7 +87,10 @@ absl::Status AddRow(const std::vector<std::string>& cells, int64_t line, Table& 
 int64_t FindColumn(const std::string& name, const Table& table) {
   const auto named = std::find(table.header.begin(), table.header.end(), name);
   if (named != table.header.end()) return named - table.header.begin();
-  return ColumnOfNumber(name, table.columns);
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(name, &number)) return -1;
+  const int64_t index = number > 0 ? number - 1 : table.columns + number;
+  return number != 0 && index >= 0 && index < table.columns ? index : -1;
 }
 
 absl::StatusOr<Table> ReadNpyTable(const std::string& path) {
@@ -166,9 +164,14 @@ absl::StatusOr<Table> ParseTable(absl::string_view text, char delimiter) {
   for (int64_t next = 1; !text.empty();) {
     line = next++;
     cells.clear();
-    do {
+    FieldEnd end = FieldEnd::kDelimiter;
+    while (end == FieldEnd::kDelimiter) {
       cells.emplace_back();
-    } while (TakeField(text, delimiter, cells.back(), next));
+      end = TakeField(text, delimiter, cells.back(), next);
+    }
+    if (end == FieldEnd::kWithinQuotes) {
+      return Malformed(line, static_cast<int64_t>(cells.size()), "a quote is opened and never closed");
+    }
     if (cells.size() == 1 && cells[0].empty()) continue;
     if (table.columns == 0) {
       table.columns = static_cast<int64_t>(cells.size());
@@ -274,20 +277,14 @@ absl::Status KeepInputs(const TableRoles& roles, int64_t inputs, Table& table) {
 
 std::string InputsText(const std::vector<std::string>& header, const Table& inputs, bool by_name) {
   if (header.empty()) return "";
-  // Those that are left of it, where names may be there twice, and are in the order in which they were.
+  std::multiset<absl::string_view> kept(inputs.header.begin(), inputs.header.end());
   std::vector<std::string> others;
-  if (by_name) {
-    const std::set<absl::string_view> kept(inputs.header.begin(), inputs.header.end());
-    std::copy_if(header.begin(), header.end(), std::back_inserter(others),
-                 [&kept](const std::string& name) { return !kept.contains(name); });
-  } else {
-    size_t kept = 0;
-    for (const std::string& name : header) {
-      if (kept < inputs.header.size() && inputs.header[kept] == name) {
-        ++kept;
-      } else {
-        others.push_back(name);
-      }
+  for (const std::string& name : header) {
+    const auto found = kept.find(name);
+    if (found == kept.end()) {
+      others.push_back(name);
+    } else {
+      kept.erase(found);
     }
   }
   return absl::StrCat(by_name ? "the inputs, by their names: " : "the inputs, in this order: ", NameList(inputs.header),

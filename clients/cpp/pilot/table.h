@@ -42,7 +42,8 @@ struct TableRoles {
 };
 
 // Fields are separated by `delimiter`; quoted ones may hold it, line ends, and doubled quotes. A first line that holds
-// anything but numbers is the header. DATA_MALFORMED with line and column for ragged rows and for no rows.
+// anything but numbers is the header. DATA_MALFORMED with line and column for ragged rows, a quote that is not closed,
+// and no rows.
 absl::StatusOr<Table> ParseTable(absl::string_view text, char delimiter = ',');
 // CSV, TSV or NPY, as DataFormatOf says. Errors of ParseTable and ParseNpy; without a reason for NPZ, which is not
 // read, and where the file cannot be read.
